@@ -1,0 +1,1 @@
+"""The command line `diaba`, one file a command group."""

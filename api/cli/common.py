@@ -1,0 +1,93 @@
+"""What all commands share: exit codes, `--json`, progress on stderr, the city in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+import orjson
+from pyproj import CRS
+
+from gis.crs import normalise
+from gis.errors import BadCrs
+from gis.settings import City, Settings
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 3
+EXIT_STORE_UNREACHABLE = 4
+
+T = TypeVar("T")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
+
+
+class CrsType(click.ParamType):
+    """A CRS on the command line: EPSG:9210, EPSG:9210+5727, a number or WKT."""
+
+    name = "crs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CRS:
+        """Parse it, as wrong usage when it cannot be."""
+        try:
+            return normalise(value)
+        except BadCrs as error:
+            self.fail(str(error), param, ctx)
+
+
+crs_option = click.option(
+    "--crs",
+    type=CrsType(),
+    metavar="EPSG",
+    help="CRS of input that does not say its own, e.g. EPSG:9210+5727.",
+)
+
+
+def current_city() -> City:
+    """The city of `--city` or DIABA_CITY, or the only one there is."""
+    asked = click.get_current_context().find_root().obj
+    return Settings.from_environment().city(asked)
+
+
+def emit(document: Mapping[str, Any] | list[Any], as_json: bool, text: Callable[[], None]) -> None:
+    """Print the document as JSON, or let `text` draw it for a person."""
+    if as_json:
+        options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+        click.echo(orjson.dumps(document, option=options, default=str).decode())
+    else:
+        text()
+
+
+@contextmanager
+def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar with time left, on stderr; silent where stderr is no terminal. Yields `advance(steps)`."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda steps=1: bar.advance(task, steps)
+
+
+def tracked(title: str, items: Iterable[T], total: int | None = None) -> Iterator[T]:
+    """Iterate with a progress bar."""
+    with progress(title, total) as advance:
+        for item in items:
+            yield item
+            advance(1)

@@ -1,0 +1,1 @@
+"""What the city knows: its values, its rules, its store."""

@@ -1,0 +1,1 @@
+"""The city's buildings as solids, and their exchange formats."""

@@ -1,0 +1,1 @@
+"""The city's permits and what they are held against."""

@@ -1,0 +1,86 @@
+"""The family of errors: one root, small children that carry facts and build their sentence from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class DiabaError(Exception):
+    """Whatever diaba raises on purpose. Its text is one line that a person can act on."""
+
+
+class BadInput(DiabaError, ValueError):
+    """Something given to diaba cannot be used: what, where and why."""
+
+
+class UnreadableFile(BadInput):
+    """A file is missing, truncated, damaged or of another kind than its name says."""
+
+    def __init__(self, path: Path | str, why: str) -> None:
+        self.path, self.why = str(path), why
+        super().__init__(f"{path}: {why}")
+
+
+class MissingCrs(BadInput):
+    """A file does not say its coordinate reference system and none was given."""
+
+    def __init__(self, path: Path | str, hint: str = "") -> None:
+        self.path, self.hint = str(path), hint
+        question = "which coordinate reference system is it in? Say so with --crs, for example --crs EPSG:9210"
+        super().__init__(f"{path}: the file does not say its CRS; {question}{'. ' + hint if hint else ''}")
+
+
+class BadCrs(BadInput):
+    """A coordinate reference system is unknown, not projected in metres where it must be, or not the expected one."""
+
+
+class BadGeometry(BadInput):
+    """A geometry cannot be used; the record it belongs to is named."""
+
+    def __init__(self, record: str, why: str) -> None:
+        self.record, self.why = record, why
+        super().__init__(f"{record}: {why}")
+
+
+class BadParameter(BadInput):
+    """A parameter is outside of what makes sense."""
+
+    def __init__(self, name: str, value: object, why: str) -> None:
+        self.name, self.value, self.why = name, value, why
+        super().__init__(f"{name}={value!r}: {why}")
+
+
+class MissingProgram(DiabaError):
+    """A program diaba calls is not installed; the text says how to get it."""
+
+    def __init__(self, program: str, how: str) -> None:
+        self.program = program
+        super().__init__(f"the program {program} is not installed: {how}")
+
+
+class ProgramFailed(DiabaError):
+    """A program diaba called ended with an error."""
+
+    def __init__(self, program: str, why: str) -> None:
+        self.program, self.why = program, why
+        super().__init__(f"{program} failed: {why}")
+
+
+class NotFound(DiabaError, LookupError):
+    """Nothing of that name is known."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        self.kind, self.key = kind, key
+        super().__init__(f"no {kind} {key}")
+
+
+class Conflict(DiabaError):
+    """What was asked contradicts what the register holds now."""
+
+
+class StoreUnreachable(DiabaError, ConnectionError):
+    """The database does not answer."""
+
+    def __init__(self, where: str, why: str) -> None:
+        self.where, self.why = where, why
+        super().__init__(f"the database {where} cannot be reached: {why}")

@@ -1,0 +1,1 @@
+"""The city's parcels and the rights on them."""

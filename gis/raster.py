@@ -1,0 +1,106 @@
+"""Rasters as values, and as Cloud Optimized GeoTIFF."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from pyproj import CRS
+from rasterio.errors import RasterioError, RasterioIOError
+
+from gis.crs import horizontal, normalise
+from gis.errors import BadParameter, UnreadableFile
+from gis.files import written_whole
+from gis.grid import Grid
+
+NODATA = -9999.0
+"""Value of a cell that holds nothing, in files; in memory such a cell is NaN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """Values on a grid: (rows, columns) float32, NaN where there is none; further bands share the grid."""
+
+    values: NDArray[np.float32]
+    grid: Grid
+    bands: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Further bands by name, for example `{"sigma": …}`, in the units of the first unless the name says otherwise."""
+
+    def __post_init__(self) -> None:
+        for name, band in {"values": self.values, **self.bands}.items():
+            if band.shape != self.grid.shape:
+                raise BadParameter(name, band.shape, f"the grid has the shape {self.grid.shape}")
+
+    def cropped(self, grid: Grid) -> Raster:
+        """The part of it that a smaller grid of the same alignment covers."""
+        window = grid.window_in(self.grid)
+        return Raster(
+            np.ascontiguousarray(self.values[window]),
+            grid,
+            {name: np.ascontiguousarray(band[window]) for name, band in self.bands.items()},
+        )
+
+    def at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The value of the cell each position lies in; NaN outside of the grid."""
+        row, column = self.grid.cells(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
+        inside = (row >= 0) & (row < self.grid.rows) & (column >= 0) & (column < self.grid.columns)
+        found = np.full(row.shape, np.nan, dtype=np.float32)
+        found[inside] = self.values[row[inside], column[inside]]
+        return found
+
+
+def write_cog(raster: Raster, path: Path | str, *, name: str, crs: CRS | None = None, **tags: str) -> None:
+    """Write a Cloud Optimized GeoTIFF: deflate, floating-point predictor, overviews by average, nodata −9999.
+
+    The file appears whole or not at all. `crs` may be the compound CRS whose horizontal part is the grid's.
+    """
+    bands = {name: raster.values, **raster.bands}
+    data = np.stack([np.where(np.isnan(band), np.float32(NODATA), band) for band in bands.values()])
+    profile = {
+        "driver": "COG",
+        "height": raster.grid.rows,
+        "width": raster.grid.columns,
+        "count": len(bands),
+        "dtype": "float32",
+        "crs": (crs or raster.grid.crs).to_wkt(),
+        "transform": raster.grid.transform,
+        "nodata": NODATA,
+        "compress": "DEFLATE",
+        "predictor": "YES",
+        "overview_resampling": "AVERAGE",
+        "blocksize": 256,
+    }
+    with written_whole(path) as part, rasterio.open(part, "w", **profile) as sink:
+        sink.write(data)
+        for index, band_name in enumerate(bands, start=1):
+            sink.set_band_description(index, band_name)
+        sink.update_tags(AREA_OR_POINT="Area", **tags)
+
+
+def read_raster(path: Path | str) -> Raster:
+    """Read a GeoTIFF whose cells are square and aligned to multiples of their size.
+
+    Raises:
+        UnreadableFile: no raster, damaged, or without an aligned square grid.
+    """
+    try:
+        with rasterio.open(path) as source:
+            data = source.read(out_dtype="float32", masked=True).filled(np.nan)
+            transform, names = source.transform, source.descriptions
+            if source.crs is None:
+                raise UnreadableFile(path, "the raster has no coordinate reference system")
+            crs = horizontal(normalise(source.crs.to_wkt()))
+    except (RasterioIOError, RasterioError) as error:
+        raise UnreadableFile(path, f"not a readable raster ({error})") from error
+    resolution = float(transform.a)
+    column, row = transform.c / resolution, transform.f / resolution
+    if transform.e != -resolution or abs(column - round(column)) > 1e-6 or abs(row - round(row)) > 1e-6:
+        raise UnreadableFile(path, "its cells are not square or not aligned to multiples of their size")
+    rows, columns = data.shape[1:]
+    grid = Grid(crs, resolution, round(column), round(row) - rows, columns, rows)
+    bands = {names[i] or f"band{i + 1}": data[i] for i in range(1, len(data))}
+    return Raster(data[0], grid, bands)

@@ -1,0 +1,1 @@
+"""The store: PostgreSQL with PostGIS. SQL lives here alone."""

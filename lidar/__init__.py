@@ -1,0 +1,1 @@
+"""What the city measures: points to terrain, buildings, water, wires."""

@@ -22,7 +22,7 @@ WGS84 = 4326
 WEB_MERCATOR = 3857
 
 PINNED_VN2000_TO_WGS84 = "VN-2000 to WGS 84 (2)"
-"""EPSG:6960: the seven parameters of the Ministry's decision 05/2007/QĐ-BTNMT. EPSG's other operation differs by 0.80 m."""
+"""EPSG:6960: the seven parameters of the Ministry's decision 05/2007/QĐ-BTNMT; EPSG's other one differs by 0.80 m."""
 
 
 def normalise(crs: CrsLike) -> CRS:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
 
 
-class CrsType(click.ParamType):
+class CrsType(click.ParamType[CRS]):
     """A CRS on the command line: EPSG:9210, EPSG:9210+5727, a number or WKT."""
 
     name = "crs"
@@ -82,7 +82,11 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=total)
-        yield lambda steps=1: bar.advance(task, steps)
+
+        def advance(steps: int) -> None:
+            bar.advance(task, steps)
+
+        yield advance
 
 
 def tracked(title: str, items: Iterable[T], total: int | None = None) -> Iterator[T]:

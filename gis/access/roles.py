@@ -1,0 +1,52 @@
+"""Who may do what in a city's database: three logins, none of which is the server's administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Role(StrEnum):
+    """A login of a city's database. Each has its own random password."""
+
+    OWNER = "owner"
+    """Owns the tables and changes their shape; nothing but migrations and backups runs as it."""
+    WRITER = "writer"
+    """Adds to the registers and closes what was recorded; owns nothing, shapes nothing."""
+    READER = "reader"
+    """The API's login: reads, without what identifies a person."""
+
+    def login(self, database: str) -> str:
+        """Name of the login: `diaba_hcmc_reader`."""
+        return f"{database}_{self.value}"
+
+
+READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({"party": ("uid", "version", "kind", "recorded")})
+"""Tables of which the reader sees these columns only; it sees all other tables whole."""
+
+WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "city": ("SELECT", "UPDATE"),
+        "alembic_version": ("SELECT",),
+    }
+)
+"""Where the writer has other privileges than SELECT, INSERT and UPDATE."""
+
+SETTINGS: Mapping[Role, Mapping[str, str]] = MappingProxyType(
+    {
+        Role.OWNER: {"idle_in_transaction_session_timeout": "1h"},
+        Role.WRITER: {
+            "statement_timeout": "10min",
+            "lock_timeout": "1min",
+            "idle_in_transaction_session_timeout": "10min",
+        },
+        Role.READER: {
+            "statement_timeout": "30s",
+            "lock_timeout": "5s",
+            "idle_in_transaction_session_timeout": "1min",
+            "default_transaction_read_only": "on",
+        },
+    }
+)
+"""Session settings of each login: a forgotten session or a runaway query ends by itself."""

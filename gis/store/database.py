@@ -1,0 +1,128 @@
+"""A city's database: opened here, under one of its logins, one transaction at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from gis.access.roles import Role
+from gis.errors import Conflict, StoreUnreachable
+from gis.settings import City, Settings
+from gis.store import migrate
+from gis.store.server import CONNECT_SECONDS, Server, first_line
+
+POOL_SIZE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The database of one city."""
+
+    city: City
+    server: Server
+    name: str
+
+    @classmethod
+    def of(cls, city: City, settings: Settings | None = None, *, start: bool = False) -> Database:
+        """The city's database.
+
+        Args:
+            city: The city.
+            settings: The installation's; read from the environment when not given.
+            start: Start the private cluster, make the database and bring it to the newest version, as needed.
+
+        Raises:
+            StoreUnreachable: with `start`, the server does not come up or does not answer.
+        """
+        server = Server.of(settings or Settings.from_environment())
+        database = cls(city, server, server.database_of(city))
+        if start:
+            database.prepare()
+        return database
+
+    def prepare(self) -> None:
+        """Start the private cluster, make the database and bring it to the newest version; does only what is left."""
+        if self.server.cluster is not None:
+            self.server.cluster.start()
+        if not self.server.exists(self.name):
+            self.server.make(self.name)
+        with self.open(Role.OWNER) as connection:
+            current = migrate.revision(connection)
+        if current != migrate.newest():
+            self.migrate()
+
+    def migrate(self, to: str = migrate.HEAD) -> str | None:
+        """Bring the schema to a version, in one transaction, making the database first where there is none.
+
+        Returns:
+            The version it is at now.
+
+        Raises:
+            BadParameter: no such version.
+            BadCrs: the database is in another CRS than the city's settings.
+        """
+        self.server.make(self.name)
+        with self.open(Role.OWNER) as connection:
+            # Of two processes that migrate at once the second waits and finds the work done.
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('diaba migrate', 0))"))
+            return migrate.migrate(connection, self.city, self.name, to)
+
+    def revision(self) -> str | None:
+        """The version of the schema the database is at."""
+        with self.open(Role.OWNER) as connection:
+            return migrate.revision(connection)
+
+    def url(self, role: Role) -> URL:
+        """Address under a login, for `sqlalchemy.create_engine`; as a string it hides its password."""
+        return self.server.url(role.login(self.name), self.name)
+
+    def engine(self, role: Role) -> Engine:
+        """The pool of sessions of a login, one for a process."""
+        return _engine(self.url(role))
+
+    @contextmanager
+    def open(self, role: Role) -> Iterator[Connection]:
+        """One transaction: committed at the end, rolled back by an exception.
+
+        Raises:
+            StoreUnreachable: the server does not answer, or goes away meanwhile.
+            Conflict: what was written contradicts what the registers hold.
+        """
+        try:
+            with self.engine(role).begin() as connection:
+                yield connection
+        except (OperationalError, InterfaceError) as error:
+            raise StoreUnreachable(self.where, first_line(error.orig or error)) from error
+        except DBAPIError as error:
+            if isinstance(error.orig, psycopg.errors.IntegrityError):
+                raise Conflict(first_line(error.orig)) from error
+            if error.connection_invalidated or isinstance(error.orig, psycopg.errors.UndefinedTable):
+                hint = "" if error.connection_invalidated else "; run: diaba db migrate"
+                raise StoreUnreachable(self.where, f"{first_line(error.orig or error)}{hint}") from error
+            raise
+        except psycopg.OperationalError as error:
+            raise StoreUnreachable(self.where, first_line(error)) from error
+        except psycopg.errors.IntegrityError as error:
+            raise Conflict(first_line(error)) from error
+
+    @property
+    def where(self) -> str:
+        """For messages: the database's name and server, without a password."""
+        return f"{self.name} at {self.server.where}"
+
+
+@lru_cache(maxsize=32)
+def _engine(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        # A session may have died with a restart of the server; ask before it is used.
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "diaba"},
+    )

@@ -1,0 +1,45 @@
+"""What each login of a city's database may do, told to PostgreSQL; may be told again at any time."""
+
+from __future__ import annotations
+
+from psycopg import sql
+from sqlalchemy import Connection, text
+
+from gis.access.roles import READABLE_COLUMNS, WRITER_PRIVILEGES, Role
+from gis.store.schema import SCHEMA
+
+
+def apply(connection: Connection, database: str) -> None:
+    """Give writer and reader what `gis.access.roles` says on all tables there are; takes away anything else.
+
+    Args:
+        connection: A session of the owner.
+        database: Whose logins.
+    """
+    tables = connection.execute(
+        text(
+            "SELECT c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = :schema AND c.relkind IN ('r', 'p', 'v') ORDER BY 1"
+        ),
+        {"schema": SCHEMA},
+    ).all()
+    writer, reader = (sql.Identifier(role.login(database)) for role in (Role.WRITER, Role.READER))
+    schema = sql.Identifier(SCHEMA)
+    statements: list[sql.Composed] = [
+        sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM PUBLIC, {}, {}").format(schema, writer, reader),
+        sql.SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC").format(schema),
+        sql.SQL("GRANT USAGE ON SCHEMA {} TO {}, {}").format(schema, writer, reader),
+    ]
+    for name, kind in tables:
+        table = sql.Identifier(SCHEMA, name)
+        usual = ("SELECT",) if kind == "v" else ("SELECT", "INSERT", "UPDATE")
+        privileges = sql.SQL(", ").join(map(sql.SQL, WRITER_PRIVILEGES.get(name, usual)))
+        statements.append(sql.SQL("GRANT {} ON {} TO {}").format(privileges, table, writer))
+        columns = READABLE_COLUMNS.get(name)
+        seen = sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Identifier, columns))) if columns else sql.SQL("")
+        statements.append(sql.SQL("GRANT SELECT {} ON {} TO {}").format(seen, table, reader))
+    session = connection.connection.driver_connection
+    if session is None:
+        return
+    for statement in statements:
+        session.execute(statement)

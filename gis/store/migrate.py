@@ -1,0 +1,111 @@
+"""Brings a city's database to a version of the schema and back, from the package's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+
+from gis import crs
+from gis.errors import BadCrs, BadParameter
+from gis.settings import City
+from gis.store import grants, reference_systems
+from gis.store.schema import SCHEMA
+
+HEAD = "head"
+BASE = "base"
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def revision(connection: Connection) -> str | None:
+    """The version the database is at; None before the first migration."""
+    context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
+    return context.get_current_revision()
+
+
+def newest() -> str:
+    """The newest version this installation knows."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def migrate(connection: Connection, city: City, database: str, to: str = HEAD) -> str | None:
+    """Bring the database up or down to a version, all steps in the caller's transaction. Returns the version.
+
+    Args:
+        connection: A session of the owner.
+        city: Its settings; the SRID of all geometry is its CRS's.
+        database: The database's name, which names its logins.
+        to: A version, "head" or "base".
+
+    Raises:
+        BadParameter: no such version.
+        BadCrs: the database was made for another CRS, or the city's has no EPSG number.
+    """
+    srid = crs.srid(city.crs)
+    config = _config()
+    config.attributes.update(connection=connection, srid=srid)
+    scripts = ScriptDirectory.from_config(config)
+    try:
+        target = scripts.get_current_head() if to == HEAD else None if to == BASE else _known(scripts, to)
+        current = revision(connection)
+        if current is not None:
+            _known(scripts, current)
+            check_crs(connection, city)
+    except CommandError as error:
+        raise BadParameter("revision", to, str(error)) from error
+    reference_systems.complete(connection, srid)
+    if target is None or (current is not None and target < current):
+        command.downgrade(config, target or BASE)
+    else:
+        command.upgrade(config, target)
+    if target is not None:
+        _set_city(connection, city, srid)
+    grants.apply(connection, database)
+    return revision(connection)
+
+
+def check_crs(connection: Connection, city: City) -> None:
+    """Refuse to work on a database whose geometry is in another CRS than the city's settings say.
+
+    Raises:
+        BadCrs: it is.
+    """
+    stored = connection.execute(text("SELECT crs, srid FROM diaba.city")).one_or_none()
+    if stored is not None and stored.srid != crs.srid(city.crs):
+        raise BadCrs(f"the store of {city.name} is in {stored.crs}, its settings say {crs.name_of(city.crs)}")
+
+
+def _set_city(connection: Connection, city: City, srid: int) -> None:
+    height = crs.vertical(city.crs)
+    connection.execute(
+        text(
+            "INSERT INTO diaba.city (name, crs, srid, vertical) VALUES (:name, :crs, :srid, :vertical) "
+            "ON CONFLICT ((true)) DO UPDATE SET name = excluded.name, migrated_at = now()"
+        ),
+        {
+            "name": city.name,
+            "crs": crs.name_of(city.crs),
+            "srid": srid,
+            "vertical": crs.name_of(height) if height is not None else None,
+        },
+    )
+
+
+def _known(scripts: ScriptDirectory, to: str) -> str:
+    script = scripts.get_revision(to)
+    if script is None:
+        raise BadParameter("revision", to, "no such version of the schema")
+    return str(script.revision)
+
+
+def _config() -> Config:
+    config = Config()
+    # Alembic reads % as the start of a variable.
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

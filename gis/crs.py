@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -20,6 +21,10 @@ HON_DAU_1992 = 5727
 VN2000 = 4756
 WGS84 = 4326
 WEB_MERCATOR = 3857
+
+FIRST_CUSTOM_SRID = 910_000
+CUSTOM_SRIDS = 88_000
+"""PostGIS leaves 910000–998999 to its users; a CRS without an EPSG number gets one of these."""
 
 PINNED_VN2000_TO_WGS84 = "VN-2000 to WGS 84 (2)"
 """EPSG:6960: the seven parameters of the Ministry's decision 05/2007/QĐ-BTNMT; EPSG's other one differs by 0.80 m."""
@@ -63,16 +68,13 @@ def vertical(crs: CrsLike) -> CRS | None:
 
 
 def srid(crs: CrsLike) -> int:
-    """The EPSG number of the horizontal part, which is what PostGIS calls an SRID.
-
-    Raises:
-        BadCrs: the CRS has no EPSG number.
-    """
+    """The number PostGIS knows the horizontal part by: its EPSG number, or one of the user range made from its WKT."""
     flat = horizontal(crs)
-    code = flat.to_epsg() or flat.to_epsg(min_confidence=20)
-    if code is None:
-        raise BadCrs(f"{flat.name!r} has no EPSG number, so it cannot be stored; reproject the data first")
-    return code
+    code = flat.to_epsg()
+    if code is not None:
+        return code
+    digest = hashlib.sha256(flat.to_wkt().encode()).digest()
+    return FIRST_CUSTOM_SRID + int.from_bytes(digest[:4], "big") % CUSTOM_SRIDS
 
 
 def name_of(crs: CrsLike) -> str:

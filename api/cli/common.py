@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -42,6 +43,16 @@ crs_option = click.option(
     metavar="EPSG",
     help="CRS of input that does not say its own, e.g. EPSG:9210+5727.",
 )
+
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["native", "pdal"]),
+    default="native",
+    show_default=True,
+    help="Which engine does the work.",
+)
+
+png_option = click.option("--png", type=click.Path(path_type=Path), help="Also draw the result here.")
 
 
 def current_city() -> City:

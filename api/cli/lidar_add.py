@@ -1,0 +1,38 @@
+"""`diaba lidar add`: point files into the catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from pyproj import CRS
+
+from api.cli.common import crs_option, current_city, emit, json_option, tracked
+
+
+@click.command("add")
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--epoch", required=True, metavar="NAME", help="Name of the survey, e.g. 2014.")
+@crs_option
+@json_option
+def command(files: tuple[Path, ...], epoch: str, crs: CRS | None, as_json: bool) -> None:
+    """Check point files and enter them into the catalogue of an epoch. A bad file is named and nothing is entered.
+
+    \b
+    Examples:
+      diaba lidar add survey/*.laz --epoch 2014
+      diaba lidar add ahn3_1.laz ahn3_2.laz --epoch ahn3 --crs EPSG:7415
+    """
+    from api.build import add_files
+    from gis.settings import Settings
+    from gis.store.database import Database
+
+    city = current_city()
+    database = Database.of(city, Settings.from_environment(), start=True)
+    added = add_files(database, city, list(tracked("checking", files, len(files))), epoch, crs=crs)
+    document = {"epoch": epoch, "files": len(added), "points": sum(record.header.point_count for record in added)}
+    emit(
+        document,
+        as_json,
+        lambda: click.echo(f"{document['files']} files with {document['points']:,} points in epoch {epoch}"),
+    )

@@ -1,0 +1,83 @@
+"""`diaba lidar build`: the catalogue's tiles to products in the store."""
+
+from __future__ import annotations
+
+import click
+
+from api.cli.common import EXIT_FAILED, current_city, emit, json_option, progress
+
+
+@click.command("build")
+@click.option("--epoch", metavar="NAME", help="Which survey; the only one there is by default.")
+@click.option("--area", metavar="X0,Y0,X1,Y1", help="Only tiles that touch this rectangle, in the city's CRS.")
+@click.option("--scheduler", "address", metavar="URL", help="A dask.distributed scheduler, e.g. tcp://host:8786.")
+@click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Local processes.")
+@click.option("--resolution", type=float, default=0.5, show_default=True, help="Cell size in metres.")
+@click.option("--tile-size", type=float, default=500.0, show_default=True, help="Metres.")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    epoch: str | None,
+    area: str | None,
+    address: str | None,
+    workers: int,
+    resolution: float,
+    tile_size: float,
+    as_json: bool,
+) -> None:
+    """Turn a survey into terrain and buildings, tile by tile. Stopped at any moment, it goes on where it was.
+
+    \b
+    Examples:
+      diaba lidar build
+      diaba lidar build --epoch 2014 --area 603000,1191000,604000,1192000
+      diaba lidar build --scheduler tcp://127.0.0.1:8786
+    """
+    from api.build import BuildParameters, build, only_epoch
+    from gis.bounds import BoundingBox
+    from gis.crs import horizontal
+    from gis.errors import BadParameter
+    from gis.settings import Settings
+    from gis.store.database import Database
+
+    city = current_city()
+    database = Database.of(city, Settings.from_environment(), start=True)
+    rectangle = None
+    if area is not None:
+        try:
+            x0, y0, x1, y1 = (float(part) for part in area.split(","))
+        except ValueError:
+            raise BadParameter("area", area, "give four numbers: x0,y0,x1,y1") from None
+        rectangle = BoundingBox(x0, y0, x1, y1, horizontal(city.crs))
+    with progress("tiles", None) as advance:
+        summary = build(
+            database,
+            city,
+            epoch or only_epoch(database),
+            area=rectangle,
+            scheduler_address=address,
+            workers=workers,
+            parameters=BuildParameters(tile_size=tile_size, resolution=resolution),
+            on_tile=lambda done, total, key: advance(1),
+        )
+    document = {
+        "tiles_done": summary.done,
+        "tiles_unchanged": summary.unchanged,
+        "tiles_failed": dict(summary.failed),
+        "points": summary.points,
+        "buildings": summary.buildings,
+        "seconds": summary.seconds,
+    }
+
+    def text() -> None:
+        click.echo(
+            f"{summary.done} tiles made, {summary.unchanged} up to date, {len(summary.failed)} failed; "
+            f"{summary.points:,} points, {summary.buildings} buildings, {summary.seconds:.0f} s"
+        )
+        for key, reason in summary.failed.items():
+            click.echo(f"  {key}: {reason}", err=True)
+
+    emit(document, as_json, text)
+    if summary.failed:
+        ctx.exit(EXIT_FAILED)

@@ -1,0 +1,74 @@
+"""The registers and the survey out of the store, held against each other, and the differences back into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import geopandas as gpd
+import numpy as np
+from sqlalchemy import Connection
+
+from gis.construction.compliance import (
+    ComplianceParameters,
+    Difference,
+    Observation,
+    Parcel,
+    Permit,
+    differences,
+)
+from gis.store import buildings, discrepancies, parcels, permits, roads
+
+PERMITS_IN_FORCE = ("valid",)
+
+
+def run_compliance(
+    connection: Connection, epoch: str, parameters: ComplianceParameters | None = None
+) -> list[Difference]:
+    """Compare all buildings measured at an epoch with the permits in force, and save what differs.
+
+    A city without any permit in its register has nothing to be held against: nothing is flagged.
+    """
+    in_force = permits.current(connection)
+    in_force = in_force[in_force["status"].isin(PERMITS_IN_FORCE)]
+    found: list[Difference] = []
+    if len(in_force):
+        found = differences(
+            list(_observations(buildings.current(connection, epoch))),
+            list(_permits(in_force)),
+            [Parcel(row.uid, row.geometry) for row in parcels.current(connection).itertuples()],
+            list(roads.current(connection).geometry),
+            parameters or ComplianceParameters(),
+        )
+    discrepancies.save(connection, epoch, found)
+    return found
+
+
+def _observations(measured: gpd.GeoDataFrame) -> Iterator[Observation]:
+    for row in measured.itertuples():
+        # The outline's σ is what its area's σ says: an area's error is the perimeter's share of the edges' errors.
+        sigma_outline = row.sigma_area * 2**0.5 / row.geometry.length
+        yield Observation(
+            uid=row.uid,
+            footprint=row.geometry,
+            height=_number(row.height),
+            sigma_height=_number(row.sigma_height),
+            sigma_outline=float(sigma_outline),
+            known=row.source != "derived",
+        )
+
+
+def _permits(in_force: gpd.GeoDataFrame) -> Iterator[Permit]:
+    for row in in_force.itertuples():
+        yield Permit(
+            permit_no=row.permit_no,
+            parcel_uid=row.parcel_uid,
+            footprint=row.geometry,
+            height=_number(row.height_m),
+            floors=int(row.floors) if np.isfinite(_number(row.floors)) else 0,
+            setback_front=_number(row.setback_front_m),
+        )
+
+
+def _number(value: float | None) -> float:
+    """A column's value; NaN where the register has none."""
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,109 @@
+"""A picture of the district: hill shade, water, parcels, and buildings coloured by what was found about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from gis.bounds import BoundingBox
+from gis.files import written_whole
+from gis.raster import Raster
+from lidar.hillshade import hillshade
+
+VERDICTS = {
+    "no_permit": ("#c1121f", "không phép · no permit"),
+    "storeys": ("#e36414", "vượt tầng · storeys over permit"),
+    "footprint": ("#b5179e", "vượt diện tích · over permitted footprint"),
+    "parcel_line": ("#7209b7", "lấn ranh thửa · over the parcel line"),
+    "setback": ("#f2b705", "vi phạm khoảng lùi · into the setback"),
+}
+"""Kind of difference → colour and its name, Vietnamese and English."""
+AS_PERMITTED = "#3a7ca5"
+UNKNOWN = "#8d99ae"
+PIXELS_PER_INCH = 160
+
+
+def draw_map(
+    path: Path,
+    dtms: Sequence[Raster],
+    buildings: gpd.GeoDataFrame,
+    parcels: gpd.GeoDataFrame,
+    bounds: BoundingBox,
+    title: str,
+    *,
+    verdicts_known: bool,
+) -> None:
+    """Write a PNG. `buildings` has a column `verdict`: a key of VERDICTS, or None for a building without a difference."""
+    mpl.use("Agg")
+    aspect = bounds.height / max(bounds.width, 1e-9)
+    figure = Figure(figsize=(10, min(max(10 * aspect, 4), 14) + 0.8), layout="constrained")
+    axes = figure.add_subplot()
+    _draw_terrain(axes, dtms)
+    if not parcels.empty:
+        parcels.boundary.plot(ax=axes, color="#4a4e69", linewidth=0.25, alpha=0.7)
+    normal = AS_PERMITTED if verdicts_known else UNKNOWN
+    if not buildings.empty:
+        colours = [VERDICTS[v][0] if v in VERDICTS else normal for v in buildings["verdict"]]
+        buildings.plot(ax=axes, color=colours, edgecolor="#22223b", linewidth=0.2, alpha=0.92)
+    axes.set_xlim(bounds.min_x, bounds.max_x)
+    axes.set_ylim(bounds.min_y, bounds.max_y)
+    axes.set_aspect("equal")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_color("#adb5bd")
+    axes.set_title(title, loc="left", fontsize=11)
+    _draw_scale_bar(axes, bounds)
+    _draw_legend(axes, buildings, verdicts_known=verdicts_known, normal=normal)
+    with written_whole(path) as part:
+        figure.savefig(part, dpi=PIXELS_PER_INCH, format="png")
+
+
+def _draw_terrain(axes: Axes, dtms: Sequence[Raster]) -> None:
+    if not dtms:
+        return
+    heights = np.concatenate([dtm.values[::8, ::8].ravel() for dtm in dtms])
+    low, high = np.nanpercentile(heights, [2, 98]) if np.isfinite(heights).any() else (0.0, 1.0)
+    tint = mpl.colormaps["gist_earth"]
+    for dtm in dtms:
+        shade = hillshade(dtm).astype(np.float32) / 255.0
+        scaled = np.clip((dtm.values - low) / max(high - low, 0.5), 0, 1) * 0.5 + 0.35
+        colour = tint(scaled)
+        colour[..., :3] = 0.55 * colour[..., :3] + 0.45
+        colour[..., :3] *= (0.45 + 0.55 * shade)[..., None]
+        colour[..., 3] = np.isfinite(dtm.values)
+        box = dtm.grid.bounds
+        axes.imshow(
+            (np.clip(np.nan_to_num(colour), 0, 1) * 255).astype(np.uint8),
+            extent=(box.min_x, box.max_x, box.min_y, box.max_y),
+            interpolation="bilinear",
+        )
+
+
+def _draw_scale_bar(axes: Axes, bounds: BoundingBox) -> None:
+    target = bounds.width / 5
+    power = 10 ** np.floor(np.log10(max(target, 1e-6)))
+    length = float(max(step * power for step in (1, 2, 5) if step * power <= target * 1.001))
+    x, y = bounds.min_x + 0.03 * bounds.width, bounds.min_y + 0.03 * bounds.height
+    axes.add_line(Line2D([x, x + length], [y, y], color="black", linewidth=3, solid_capstyle="butt"))
+    axes.text(x + length / 2, y + 0.008 * bounds.height, f"{length:g} m", ha="center", va="bottom", fontsize=8)
+
+
+def _draw_legend(axes: Axes, buildings: gpd.GeoDataFrame, *, verdicts_known: bool, normal: str) -> None:
+    counts = buildings["verdict"].value_counts() if len(buildings) else {}
+    plain = "không khác biệt · no difference found" if verdicts_known else "công trình đo được · measured building"
+    handles = [Patch(facecolor=normal, label=f"{plain} ({int(buildings['verdict'].isna().sum())})")]
+    handles += [
+        Patch(facecolor=colour, label=f"{label} ({int(counts[kind])})")
+        for kind, (colour, label) in VERDICTS.items()
+        if kind in counts
+    ]
+    axes.legend(handles=handles, loc="upper left", fontsize=7.5, framealpha=0.9, title="cần kiểm tra · to inspect")

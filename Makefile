@@ -41,7 +41,7 @@ checks:
 	@$(PYTHON_TOOLS) ruff check .
 	@$(PYTHON_TOOLS) ruff format --check .
 	@$(PYTHON_TOOLS) mypy
-	@$(PYTHON_TOOLS) importlinter.cli lint --no-logo
+	@$(PYTHON_TOOLS) importlinter.cli lint
 	@$(PYTHON_TOOLS) deptry .
 
 .PHONY: docs

@@ -43,7 +43,7 @@ step() {
     ("$@") >"$log" 2>&1 </dev/null || status=$?
     if [ "$status" -ne 0 ]; then
         say "  $title: failed"
-        sed 's/^/    /' "$log" >&2
+        tail -n 60 "$log" | sed 's/^/    /' >&2
         rm -f "$log"
         exit "$status"
     fi

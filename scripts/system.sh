@@ -23,7 +23,7 @@ find_python() {
 }
 
 node_there() {
-    have node && have npm && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18)' 2>/dev/null
+    have node && have npm && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null
 }
 
 browser_there() {
@@ -80,7 +80,7 @@ apt_install() {
         as_root mkdir -p "$(dirname "$no_default_cluster")"
         echo 'create_main_cluster = false' | as_root tee "$no_default_cluster" >/dev/null
     fi
-    attempt 3 apt_get install --no-install-recommends "${packages[@]}" || status=$?
+    attempt 2 apt_get install --no-install-recommends "${packages[@]}" || status=$?
     as_root rm -f "$no_default_cluster"
     return "$status"
 }

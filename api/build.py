@@ -1,4 +1,4 @@
-"""The survey's tiles to products in the store: plan, work, save; interrupted anywhere, started again, it finishes the rest.
+"""The survey's tiles to products in the store: plan, work, save. Interrupted anywhere, a second run finishes the rest.
 
 A tile's products lie in a folder named by the hash of everything they were made from. They are written first, then one
 transaction makes them and the tile's buildings known. So whatever is known is whole, and a second run does only what is
@@ -10,34 +10,40 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import orjson
+import geopandas as gpd
+import numpy as np
 import shapely
+from gis.store.catalog import LidarTile, PointProduct, RasterProduct
+from gis.store.runs import PlannedTile
+from lidar.catalog import FileRecord
+from lidar.footprints import Footprints, read_footprints
+from lidar.pipeline import DEFAULT_BUFFER, process_tile
+from lidar.tile import LARGEST_BUFFER, Tile
+from lidar.write import write_laz
+from pyproj import CRS
 
+from gis.access.roles import Role
 from gis.bounds import BoundingBox
 from gis.city_model.building import Building
-from gis.crs import name_of
-from gis.errors import BadInput, DiabaError, NotFound
+from gis.crs import horizontal, name_of, normalise
+from gis.errors import BadCrs, BadParameter, DiabaError, NotFound
 from gis.files import PART, sha256, written_whole
 from gis.grid import Grid
 from gis.raster import write_cog
 from gis.settings import City
-from gis.store import buildings as building_register
-from gis.store import catalog as tile_catalog
-from gis.store import footprints as footprint_register
+from gis.store import catalog as register
+from gis.store import footprints as base_map
 from gis.store import runs
 from gis.store.database import Database
-from gis.access.roles import Role
 from lidar import catalog, scheduler
-from lidar.footprints import Footprints, read_footprints, write_footprints
-from lidar.pipeline import BUFFER, Tile, process_tile
-from lidar.write import write_laz
 
+PRODUCTS = ("dtm", "dsm", "ndsm")
 METHOD = 1
 """Raised whenever the chain makes something else from the same input, so that old products are made again."""
 
@@ -54,11 +60,10 @@ class BuildParameters:
 
 @dataclass(frozen=True, slots=True)
 class TileRecord:
-    """What a worker sends back: where a tile's products are, its buildings and figures. Small, but for the buildings."""
+    """What a worker sends back: where a tile's products are, its buildings and figures."""
 
-    products: Mapping[str, Path]
-    digests: Mapping[str, str]
-    point_count: int
+    rasters: tuple[RasterProduct, ...]
+    points: PointProduct
     buildings: tuple[Building, ...]
     statistics: Mapping[str, Any]
 
@@ -84,37 +89,94 @@ class TileWork:
 
     city: City
     epoch: str
-    parameters: BuildParameters
-    footprints: Path | None
-    """Snapshot of the base map's footprints."""
-    hashes: Mapping[str, str] = field(default_factory=dict)
+    resolution: float
+    base_map: Path
+    """Snapshot of the known footprints."""
+    hashes: Mapping[str, str]
     """Tile key → hash of its input."""
 
     def __call__(self, tile: Tile) -> TileRecord:
         """Make a tile's products and write its files."""
         started = time.perf_counter()
-        known = _footprints(self.footprints, self.city) if self.footprints else None
-        grid = Grid.covering(tile.bounds, self.parameters.resolution)
-        made = process_tile(tile, known, grid)
-        folder = product_folder(self.city, self.epoch, tile.key, self.hashes[tile.key])
-        files = {product: folder / f"{product}.tif" for product in ("dtm", "dsm", "ndsm")}
-        for product, path in files.items():
-            write_cog(getattr(made.terrain, product), path, name=product, crs=self.city.crs, epoch=self.epoch)
-        files["points"] = folder / "points.laz"
-        write_laz(made.points, files["points"])
+        grid = Grid.covering(tile.bounds, self.resolution)
+        made = process_tile(tile, _snapshot(self.base_map), grid)
+        folder = Path("products", self.epoch, tile.key, self.hashes[tile.key][:16])
+        rasters = []
+        for product in PRODUCTS:
+            path = folder / f"{product}.tif"
+            whole = self.city.folder / path
+            write_cog(getattr(made.terrain, product), whole, name=product, crs=self.city.crs, epoch=self.epoch)
+            rasters.append(RasterProduct(product, str(path), sha256(whole), self.resolution, tile.bounds))
+        path = folder / "points.laz"
+        write_laz(made.points, self.city.folder / path)
+        codes, counts = np.unique(made.points.classification, return_counts=True)
+        points = PointProduct(
+            str(path),
+            sha256(self.city.folder / path),
+            len(made.points),
+            tile.bounds,
+            {int(code): int(count) for code, count in zip(codes, counts, strict=True)},
+        )
         statistics = {**made.statistics, "seconds": round(time.perf_counter() - started, 3)}
-        digests = {product: sha256(path) for product, path in files.items()}
-        return TileRecord(files, digests, len(made.points), made.buildings, statistics)
+        return TileRecord(tuple(rasters), points, made.buildings, statistics)
 
 
 @lru_cache(maxsize=2)
-def _footprints(path: Path, city: City) -> Footprints:
-    return read_footprints(path, crs=city.crs)
+def _snapshot(path: Path) -> Footprints:
+    return read_footprints(path)
 
 
-def product_folder(city: City, epoch: str, tile_key: str, input_hash: str) -> Path:
-    """Where a tile's products lie."""
-    return city.folder / "products" / epoch / tile_key / input_hash[:16]
+def add_files(
+    database: Database, city: City, files: Iterable[Path], epoch: str, *, crs: CRS | None = None
+) -> list[FileRecord]:
+    """Check point files and enter them into the catalogue of an epoch: all of them, or none.
+
+    Raises:
+        UnreadableFile, MissingCrs: a file cannot be used.
+        BadCrs: a file is not in the city's CRS.
+        Conflict: a file belongs to another epoch.
+    """
+    records = catalog.scan(files, crs)
+    for record in records:
+        if record.problem is not None:
+            raise record.problem
+        if record.bounds is not None and record.bounds.crs != horizontal(city.crs):
+            raise BadCrs(
+                f"{record.path} is in {name_of(record.bounds.crs)}, the city in {name_of(horizontal(city.crs))}; "
+                "reproject it first: diaba lidar pipeline reproject.json"
+            )
+    tiles = [
+        LidarTile(
+            sha256=record.sha256,
+            path=str(record.path.resolve()),
+            point_count=record.header.point_count,
+            crs=name_of(record.crs),
+            bounds=record.bounds,
+            density=round(record.header.point_count / max(record.bounds.area, 1.0), 3),
+        )
+        for record in records
+        if record.header is not None and record.bounds is not None and record.crs is not None
+    ]
+    with database.open(Role.WRITER) as connection:
+        register.save_campaign(connection, epoch)
+        register.save_tiles(connection, epoch, tiles)
+    return records
+
+
+def only_epoch(database: Database) -> str:
+    """The epoch of a city that was surveyed once.
+
+    Raises:
+        NotFound: it was not surveyed.
+        BadParameter: it was surveyed more than once.
+    """
+    with database.open(Role.READER) as connection:
+        epochs = list(register.campaigns(connection)["epoch"])
+    if not epochs:
+        raise NotFound("epoch", "yet: enter point files with diaba lidar add")
+    if len(epochs) > 1:
+        raise BadParameter("epoch", None, f"name one of {', '.join(epochs)} with --epoch")
+    return str(epochs[0])
 
 
 def build(
@@ -125,7 +187,7 @@ def build(
     area: BoundingBox | None = None,
     scheduler_address: str | None = None,
     workers: int = 2,
-    parameters: BuildParameters = BuildParameters(),  # noqa: B008 - frozen
+    parameters: BuildParameters = BuildParameters(),
     on_tile: Callable[[int, int, str], None] = lambda done, total, key: None,
 ) -> BuildSummary:
     """Make the products of all tiles of an epoch that are missing or out of date.
@@ -138,35 +200,45 @@ def build(
         scheduler_address: A dask.distributed scheduler; None works with local processes.
         workers: Number of local processes.
         parameters: Tile size and resolution.
-        on_tile: Called as (tiles finished, tiles to do, key) whenever one is finished.
+        on_tile: Called as (tiles finished, tiles to do, key): with 0 finished at the start, then after each tile.
 
     Raises:
         NotFound: the catalogue has no file of that epoch.
+        BadParameter: the tile size is no multiple of the resolution.
         StoreUnreachable: the database does not answer.
     """
     started = time.perf_counter()
-    tiles, work = plan(database, city, epoch, area=area, parameters=parameters)
+    tiles, work = _plan(database, city, epoch, area, parameters)
+    planned = [PlannedTile(tile.key, tile.bounds, work.hashes[tile.key]) for tile in tiles]
+    _remove_leftovers(city)
     with database.open(Role.WRITER) as connection:
-        states = runs.states(connection, epoch)
-    todo = [tile for tile in tiles if not _is_current(tile, work, states)]
-    _remove_partial_files(city)
-    with database.open(Role.WRITER) as connection:
-        for tile in todo:
-            runs.claim(connection, tile.key, epoch, tile.bounds, work.hashes[tile.key])
+        wanted = set(runs.plan(connection, epoch, planned))
+        for key in sorted(wanted):
+            runs.claim(connection, key, epoch)
+    todo = [tile for tile in tiles if tile.key in wanted]
+    on_tile(0, len(todo), "")
     failed: dict[str, str] = {}
-    points = buildings = finished = 0
-    for tile, result in scheduler.run(todo, work, scheduler=scheduler_address, workers=workers):
-        finished += 1
+    points = buildings = 0
+    results = scheduler.run(todo, work, scheduler=scheduler_address, workers=workers)
+    for finished, (tile, result) in enumerate(results, start=1):
         with database.open(Role.WRITER) as connection:
             if isinstance(result, DiabaError):
                 failed[tile.key] = str(result)
                 runs.fail(connection, tile.key, epoch, str(result))
             else:
-                save(connection, city, epoch, tile, work.hashes[tile.key], parameters, result)
-                points += result.point_count
+                runs.save_tile(
+                    connection,
+                    tile.key,
+                    epoch,
+                    rasters=result.rasters,
+                    points=result.points,
+                    buildings=result.buildings,
+                    statistics=result.statistics,
+                )
+                points += result.points.point_count
                 buildings += len(result.buildings)
         on_tile(finished, len(todo), tile.key)
-    _remove_unreferenced(city, epoch, {tile.key: work.hashes[tile.key] for tile in tiles})
+    _remove_unreferenced(database, city, epoch)
     return BuildSummary(
         done=len(todo) - len(failed),
         unchanged=len(tiles) - len(todo),
@@ -175,3 +247,67 @@ def build(
         buildings=buildings,
         seconds=time.perf_counter() - started,
     )
+
+
+def _plan(
+    database: Database, city: City, epoch: str, area: BoundingBox | None, parameters: BuildParameters
+) -> tuple[list[Tile], TileWork]:
+    """The tiles of an epoch and the work on them."""
+    cells = parameters.tile_size / parameters.resolution if parameters.resolution > 0 else 0.0
+    if cells < 1 or abs(cells - round(cells)) > 1e-9:
+        raise BadParameter("tile size", parameters.tile_size, f"must be a multiple of {parameters.resolution:g} m")
+    with database.open(Role.WRITER) as connection:
+        files = register.tiles(connection, epoch)
+        known = base_map.all(connection)
+    if len(files) == 0:
+        raise NotFound("point file in epoch", f"{epoch}: enter some with diaba lidar add")
+    flat = horizontal(city.crs)
+    records = [
+        FileRecord(
+            path=city.folder / row.path,
+            sha256=row.sha256,
+            header=None,
+            bounds=BoundingBox(*row.geometry.bounds, crs=flat),
+            crs=normalise(row.crs),
+        )
+        for row in files.rename_geometry("geometry").itertuples()
+    ]
+    digest = {record.path: record.sha256 for record in records}
+    tiles = catalog.tiles_over(records, parameters.tile_size, DEFAULT_BUFFER, area)
+    known = known.rename_geometry("geometry").sort_values("uid", ignore_index=True)
+    outlines = shapely.to_wkb(known.geometry.to_numpy(), include_srid=False)
+    tree = shapely.STRtree(known.geometry.to_numpy())
+    hashes = {}
+    for tile in tiles:
+        near = np.sort(tree.query(tile.bounds.buffered(LARGEST_BUFFER).polygon))
+        parts: list[Any] = [METHOD, parameters, tile.buffer, name_of(city.crs), *sorted(digest[p] for p in tile.paths)]
+        parts += [(known["uid"].iloc[i], outlines[i].hex()) for i in near]
+        hashes[tile.key] = hashlib.sha256(repr(parts).encode()).hexdigest()
+    return tiles, TileWork(city, epoch, parameters.resolution, _write_snapshot(city, known, outlines), hashes)
+
+
+def _write_snapshot(city: City, known: gpd.GeoDataFrame, outlines: Sequence[bytes]) -> Path:
+    """The known footprints as a file the workers read; named by its content, so that it never changes under them."""
+    content = hashlib.sha256(repr([*zip(known["uid"], outlines, strict=True)]).encode()).hexdigest()
+    path = city.folder / "products" / f"footprints-{content[:16]}.gpkg"
+    if not path.exists():
+        with written_whole(path) as part:
+            frame = gpd.GeoDataFrame({"uid": known["uid"]}, geometry=known.geometry, crs=horizontal(city.crs))
+            frame.to_file(part, layer="footprints", driver="GPKG", geometry_type="Polygon")
+    return path
+
+
+def _remove_leftovers(city: City) -> None:
+    """Files a killed process was writing. They are nobody's: a file has its name only when it is whole."""
+    for leftover in (city.folder / "products").rglob(f".*{PART}*"):
+        leftover.unlink(missing_ok=True)
+
+
+def _remove_unreferenced(database: Database, city: City, epoch: str) -> None:
+    """Products the store does not know any more, or never knew: made from input that has changed since."""
+    with database.open(Role.READER) as connection:
+        frames = [register.rasters(connection, epoch), register.points(connection, epoch)]
+    known = {Path(path).parent for frame in frames for path in frame["path"]}
+    for folder in (city.folder / "products" / epoch).glob("*/*"):
+        if folder.relative_to(city.folder) not in known:
+            shutil.rmtree(folder, ignore_errors=True)

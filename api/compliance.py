@@ -39,7 +39,7 @@ def run_compliance(
             list(roads.current(connection).geometry),
             parameters or ComplianceParameters(),
         )
-    discrepancies.save(connection, epoch, found)
+    discrepancies.save(connection, [_row(difference, epoch) for difference in found], epoch=epoch)
     return found
 
 
@@ -53,7 +53,7 @@ def _observations(measured: gpd.GeoDataFrame) -> Iterator[Observation]:
             height=_number(row.height),
             sigma_height=_number(row.sigma_height),
             sigma_outline=float(sigma_outline),
-            known=row.source != "derived",
+            known=row.attributes.get("footprint_source") != "derived",
         )
 
 
@@ -67,6 +67,24 @@ def _permits(in_force: gpd.GeoDataFrame) -> Iterator[Permit]:
             floors=int(row.floors) if np.isfinite(_number(row.floors)) else 0,
             setback_front=_number(row.setback_front_m),
         )
+
+
+def _row(difference: Difference, epoch: str) -> dict[str, object]:
+    """As the register of discrepancies takes it."""
+    return {
+        "kind": difference.kind.value,
+        "building_uid": difference.building_uid,
+        "parcel_uid": difference.parcel_uid,
+        "permit_no": difference.permit_no,
+        "epoch": epoch,
+        "actual": difference.actual,
+        "limit_value": difference.limit,
+        "unit": difference.unit,
+        "delta": difference.delta,
+        "sigma": difference.sigma,
+        "confidence": difference.confidence,
+        "evidence": dict(difference.evidence),
+    }
 
 
 def _number(value: float | None) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,3 +104,26 @@ def read_raster(path: Path | str) -> Raster:
     grid = Grid(crs, resolution, round(column), round(row) - rows, columns, rows)
     bands = {names[i] or f"band{i + 1}": data[i] for i in range(1, len(data))}
     return Raster(data[0], grid, bands)
+
+
+def mosaic(rasters: Sequence[Raster]) -> Raster:
+    """One raster over all of them; they share CRS and resolution, and where two overlap the later one counts.
+
+    Only the first band is joined.
+
+    Raises:
+        BadParameter: there is none, or their cells differ in size or CRS.
+    """
+    if not rasters:
+        raise BadParameter("rasters", 0, "there is nothing to join")
+    first = rasters[0].grid
+    if any(r.grid.resolution != first.resolution or r.grid.crs != first.crs for r in rasters):
+        raise BadParameter("rasters", len(rasters), "their cells differ in size or CRS")
+    bounds = first.bounds
+    for raster in rasters[1:]:
+        bounds = bounds.union(raster.grid.bounds)
+    grid = Grid.covering(bounds, first.resolution)
+    values = np.full(grid.shape, np.nan, dtype=np.float32)
+    for raster in rasters:
+        values[raster.grid.window_in(grid)] = raster.values
+    return Raster(values, grid)

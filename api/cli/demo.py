@@ -16,7 +16,9 @@ RECIPES = ("alley", "ward", "district")
 
 @click.command("demo")
 @click.option("--recipe", type=click.Choice(RECIPES), default="ward", show_default=True, help="Which district.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Another seed, another city.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Another seed, another city."
+)
 @click.option("--density", type=click.FloatRange(0.5, 50), help="Points per m²; the recipe's own by default.")
 @click.option(
     "--lidar",

@@ -8,6 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 import matplotlib as mpl
 import numpy as np
+from lidar.hillshade import hillshade
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -16,7 +17,6 @@ from matplotlib.patches import Patch
 from gis.bounds import BoundingBox
 from gis.files import written_whole
 from gis.raster import Raster
-from lidar.hillshade import hillshade
 
 VERDICTS = {
     "no_permit": ("#c1121f", "không phép · no permit"),
@@ -41,7 +41,7 @@ def draw_map(
     *,
     verdicts_known: bool,
 ) -> None:
-    """Write a PNG. `buildings` has a column `verdict`: a key of VERDICTS, or None for a building without a difference."""
+    """Write a PNG. `buildings` has a column `verdict`: a key of VERDICTS, or None where no difference was found."""
     mpl.use("Agg")
     aspect = bounds.height / max(bounds.width, 1e-9)
     figure = Figure(figsize=(10, min(max(10 * aspect, 4), 14) + 0.8), layout="constrained")

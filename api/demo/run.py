@@ -11,25 +11,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
+import shapely
 from pyproj import CRS
+from sqlalchemy import Connection
 
-from api.build import BuildParameters, add_files, build
+from api.build import add_files, build
 from api.compliance import run_compliance
-from api.demo.map import draw_map
+from api.demo.map import VERDICTS, draw_map
 from api.demo.truth import score_differences, score_ground, score_heights, score_terrain
 from gis.access.roles import Role
 from gis.bounds import BoundingBox
 from gis.construction.compliance import Difference
-from gis.crs import horizontal, name_of
+from gis.crs import horizontal, name_of, srid
 from gis.errors import BadCrs, DiabaError
 from gis.raster import read_raster
-from gis.settings import City, Settings
+from gis.settings import DEFAULT_CRS, City, Settings
 from gis.store import buildings as building_register
 from gis.store import catalog, footprints, parcels, registers
 from gis.store.database import Database
-from lidar.read import read_header
+from gis.store.fresh import make_demo
+from lidar.crs_of_las import in_metres
+from lidar.footprints import read_footprints
+from lidar.read import read_header, resolve_crs
 
 EPOCH = "demo"
 MAP = "map.png"
@@ -71,7 +75,9 @@ class Stages:
         self.tell(f"{doing} ({self.seconds[name]:.1f} s)")
 
 
-def run_demo(source: Source, city_name: str, settings: Settings, tell: Callable[[str], None], workers: int = 2) -> dict[str, Any]:
+def run_demo(
+    source: Source, city_name: str, settings: Settings, tell: Callable[[str], None], workers: int = 2
+) -> dict[str, Any]:
     """Run the whole chain into a city of its own, made anew, and return the summary.
 
     Raises:
@@ -82,11 +88,10 @@ def run_demo(source: Source, city_name: str, settings: Settings, tell: Callable[
     stages = Stages(tell)
     started = time.perf_counter()
     folder = settings.home / "cities" / city_name
-    crs, checked = _crs_of(source), None
-    city = City(city_name, crs, folder) if crs is not None else settings.city(city_name)
+    city = City(city_name, _crs_of(source) or DEFAULT_CRS, folder)
     with stages.stage("store", "store ready"):
-        database = Database.of(city, settings, start=True)
-        database.recreate_demo()
+        database = Database.of(city, settings)
+        make_demo(database)
         for old in ("products", "scene"):
             shutil.rmtree(folder / old, ignore_errors=True)
         city.save()
@@ -104,7 +109,7 @@ def run_demo(source: Source, city_name: str, settings: Settings, tell: Callable[
             _import_footprints(connection, source.footprints, city)
     files = list(source.files) or sorted((scene / "lidar").glob("*.laz"))  # type: ignore[operator]
     with stages.stage("catalogue", f"{len(files)} point files catalogued"):
-        records = add_files(database, city, files, EPOCH, crs=source.crs)
+        add_files(database, city, files, EPOCH, crs=source.crs)
     with stages.stage("build", "terrain and buildings made"):
         made = build(
             database,
@@ -118,7 +123,7 @@ def run_demo(source: Source, city_name: str, settings: Settings, tell: Callable[
     with stages.stage("compliance", "registered and measured city compared"), database.open(Role.WRITER) as connection:
         flagged = run_compliance(connection, EPOCH)
     with stages.stage("score", "result scored"):
-        summary = _summary(database, city, source, scene, flagged, records_points=made.points)
+        summary = _summary(database, city, source, scene, flagged, made.points)
     with stages.stage("map", "map drawn"):
         _draw(database, city, source, flagged)
     stages.seconds["total"] = round(time.perf_counter() - started, 2)
@@ -131,63 +136,84 @@ def run_demo(source: Source, city_name: str, settings: Settings, tell: Callable[
 
 def _crs_of(source: Source) -> CRS | None:
     """The CRS the city of a demo with files has: that of the files, or the one given; None for a scene."""
-    from lidar.read import crs_of
-
     if not source.files:
         return None
-    found = {name_of(crs): crs for crs in (crs_of(file, source.crs) for file in source.files)}
+    own = (in_metres(resolve_crs(read_header(file), source.crs))[0] for file in source.files)
+    found = {name_of(crs): crs for crs in own}
     if len(found) > 1:
-        raise BadCrs(f"the files are in several CRS ({', '.join(sorted(found))}); run the demo on one of them at a time")
+        raise BadCrs(
+            f"the files are in several CRS ({', '.join(sorted(found))}); run the demo on one of them at a time"
+        )
     return next(iter(found.values()))
 
 
-def _import_footprints(connection: Any, path: Path, city: City) -> None:
-    from gis.store.footprints import save
-    from lidar.footprints import read_footprints
-
+def _import_footprints(connection: Connection, path: Path, city: City) -> None:
     outlines = read_footprints(path, to=horizontal(city.crs))
-    save(connection, gpd.GeoDataFrame({"uid": outlines.uids}, geometry=list(outlines.polygons), crs=outlines.crs), path.name)
+    code = srid(city.crs)
+    encoded = shapely.to_wkb(shapely.set_srid(outlines.polygons, code), hex=True, include_srid=True)
+    footprints.save(
+        connection,
+        [
+            {"uid": uid, "source": path.name, "survey_date": None, "geom": geom}
+            for uid, geom in zip(outlines.uids, encoded, strict=True)
+        ],
+    )
 
 
-def _dtms(database: Database) -> list[tuple[BoundingBox, Path, Path]]:
-    """Each tile's own rectangle, its DTM and its classified points."""
-    with database.open(Role.READER) as connection:
-        rows = catalog.products(connection, EPOCH)
-    return [(row.bounds, Path(row.paths["dtm"]), Path(row.paths["points"])) for row in rows]
+@dataclass(frozen=True, slots=True)
+class TileFiles:
+    """A tile's own rectangle, its DTM and its classified points."""
+
+    bounds: BoundingBox
+    dtm: Path
+    points: Path
+
+
+def _tiles(connection: Connection, city: City) -> list[TileFiles]:
+    dtms = catalog.rasters(connection, EPOCH, "dtm").set_index("tile_key")
+    points = catalog.points(connection, EPOCH).set_index("tile_key")
+    return [
+        TileFiles(
+            BoundingBox(*row.geometry.bounds, crs=horizontal(city.crs)),
+            city.folder / row.path,
+            city.folder / points.loc[key, "path"],
+        )
+        for key, row in dtms.rename_geometry("geometry").iterrows()
+    ]
 
 
 def _summary(
-    database: Database, city: City, source: Source, scene: Path | None, flagged: list[Difference], records_points: int
+    database: Database, city: City, source: Source, scene: Path | None, flagged: list[Difference], points: int
 ) -> dict[str, Any]:
-    tiles = _dtms(database)
     with database.open(Role.READER) as connection:
-        measured = building_register.current(connection, EPOCH)
+        tiles = _tiles(connection, city)
+        measured = building_register.current(connection, EPOCH).rename_geometry("geometry")
         counts = registers.counts(connection)
     unknown = float("nan")
     summary: dict[str, Any] = {
         "source": source.title,
         "crs": name_of(city.crs),
-        "points": records_points,
+        "points": points,
         "points_per_s": 0,
-        "area_m2": float(sum(bounds.area for bounds, _, _ in tiles)),
+        "area_m2": float(_surveyed_area(tiles)),
         "ground": {"total_error": None},
         "dtm": {"rmse_open_m": None, "rmse_all_m": None},
         "buildings": {
             "count": len(measured),
-            "derived": int((measured["source"] == "derived").sum()),
+            "derived": sum(a.get("footprint_source") == "derived" for a in measured["attributes"]),
             "with_solid": int((measured["lod"] != "0").sum()),
             "height_rmse_m": None,
             "height_median_m": float(np.nanmedian(measured["height"])) if len(measured) else unknown,
         },
-        "parcels": {"count": counts.get("parcels", 0)},
-        "permits": {"count": counts.get("permits", 0)},
+        "parcels": {"count": counts["parcel"]},
+        "permits": {"count": counts["permit"]},
         "differences": {"planted": None, "found": len(flagged), "false": None},
     }
     if scene is None:
         return summary
     truth = scene / "truth"
-    ground = score_ground([(b, p) for b, _, p in tiles], sorted((truth / "points").glob("*.laz")))
-    terrain = score_terrain((read_raster(dtm) for _, dtm, _ in tiles), truth / "dtm.tif", truth / "land_cover.tif")
+    ground = score_ground([(tile.bounds, tile.points) for tile in tiles], sorted((truth / "points").glob("*.laz")))
+    terrain = score_terrain((read_raster(tile.dtm) for tile in tiles), truth / "dtm.tif", truth / "land_cover.tif")
     heights = score_heights(measured, truth / "buildings.gpkg")
     score = score_differences(flagged, truth / "differences.json")
     summary["ground"] = {
@@ -211,25 +237,30 @@ def _summary(
     return summary
 
 
-def _draw(database: Database, city: City, source: Source, flagged: list[Difference]) -> None:
-    tiles = _dtms(database)
-    with database.open(Role.READER) as connection:
-        measured = building_register.current(connection, EPOCH)
-        lots = parcels.current(connection)
-    # A building may differ in several ways: the gravest gives its colour, in the order of the legend.
-    from api.demo.map import VERDICTS
+def _surveyed_area(tiles: list[TileFiles]) -> float:
+    """m² of cells with a terrain height: a tile at the survey's edge is not full."""
+    area = 0.0
+    for tile in tiles:
+        dtm = read_raster(tile.dtm)
+        area += float(np.isfinite(dtm.values).sum()) * dtm.grid.resolution**2
+    return area
 
+
+def _draw(database: Database, city: City, source: Source, flagged: list[Difference]) -> None:
+    with database.open(Role.READER) as connection:
+        tiles = _tiles(connection, city)
+        measured = building_register.current(connection, EPOCH).rename_geometry("geometry")
+        lots = parcels.current(connection)
+        files = catalog.tiles(connection, EPOCH)
+    # A building may differ in several ways: the gravest gives its colour, in the order of the legend.
     verdict = {d.building_uid: d.kind.value for kind in reversed(VERDICTS) for d in flagged if d.kind.value == kind}
     measured["verdict"] = [verdict.get(uid) for uid in measured["uid"]]
-    bounds = tiles[0][0]
-    for other, _, _ in tiles[1:]:
-        bounds = bounds.union(other)
     draw_map(
         city.folder / MAP,
-        [read_raster(dtm) for _, dtm, _ in tiles],
+        [read_raster(tile.dtm) for tile in tiles],
         measured,
         lots,
-        bounds,
+        BoundingBox(*files.total_bounds, crs=horizontal(city.crs)),
         f"diaba · {source.title} · {name_of(city.crs)}",
         verdicts_known=bool(len(lots)),
     )

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+from lidar.accuracy import GroundErrors, ground_errors
+from lidar.read import read_header, read_many
 from numpy.typing import NDArray
 
 from gis.bounds import BoundingBox
 from gis.construction.compliance import Difference
 from gis.raster import Raster, read_raster
-from lidar.accuracy import GroundErrors, ground_errors
 from lidar.point_cloud import Class, PointCloud
-from lidar.read import read_header, read_many
 
 OPEN_GROUND = 1
 """Code of open ground in the scene's land cover."""
@@ -37,10 +37,7 @@ class DifferenceScore:
 def _inside(points: PointCloud, bounds: BoundingBox) -> PointCloud:
     """Those in the half-open rectangle, in the order pulses were fired: by time, then return."""
     chosen = (
-        (points.x >= bounds.min_x)
-        & (points.x < bounds.max_x)
-        & (points.y >= bounds.min_y)
-        & (points.y < bounds.max_y)
+        (points.x >= bounds.min_x) & (points.x < bounds.max_x) & (points.y >= bounds.min_y) & (points.y < bounds.max_y)
     )
     kept = points.subset(chosen)
     return kept.subset(np.lexsort((kept.return_number, kept.gps_time)))
@@ -104,9 +101,7 @@ def score_heights(measured: gpd.GeoDataFrame, truth: Path) -> dict[str, float]:
     """
     true = gpd.read_file(truth, layer="buildings").set_index("uid")
     by_uid = dict(zip(true.index, true["height"], strict=True))
-    overlaps = gpd.overlay(
-        measured[["uid", "geometry"]], true.reset_index()[["uid", "geometry"]], keep_geom_type=True
-    )
+    overlaps = gpd.overlay(measured[["uid", "geometry"]], true.reset_index()[["uid", "geometry"]], keep_geom_type=True)
     overlaps["share"] = overlaps.area
     best = overlaps.sort_values("share").groupby("uid_1").last()
     errors = []

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lidar.write import write_laz
 
 from gis.crs import normalise
 from lidar.point_cloud import PointCloud
-from lidar.write import write_laz
 
 MEMORY_LIMIT_KB = 4 * 1024 * 1024
 """Address space a command may take on a bad file of some kilobytes; the libraries alone map about 2 GB."""
@@ -59,7 +59,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 
 def run(command: tuple[str, ...], source: Path, out: Path) -> "subprocess.CompletedProcess[str]":
     out.mkdir(exist_ok=True)
-    arguments = [part.replace("OUT", str(out)).replace("IN", str(source)) if part != "inspect" else part for part in command]
+    arguments = [
+        part.replace("OUT", str(out)).replace("IN", str(source)) if part != "inspect" else part for part in command
+    ]
     line = f'ulimit -v {MEMORY_LIMIT_KB}; exec "$0" "$@"'
     # One thread each: every thread of a pool reserves address space of its own.
     environment = {**os.environ, "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}

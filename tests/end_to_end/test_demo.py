@@ -84,7 +84,9 @@ def test_a_map_is_drawn(alley: dict[str, Any]) -> None:
 def test_the_demo_can_be_repeated_and_says_the_same(home: Path, alley: dict[str, Any]) -> None:
     again = demo(home, "--recipe", "alley", "--seed", "11")
     changing = {"seconds", "points_per_s"}
-    assert {k: v for k, v in again.items() if k not in changing} == {k: v for k, v in alley.items() if k not in changing}
+    assert {k: v for k, v in again.items() if k not in changing} == {
+        k: v for k, v in alley.items() if k not in changing
+    }
 
 
 def test_the_demos_city_is_what_later_commands_use(home: Path, alley: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The public header of a LAS 1.0–1.4 file and its variable-length records, checked against the file before it is trusted.
+"""The public header of a LAS 1.0–1.4 file and its variable-length records, checked against the file before trusted.
 
 Follows the LAS 1.4 specification, revision 15 (ASPRS 2019), table by table.
 """

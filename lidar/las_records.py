@@ -100,7 +100,7 @@ def decoded(raw: RawPoints, header: LasHeader, across: float = 1.0, up: float = 
         "return_number": number,
         "number_of_returns": total,
         "point_source_id": raw["point_source_id"].astype(np.uint16),
-        "gps_time": raw["gps_time"].astype(np.float64) if "gps_time" in raw.dtype.fields else np.zeros(len(raw)),
+        "gps_time": raw["gps_time"].astype(np.float64) if "gps_time" in (raw.dtype.names or ()) else np.zeros(len(raw)),
         "scan_angle": scan * EXTENDED_SCAN_STEP if header.point_format >= EXTENDED else scan,
     }
 
@@ -149,7 +149,7 @@ def check_sane(raw: RawPoints, header: LasHeader) -> NDArray[np.int64]:
                     f"damaged: a point has {axis} = {wrong:.3f}, the header bounds it by {lows[index]:.3f} and "
                     f"{highs[index]:.3f}",
                 )
-    if "gps_time" in (raw.dtype.fields or {}) and not np.isfinite(raw["gps_time"]).all():
+    if "gps_time" in (raw.dtype.names or ()) and not np.isfinite(raw["gps_time"]).all():
         raise UnreadableFile(header.path, "damaged: a point has a time that is no number")
     number, _ = returns(raw, header)
     return np.bincount(number, minlength=16).astype(np.int64)

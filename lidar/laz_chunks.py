@@ -81,7 +81,7 @@ def laz_record(header: LasHeader) -> LazRecord:
     if coder != 0 or compressor != (LAYERED_CHUNKED if layered else POINTWISE_CHUNKED):
         raise UnreadableFile(
             header.path,
-            f"its LASzip compressor {compressor} cannot be read or is damaged; recompress the file with a current LASzip",
+            f"its LASzip compressor {compressor} is damaged or too old; recompress the file with LASzip",
         )
     if len(vlr.data) != 34 + 6 * item_count:
         raise UnreadableFile(header.path, f"damaged: the LASzip record announces {item_count} items")
@@ -209,6 +209,6 @@ def guarded(header: LasHeader, work: Callable[[], T]) -> T:
         return work()
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
-    except BaseException as error:  # noqa: BLE001  (a Rust panic reaches Python as a BaseException)
+    except BaseException as error:
         why = " ".join(str(error).split())[:120]
         raise UnreadableFile(header.path, f"damaged or truncated: its points cannot be decompressed ({why})") from error

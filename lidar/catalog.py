@@ -104,7 +104,11 @@ def tiles_over(
     tiles = []
     for column, row in corners:
         bounds = BoundingBox(
-            column * size, row * size, (column + 1) * size, (row + 1) * size, usable[0].bounds.crs  # type: ignore[union-attr]
+            column * size,
+            row * size,
+            (column + 1) * size,
+            (row + 1) * size,
+            usable[0].bounds.crs,  # type: ignore[union-attr]
         )
         if wanted is not None and not prep(wanted).intersects(bounds.polygon):
             continue

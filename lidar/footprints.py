@@ -214,8 +214,10 @@ def _read_ogr(
         raise UnreadableFile(path, "the layer has no geometry")
     names = _uid_column(path, [str(name) for name in meta["fields"]], columns, fids)
     geometries = shapely.from_wkb(encoded, on_invalid="ignore")
-    for index in np.flatnonzero([w is not None and g is None for w, g in zip(encoded, geometries, strict=True)]):
-        problems.append(BadGeometry(names[index], "its geometry cannot be read"))
+    unread = np.array([w is not None for w in encoded], dtype=bool) & shapely.is_missing(geometries)
+    problems.extend(
+        BadGeometry(names[index], "left out: its geometry cannot be read") for index in np.flatnonzero(unread)
+    )
     stated = normalise(meta["crs"]) if meta["crs"] else None
     return names, geometries, stated
 
@@ -264,14 +266,16 @@ def _read_csv(
     plain = [name for name in fields if name != column]
     table = [_objects([row[name] for row in rows]) for name in plain]
     uids = _uid_column(path, plain, table, np.arange(1, len(rows) + 1))
-    geometries = []
+    geometries: list[BaseGeometry | None] = []
     for uid, row in zip(uids, rows, strict=True):
         try:
             geometries.append(_geometry_of_text(row[column] or ""))
         except (GEOSException, ValueError, TypeError) as error:
             geometries.append(None)
-            problems.append(BadGeometry(uid, f"its outline cannot be read ({' '.join(str(error).split())[:120]})"))
-    codes = {shapely.get_srid(g) for g in geometries if g is not None} - {0}
+            problems.append(
+                BadGeometry(uid, f"left out: its outline cannot be read ({' '.join(str(error).split())[:120]})")
+            )
+    codes = {int(shapely.get_srid(g)) for g in geometries if g is not None} - {0}
     return uids, _objects(geometries), normalise(codes.pop()) if len(codes) == 1 else None
 
 
@@ -300,7 +304,7 @@ def _geometry_column(fields: Sequence[str], rows: Sequence[dict[str, str]]) -> s
     first = {name: next((row[name] for row in rows if row[name]), "") for name in fields}
     looks = [n for n in fields if first[n].lstrip().upper().startswith(("POLYGON", "MULTIPOLYGON", "SRID=", "[["))]
     named = [n for n in looks if n.lower() in GEOMETRY_COLUMNS]
-    return (named or looks or [n for n in fields if n.lower() in GEOMETRY_COLUMNS] or [None])[0]
+    return next(iter(named or looks or [n for n in fields if n.lower() in GEOMETRY_COLUMNS]), None)
 
 
 def _geometry_of_text(text: str) -> BaseGeometry:
@@ -377,7 +381,7 @@ def _sound(
 
 
 def _unused(uid: str, taken: Mapping[str, None]) -> str:
-    """The uid itself the first time, then uid-2, uid-3, …"""
+    """The uid itself the first time, then uid-2, uid-3 and so on."""
     name, number = uid, 1
     while name in taken:
         number += 1

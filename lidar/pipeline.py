@@ -95,9 +95,7 @@ def products(
 ) -> TileProducts:
     """What is the tile's own of all that was made."""
     own = points.subset(_inside(points, tile.bounds))
-    cropped = Terrain(
-        surroundings.dtm.cropped(grid), surroundings.dsm.cropped(grid), surroundings.ndsm.cropped(grid)
-    )
+    cropped = Terrain(surroundings.dtm.cropped(grid), surroundings.dsm.cropped(grid), surroundings.ndsm.cropped(grid))
     statistics: dict[str, float | int] = {
         "points": len(own),
         "density_per_m2": round(len(own) / tile.bounds.area, 3),

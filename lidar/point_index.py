@@ -28,9 +28,7 @@ class Membership:
         return self.points[self.offsets[polygon] : self.offsets[polygon + 1]]
 
 
-def points_in_polygons(
-    x: NDArray[np.float64], y: NDArray[np.float64], polygons: NDArray[np.object_]
-) -> Membership:
+def points_in_polygons(x: NDArray[np.float64], y: NDArray[np.float64], polygons: NDArray[np.object_]) -> Membership:
     """Find the points inside each polygon, even-odd rule, so that holes are outside; polygons may overlap.
 
     Args:

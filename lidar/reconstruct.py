@@ -142,9 +142,7 @@ def block(footprint: Polygon, ground: float, roof: float) -> Solid:
     rings = [ring if _turns_left(ring) == (number == 0) else ring[::-1] for number, ring in enumerate(rings)]
     xy = np.concatenate(rings)
     n = len(xy)
-    vertices = np.concatenate(
-        [np.column_stack([xy, np.full(n, ground)]), np.column_stack([xy, np.full(n, roof)])]
-    )
+    vertices = np.concatenate([np.column_stack([xy, np.full(n, ground)]), np.column_stack([xy, np.full(n, roof)])])
     starts = np.cumsum([0] + [len(ring) for ring in rings])
     loops = [tuple(range(starts[k], starts[k + 1])) for k in range(len(rings))]
     faces = [
@@ -242,7 +240,10 @@ def _ground(polygons: NDArray[np.object_], terrain: Terrain) -> tuple[NDArray[np
         else type(terrain.dtm)(band, terrain.dtm.grid).at(xy[:, 0], xy[:, 1]).astype(np.float64)
     )
     starts = np.searchsorted(owner, np.arange(len(polygons) + 1))
-    return _border_statistics(height, np.where(np.isfinite(sigma), sigma, TERRAIN_SIGMA), starts)
+    found: tuple[NDArray[np.float64], NDArray[np.float64]] = _border_statistics(
+        height, np.where(np.isfinite(sigma), sigma, TERRAIN_SIGMA), starts
+    )
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -279,7 +280,7 @@ def _roofs(
         points.x, points.y, points.z, _KIND[points.classification], last,
         inside.offsets, inside.points, core.offsets, core.points, cells.offsets, cells.points, ground, edge_share,
     )  # fmt: skip
-    return [RoofHeights(*row[:5], int(row[5]), row[6], row[7]) for row in table.tolist()]
+    return [RoofHeights(a, b, c, d, e, int(n), empty, bare) for a, b, c, d, e, n, empty, bare in table.tolist()]
 
 
 def _cells_inside(polygons: NDArray[np.object_]) -> Membership:
@@ -291,9 +292,7 @@ def _cells_inside(polygons: NDArray[np.object_]) -> Membership:
     ]
     numbers = np.unique(np.concatenate(spans))
     row, column = np.divmod(numbers + ROW // 2, ROW)
-    centres = points_in_polygons(
-        (column - ROW // 2 + 0.5) * ROOF_CELL, (row + 0.5) * ROOF_CELL, polygons
-    )
+    centres = points_in_polygons((column - ROW // 2 + 0.5) * ROOF_CELL, (row + 0.5) * ROOF_CELL, polygons)
     return Membership(centres.offsets, numbers[centres.points])
 
 
@@ -372,9 +371,20 @@ def _without_lonely(ordered):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def _roof_statistics(  # type: ignore[no-untyped-def]  # fmt: skip
-    x, y, z, kind, last, inside_offsets, inside_points, core_offsets, core_points,
-    cell_offsets, cell_numbers, ground, edge_share,
+def _roof_statistics(  # type: ignore[no-untyped-def]
+    x,
+    y,
+    z,
+    kind,
+    last,
+    inside_offsets,
+    inside_points,
+    core_offsets,
+    core_points,
+    cell_offsets,
+    cell_numbers,
+    ground,
+    edge_share,
 ):
     """(m, 8) the columns of `RoofHeights`."""
     m = ground.shape[0]

@@ -96,13 +96,13 @@ def _streamed(
         in_flight[future] = tile
         return future
 
-    done = as_completed([submitted(tile) for tile in islice(tiles, room)])
+    done = as_completed([submitted(tile) for tile in islice(tiles, room)])  # type: ignore[no-untyped-call]
     for future in done:
         tile = in_flight.pop(future)
         result = _result(future, tile)
         future.release()
         for following in islice(tiles, 1):
-            done.add(submitted(following))
+            done.add(submitted(following))  # type: ignore[no-untyped-call]
         yield tile, result
 
 
@@ -134,7 +134,7 @@ def _client(scheduler: str | None, workers: int) -> Iterator[Any]:
     with dask.config.set(settings):
         if scheduler is not None:
             try:
-                client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+                client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
             except (OSError, TimeoutError, ValueError) as error:
                 raise BadParameter("scheduler", scheduler, "no dask scheduler answers at this address") from error
             with client:
@@ -143,7 +143,7 @@ def _client(scheduler: str | None, workers: int) -> Iterator[Any]:
         threads = str(max((os.cpu_count() or 1) // workers, 1))
         with (
             tempfile.TemporaryDirectory(prefix="diaba-dask-", ignore_cleanup_errors=True) as scratch,
-            LocalCluster(
+            LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
@@ -154,6 +154,6 @@ def _client(scheduler: str | None, workers: int) -> Iterator[Any]:
                 local_directory=scratch,
                 env={"NUMBA_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
             ) as cluster,
-            Client(cluster, set_as_default=False) as client,
+            Client(cluster, set_as_default=False) as client,  # type: ignore[no-untyped-call]
         ):
             yield client

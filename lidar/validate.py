@@ -123,9 +123,7 @@ def _convex(ring: NDArray[np.float64], normal: NDArray[np.float64]) -> bool:
     return bool((turns > 0).all())
 
 
-def _shell_defects(
-    solid: Solid, identity: NDArray[np.int64], directed: Counter[tuple[int, int]]
-) -> list[Defect]:
+def _shell_defects(solid: Solid, identity: NDArray[np.int64], directed: Counter[tuple[int, int]]) -> list[Defect]:
     """What is wrong with how the faces hold together."""
     found = []
     if any(count > 1 for count in directed.values()):

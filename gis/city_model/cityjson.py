@@ -74,7 +74,9 @@ def crs_of(reference: str) -> CRS:
     return normalise("EPSG:" + text.rstrip("/").replace(":", "/").rpartition("/")[2])
 
 
-def to_cityjson(buildings: Sequence[Building], crs: CrsLike, metadata: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def to_cityjson(
+    buildings: Sequence[Building], crs: CrsLike, metadata: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """One CityJSON object with all buildings; vertices shared between them.
 
     Args:
@@ -266,7 +268,9 @@ def _documents(path: Path) -> Iterator[dict[str, Any]]:
             raise UnreadableFile(path, f"not CityJSON (line {number}: {error})") from error
 
 
-def _buildings(document: Mapping[str, Any], scale: NDArray[np.float64], shift: NDArray[np.float64]) -> Iterator[Building]:
+def _buildings(
+    document: Mapping[str, Any], scale: NDArray[np.float64], shift: NDArray[np.float64]
+) -> Iterator[Building]:
     """The buildings of a CityJSON object or a CityJSONFeature; parts count with their parent."""
     integers = np.array(document["vertices"], dtype=np.float64).reshape(-1, 3)
     vertices = np.round(integers * scale + shift, 6)
@@ -286,7 +290,9 @@ def _building(
     solids = [g for g in geometry if g["type"] == "Solid"]
     best = max(solids, key=lambda g: float(g["lod"]), default=None)
     solid = None if best is None else _solid(best, vertices)
-    footprint = _footprint([g for g in geometry if g["type"] == "MultiSurface" and str(g["lod"]).startswith("0")], vertices)
+    footprint = _footprint(
+        [g for g in geometry if g["type"] == "MultiSurface" and str(g["lod"]).startswith("0")], vertices
+    )
     if footprint is None:
         footprint = _shadow(solid)
     stated = {field: attributes.get(name) for field, name in ATTRIBUTES.items()}
@@ -332,8 +338,8 @@ def _shadow(solid: Solid | None) -> shapely.Polygon:
         for f in solid.faces
         if f.surface is Surface.GROUND
     ]
-    union = shapely.union_all(polygons)
-    return max(shapely.get_parts(union), key=lambda p: float(p.area))
+    parts: list[shapely.Polygon] = list(shapely.get_parts(shapely.union_all(polygons)))
+    return max(parts, key=lambda p: float(p.area))
 
 
 def _solid(geometry: Mapping[str, Any], vertices: NDArray[np.float64]) -> Solid:

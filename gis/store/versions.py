@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -39,8 +39,13 @@ class Saved:
     """Versions the register does not hold for so any more."""
     unchanged: int
     """Rows that were known already, as they are."""
-    versions: Mapping[Key, int]
+    versions: Mapping[Key, int] = field(repr=False)
     """The version each added row got."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """As numbers alone."""
+        return {"added": self.added, "closed": self.closed, "unchanged": self.unchanged}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
+
 from gis.access.roles import Role
 from gis.crs import CrsLike, normalise
 from gis.settings import City, Settings
 from gis.store.cluster import Cluster
 from gis.store.database import Database
-from sqlalchemy import Connection
 
 _numbers = itertools.count(1)
 

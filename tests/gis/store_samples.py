@@ -9,8 +9,9 @@ import geopandas
 import numpy as np
 import pandas as pd
 import pyogrio
-from gis.city_model.building import Building, Face, Reason, Solid, Surface
 from shapely import LineString, Polygon, box
+
+from gis.city_model.building import Building, Face, Reason, Solid, Surface
 
 EAST, NORTH = 603_000.0, 1_191_000.0
 """A corner in Ho Chi Minh City, EPSG:9210."""
@@ -19,7 +20,9 @@ EAST, NORTH = 603_000.0, 1_191_000.0
 def block(west: float, south: float, width: float, depth: float, ground: float, roof: float) -> Solid:
     """A closed block."""
     east, north = west + width, south + depth
-    corners = [(x, y, z) for z in (ground, roof) for x, y in ((west, south), (east, south), (east, north), (west, north))]
+    corners = [
+        (x, y, z) for z in (ground, roof) for x, y in ((west, south), (east, south), (east, north), (west, north))
+    ]
     sides = [((i, (i + 1) % 4, (i + 1) % 4 + 4, i + 4)) for i in range(4)]
     faces = (
         Face(((0, 3, 2, 1),), Surface.GROUND),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -23,7 +23,8 @@ from gis.store.catalog import LidarTile, PointProduct, RasterProduct
 from gis.store.runs import PlannedTile
 from lidar.catalog import FileRecord
 from lidar.footprints import Footprints, read_footprints
-from lidar.pipeline import DEFAULT_BUFFER, process_tile
+from lidar.pipeline import DEFAULT_BUFFER, RESOLUTION, process_tile
+from lidar.scheduler import run
 from lidar.tile import LARGEST_BUFFER, Tile
 from lidar.write import write_laz
 from pyproj import CRS
@@ -41,9 +42,9 @@ from gis.store import catalog as register
 from gis.store import footprints as base_map
 from gis.store import runs
 from gis.store.database import Database
-from lidar import catalog, scheduler
+from lidar import catalog
 
-PRODUCTS = ("dtm", "dsm", "ndsm")
+PRODUCTS: tuple[Literal["dtm", "dsm", "ndsm"], ...] = ("dtm", "dsm", "ndsm")
 METHOD = 1
 """Raised whenever the chain makes something else from the same input, so that old products are made again."""
 
@@ -54,7 +55,7 @@ class BuildParameters:
 
     tile_size: float = 500.0
     """Metres; tiles lie on multiples of it."""
-    resolution: float = 0.5
+    resolution: float = RESOLUTION
     """Metres per raster cell."""
 
 
@@ -219,7 +220,7 @@ def build(
     on_tile(0, len(todo), "")
     failed: dict[str, str] = {}
     points = buildings = 0
-    results = scheduler.run(todo, work, scheduler=scheduler_address, workers=workers)
+    results = run(todo, work, scheduler=scheduler_address, workers=workers)
     for finished, (tile, result) in enumerate(results, start=1):
         with database.open(Role.WRITER) as connection:
             if isinstance(result, DiabaError):
@@ -267,7 +268,7 @@ def _plan(
             path=city.folder / row.path,
             sha256=row.sha256,
             header=None,
-            bounds=BoundingBox(*row.geometry.bounds, crs=flat),
+            bounds=BoundingBox(*row.geometry.bounds, flat),
             crs=normalise(row.crs),
         )
         for row in files.rename_geometry("geometry").itertuples()

@@ -12,9 +12,10 @@ from shapely.geometry.base import BaseGeometry
 from shapely.prepared import prep
 
 from gis.bounds import BoundingBox
-from gis.crs import horizontal, metres_per_unit
+from gis.crs import horizontal
 from gis.errors import BadCrs, BadParameter, DiabaError, UnreadableFile
 from gis.files import sha256
+from lidar.crs_of_las import in_metres
 from lidar.las_header import LasHeader
 from lidar.read import read_header, resolve_crs
 from lidar.tile import LARGEST_BUFFER, Tile
@@ -32,7 +33,7 @@ class FileRecord:
     """Empty when the file cannot be read at all."""
     header: LasHeader | None
     bounds: BoundingBox | None
-    """In metres, in the file's horizontal CRS."""
+    """In the file's horizontal CRS, taken in metres."""
     crs: CRS | None
     """The file's CRS, or the one given for files that do not say theirs."""
     problem: DiabaError | None = None
@@ -144,9 +145,9 @@ def _record(path: Path, crs: CRS | None) -> FileRecord:
 def _bounds(header: LasHeader, crs: CRS) -> BoundingBox:
     if header.point_count == 0:
         raise UnreadableFile(header.path, "it holds no points")
-    unit = metres_per_unit(crs)
+    metric, unit, _ = in_metres(crs)
     west, south, east, north = (value * unit for value in header.bounds)
-    return BoundingBox(west, south, east, north, horizontal(crs))
+    return BoundingBox(west, south, east, north, horizontal(metric))
 
 
 def _corners(bounds: BoundingBox, size: float) -> Iterable[tuple[int, int]]:

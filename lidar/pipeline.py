@@ -25,6 +25,8 @@ from lidar.tile import LARGEST_BUFFER, Tile
 
 CONTEXT = noise.REACH + ground.REACH + terrain.REACH
 """m: how far a product's value may depend on points; nearer to the edge of what was read nothing is made."""
+RESOLUTION = 0.5
+"""m per cell of a terrain, where nothing else is asked for."""
 BUILDING_ROOM = 60.0
 """m: the part of a buffer that lets a building at the tile's edge be whole, beyond the context."""
 DEFAULT_BUFFER = CONTEXT + BUILDING_ROOM
@@ -56,7 +58,7 @@ def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileP
     Raises:
         DiabaError: a file cannot be read, or is in another CRS.
     """
-    points = classify(classify_ground(mark_noise(read(tile))))
+    points = classified(read(tile))
     surroundings = rasterise(points, grid.buffered(max(tile.buffer - CONTEXT, 0.0)))
     outlines = outlines_of(tile, footprints, points, surroundings)
     if outlines is None:
@@ -68,6 +70,11 @@ def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileP
 def read(tile: Tile) -> PointCloud:
     """The points of a tile and its buffer."""
     return read_many(tile.paths, tile.bounds.buffered(tile.buffer), tile.crs)
+
+
+def classified(points: PointCloud) -> PointCloud:
+    """The points under the classes the chain finds: noise, ground, then what stands on it."""
+    return classify(classify_ground(mark_noise(points)))
 
 
 def outlines_of(

@@ -30,9 +30,9 @@ def command(files: tuple[Path, ...], epoch: str, crs: CRS | None, as_json: bool)
     city = current_city()
     database = Database.of(city, Settings.from_environment(), start=True)
     added = add_files(database, city, list(tracked("checking", files, len(files))), epoch, crs=crs)
-    document = {"epoch": epoch, "files": len(added), "points": sum(record.header.point_count for record in added)}
+    points = sum(record.header.point_count for record in added if record.header is not None)
     emit(
-        document,
+        {"epoch": epoch, "files": len(added), "points": points},
         as_json,
-        lambda: click.echo(f"{document['files']} files with {document['points']:,} points in epoch {epoch}"),
+        lambda: click.echo(f"{len(added)} files with {points:,} points in epoch {epoch}"),
     )

@@ -40,7 +40,8 @@ def command(
 
     from gis.city_model.cityjson import write_cityjsonseq
     from lidar.footprints import read_footprints
-    from lidar.pipeline import RESOLUTION, classified, outlines
+    from lidar.derive_footprints import derive_footprints
+    from lidar.pipeline import RESOLUTION, classified
     from lidar.read import read_many
     from lidar.reconstruct import reconstruct_all
     from lidar.terrain import rasterise
@@ -53,21 +54,23 @@ def command(
     known = read_footprints(footprints, crs=None, to=horizontal(points.crs)) if footprints else None
     points = points if keep_classes else classified(points)
     terrain = rasterise(points, Grid.covering(points.bounds, RESOLUTION))
-    buildings = reconstruct_all(outlines(known, points, terrain, supplemented=known is None), points, terrain)
+    outlines = derive_footprints(points, terrain) if known is None else known
+    buildings = reconstruct_all(outlines, points, terrain)
     write_cityjsonseq(buildings, target, points.crs)
     reasons = Counter(building.reason.value for building in buildings)
+    problems = [str(problem) for problem in known.problems] if known else []
     document = {
         "file": str(target),
         "buildings": len(buildings),
         "with_solid": sum(building.solid is not None for building in buildings),
         "reasons": dict(sorted(reasons.items())),
-        "problems": [str(problem) for problem in known.problems] if known else [],
+        "problems": problems,
         "lod": lod,
         "seconds": time.perf_counter() - started,
     }
 
     def text() -> None:
-        for problem in document["problems"]:
+        for problem in problems:
             click.echo(f"footprint {problem}", err=True)
         click.echo(
             f"{document['buildings']} buildings, {document['with_solid']} with a solid, "

@@ -48,12 +48,10 @@ def command(source: Path, target: Path, engine: str, method: str, crs: CRS | Non
         classify_with_pdal(source, target, method=method, crs=read_points.crs)
         points = read(target, crs=crs)
     else:
-        from lidar.classify import classify
-        from lidar.ground import classify_ground
-        from lidar.noise import mark_noise
+        from lidar.pipeline import classified
         from lidar.write import write_laz
 
-        points = classify(classify_ground(mark_noise(read(source, crs=crs))))
+        points = classified(read(source, crs=crs))
         write_laz(points, target)
     codes, counts = np.unique(points.classification, return_counts=True)
     known = {member.value: member.name.lower() for member in Class}

@@ -174,7 +174,7 @@ def _tiles(connection: Connection, city: City) -> list[TileFiles]:
     points = catalog.points(connection, EPOCH).set_index("tile_key")
     return [
         TileFiles(
-            BoundingBox(*row.geometry.bounds, crs=horizontal(city.crs)),
+            BoundingBox(*row.geometry.bounds, horizontal(city.crs)),
             city.folder / row.path,
             city.folder / points.loc[key, "path"],
         )
@@ -260,7 +260,7 @@ def _draw(database: Database, city: City, source: Source, flagged: list[Differen
         [read_raster(tile.dtm) for tile in tiles],
         measured,
         lots,
-        BoundingBox(*files.total_bounds, crs=horizontal(city.crs)),
+        BoundingBox(*files.total_bounds, horizontal(city.crs)),
         f"diaba · {source.title} · {name_of(city.crs)}",
         verdicts_known=bool(len(lots)),
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 from lidar.accuracy import GroundErrors, ground_errors
-from lidar.read import read_header, read_many
+from lidar.catalog import scan
+from lidar.read import read_many
 from numpy.typing import NDArray
 
 from gis.bounds import BoundingBox
@@ -50,11 +51,11 @@ def score_ground(products: Iterable[tuple[BoundingBox, Path]], truth_points: Seq
         products: Each tile's own rectangle and its classified point file.
         truth_points: The scene's point files with true classes.
     """
-    headers = [(path, BoundingBox(*read_header(path).bounds, crs=read_header(path).crs)) for path in truth_points]
+    extents = [(record.path, record.bounds) for record in scan(truth_points)]
     predicted: list[NDArray[np.bool_]] = []
     true: list[NDArray[np.bool_]] = []
     for bounds, path in products:
-        near = [file for file, extent in headers if extent.intersects(bounds)]
+        near = [file for file, extent in extents if extent is not None and extent.intersects(bounds)]
         made = _inside(read_many([path]), bounds)
         given = _inside(read_many(near, bounds=bounds), bounds)
         if not np.array_equal(made.gps_time, given.gps_time):

@@ -35,13 +35,11 @@ OLDEST = (2, 2)
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _PROBLEM = re.compile(r"^\s*PDAL:\s*(.*)$|^\(pdal \w+ (?:Error|error)\)\s*(.*)$")
 _BLAME_DOCUMENT = re.compile(
-    r"JSON|pipeline:|Unexpected argument|Couldn't create (?:reader|filter|writer) stage|Invalid stage|"
-    r"Missing value for (?:argument|positional)|Invalid value|Unable to parse|Option '|must be",
+    r"JSON|pipeline:|Unexpected argument|Couldn't create (?:reader|filter|writer) stage|Invalid stage|option|"
+    r"Missing value for (?:argument|positional)|Invalid value|Unable to parse|dimension name|coordinate system",
     re.IGNORECASE,
 )
-_BLAME_INPUT = re.compile(
-    r"^readers\.\w+|Couldn't open|Unable to open|Can't open|LASzip|laszip|not a valid", re.IGNORECASE
-)
+_BLAME_INPUT = re.compile(r"^readers\.\w+|Unable to open stream|LASzip|not a valid", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +189,7 @@ def filled(document: Mapping[str, Any] | Sequence[Any], parameters: Mapping[str,
         raise BadParameter(unknown[0], parameters[unknown[0]], f"the pipeline has no such parameter; it has {known}")
     values = {name: _json_value(name, value) for name, value in parameters.items()}
     stages = _stages_of(_substituted(document, values))
-    if not isinstance(stages, list):
+    if not isinstance(stages, list) or not stages:
         raise BadInput("the pipeline has no list of stages")
     return {"pipeline": [one for stage in stages for one in _one_reader_a_file(stage)]}
 
@@ -272,12 +270,12 @@ def _failure(code: int, lines: Sequence[str], name: str, stages: Mapping[str, An
         return ProgramFailed("pdal", f"ended by signal {-code if code < 0 else code - 128} in {name}")
     problems = [text.strip() for line in lines if (m := _PROBLEM.match(line)) for text in m.groups() if text]
     why = problems[-1] if problems else (lines[-1] if lines else f"exit code {code}, nothing said")
+    if _BLAME_DOCUMENT.search(why):
+        return BadInput(f"{name}: not a pipeline PDAL can run ({why})")
     if _BLAME_INPUT.search(why):
         named = [f for s in stages["pipeline"] if isinstance(s, Mapping) and isinstance(f := s.get("filename"), str)]
         inputs = [file for file in named if file in why] or named[:1]
         return UnreadableFile(inputs[0], f"PDAL cannot read it ({why})") if inputs else BadInput(f"{name}: {why}")
-    if _BLAME_DOCUMENT.search(why):
-        return BadInput(f"{name}: not a pipeline PDAL can run ({why})")
     return ProgramFailed("pdal", why)
 
 

@@ -2,26 +2,25 @@
 
 export LC_ALL=C.UTF-8
 
-# Where downloads that several checkouts share are kept: $DIABA_CACHE, else $XDG_CACHE_HOME/diaba, else ~/.cache/diaba;
-# without a usable home, inside the checkout. lidar/pdal.py follows the same rule.
-cache_folder() {
-    if [ -n "${DIABA_CACHE:-}" ]; then
-        printf '%s\n' "$DIABA_CACHE"
-    elif [ -n "${XDG_CACHE_HOME:-}" ]; then
-        printf '%s\n' "$XDG_CACHE_HOME/diaba"
-    elif [ -n "${HOME:-}" ] && [ "$HOME" != / ] && [ -d "$HOME" ] && [ -w "$HOME" ]; then
-        printf '%s\n' "$HOME/.cache/diaba"
-    else
-        printf '%s\n' "$PWD/.diaba/cache"
-    fi
+# A home that can be written to: $HOME, else the one the system knows, else one inside the checkout, for tools that
+# insist on having one.
+ensure_home() {
+    local folder
+    for folder in "${HOME:-}" "$(getent passwd "$(id -u)" 2>/dev/null | cut -d: -f6)" "$PWD/.diaba/home"; do
+        if [ "$folder" = "$PWD/.diaba/home" ]; then
+            mkdir -p "$folder"
+        fi
+        if [ -n "$folder" ] && [ "$folder" != / ] && [ -d "$folder" ] && [ -w "$folder" ]; then
+            export HOME="$folder"
+            return 0
+        fi
+    done
 }
 
-# Tools that insist on a home get one.
-ensure_home() {
-    if [ -z "${HOME:-}" ] || [ "$HOME" = / ] || [ ! -d "$HOME" ] || [ ! -w "$HOME" ]; then
-        export HOME="$PWD/.diaba/home"
-        mkdir -p "$HOME"
-    fi
+# Where downloads that several checkouts share are kept. lidar/pdal.py looks in the same places.
+cache_folder() {
+    ensure_home
+    printf '%s\n' "${DIABA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/diaba}"
 }
 
 say() { printf '%s\n' "$*" >&2; }

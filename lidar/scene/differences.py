@@ -1,0 +1,96 @@
+"""The truth about differences: each building held against its permit, and what only looks like a difference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lidar.scene.permits import permit_no
+from lidar.scene.plots import Plan
+from lidar.scene.registers import permit_area
+from lidar.scene.stock import Standing, parcel_uid
+
+Row = dict[str, Any]
+
+AREA_M2, LENGTH_M = 3.0, 0.15
+"""A footprint larger, or a line passed, by less than this is no difference."""
+
+WHY = {
+    "legacy_certificate": "built before permits were asked for; recorded on the certificate",
+    "renovation": "a renovation permit with one storey more supersedes the first",
+    "temporary": "a temporary permit that is still valid",
+    "roof_fixtures": "parapet, stair head and tank rise above the permitted height, which does not count them",
+    "tree_over_roof": "a crown hangs over the roof and hides part of it",
+    "tall_storeys": "high storeys: the permitted number, in the permitted height",
+    "older_parcel_uid": "the permit names the parcel by an earlier uid",
+    "missing_footprint": "newer than the base map, with a permit",
+}
+
+
+def true_differences(plan: Plan, stock: list[Standing]) -> dict[str, list[Row]]:
+    """The document of `truth/differences.json`."""
+    found: list[Row] = []
+    for standing in stock:
+        found += _of(standing, plan)
+    alike = [
+        {
+            "id": f"look_alike:{s.look_alike}:{s.uid}",
+            "kind": s.look_alike,
+            "building_uid": s.uid,
+            "parcel_uid": parcel_uid(s.plot),
+            "why": WHY[s.look_alike],
+        }
+        for s in stock
+        if s.look_alike
+    ]
+    return {"differences": found, "look_alikes": alike}
+
+
+def _of(standing: Standing, plan: Plan) -> list[Row]:
+    """All differences of one building: the planted one, and those that follow from it."""
+    if standing.difference == "no_permit":
+        return [_row(standing, "no_permit", standing.footprint.area, "m2", None)]
+    built, permitted = standing.built, standing.permitted
+    number = permit_no(standing)
+    rows = []
+    more = built.floors - permitted.floors
+    if more >= 1:
+        rows.append(_row(standing, "storeys", more, "storey", number, delta_m=round(more * built.storey_m, 2)))
+    larger = standing.footprint.area - permit_area(permitted).area
+    if larger > AREA_M2:
+        rows.append(_row(standing, "footprint", larger, "m2", number))
+    parcel = plan.plots[standing.plot].polygon
+    outside = standing.footprint.difference(parcel)
+    if outside.area > 0.3:
+        depth = max((parcel.distance(point) for point in _corners(standing)), default=0.0)
+        if depth > LENGTH_M:
+            rows.append(_row(standing, "parcel_line", depth, "m", number))
+    if standing.difference == "setback":
+        depth = permitted_distance(standing)
+        rows.append(_row(standing, "setback", depth, "m", number))
+    return rows
+
+
+def permitted_distance(standing: Standing) -> float:
+    """How far the building reaches beyond its permitted footprint, metres."""
+    area = permit_area(standing.permitted)
+    return max(area.distance(point) for point in _corners(standing))
+
+
+def _corners(standing: Standing) -> list[Any]:
+    from shapely import Point
+
+    return [Point(xy) for xy in standing.footprint.exterior.coords]
+
+
+def _row(standing: Standing, kind: str, delta: float, unit: str, number: str | None, **more: float) -> Row:
+    return {
+        "id": f"{kind}:{standing.uid}",
+        "kind": kind,
+        "building_uid": standing.uid,
+        "parcel_uid": parcel_uid(standing.plot),
+        "permit_no": number,
+        "delta": round(float(delta), 2),
+        "unit": unit,
+        "planted": kind == standing.difference,
+        **more,
+    }

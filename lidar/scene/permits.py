@@ -1,0 +1,94 @@
+"""Building permits: what was permitted for each building that stands, under which paper."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from math import ceil
+
+from lidar.scene.designs import Design
+from lidar.scene.plots import Plan
+from lidar.scene.randomness import stream
+from lidar.scene.registers import FLIGHT_DAY, Row, day, permit_area
+from lidar.scene.stock import Standing, parcel_uid
+from lidar.scene.structures import design_top
+
+
+def make_permits(plan: Plan, stock: list[Standing], seed: int) -> list[Row]:
+    """One permit or more for each building but those without."""
+    rows: list[Row] = []
+    for standing in stock:
+        if standing.difference != "no_permit":
+            rows += _permits_of(standing, plan, seed)
+    return rows
+
+
+def permit_no(standing: Standing) -> str:
+    """The number of the permit in force for a building."""
+    return f"GP-{standing.plot + 1:06d}"
+
+
+def _permits_of(standing: Standing, plan: Plan, seed: int) -> list[Row]:
+    rng = stream(seed, "permit", standing.plot)
+    design, look = standing.permitted, standing.look_alike
+    old = bool(design.options.get("old"))
+    issued = day(float(rng.random()), date(2014, 1, 1), date(2023, 12, 1))
+    if standing.built.status == "under_construction":
+        issued = day(float(rng.random()), date(2024, 6, 1), date(2025, 1, 15))
+    elif look == "missing_footprint":
+        issued = day(float(rng.random()), date(2023, 9, 1), date(2024, 3, 1))
+    kind = "by_stage" if design.kind in ("tower", "apartments") else "new"
+    if look == "legacy_certificate" or (old and look is None and standing.difference is None):
+        kind, issued = "legacy", day(float(rng.random()), date(1999, 1, 1), date(2006, 6, 1))
+    if look == "temporary":
+        kind, issued = "temporary", day(float(rng.random()), date(2022, 1, 1), date(2024, 6, 1))
+    row = _row(permit_no(standing), kind, design, issued, standing)
+    if look == "older_parcel_uid":
+        row["parcel_uid"] = f"{parcel_uid(standing.plot)}-2003"
+    if look == "renovation":
+        return _renovated(row, design, issued)
+    return [row]
+
+
+def _row(number: str, kind: str, design: Design, issued: date, standing: Standing) -> Row:
+    area = permit_area(design)
+    ground = standing.structure.ground
+    expires = issued + timedelta(days=365)
+    if kind == "temporary":
+        expires = issued + timedelta(days=5 * 365)
+    return {
+        "permit_no": number,
+        "type": kind,
+        "status": "valid",
+        "issued": issued.isoformat(),
+        "expires": None if kind == "legacy" else expires.isoformat(),
+        "superseded_by": None,
+        "parcel_uid": parcel_uid(standing.plot),
+        "use": design.kind,
+        "floors": design.floors,
+        "basements": 2 if design.kind == "tower" else 0,
+        "height_m": ceil(design_top(design) * 10) / 10,
+        "ground_area_m2": round(area.area, 1),
+        "gross_floor_area_m2": round(area.area * design.floors, 1),
+        "setback_front_m": design.setback_front_m if kind != "legacy" else None,
+        "setback_rear_m": design.setback_rear_m if kind != "legacy" else None,
+        "ground_level_m": round(ground, 2),
+        "geom": area,
+    }
+
+
+def _renovated(row: Row, design: Design, issued: date) -> list[Row]:
+    """An earlier permit with a storey less, superseded by one to renovate and add it."""
+    later = issued + timedelta(days=400)
+    later = min(later, FLIGHT_DAY - timedelta(days=300))
+    first = dict(row)
+    first["permit_no"] = f"{row['permit_no']}-A"
+    first["status"], first["superseded_by"] = "superseded", row["permit_no"]
+    first["issued"] = (later - timedelta(days=2000)).isoformat()
+    first["expires"] = (later - timedelta(days=1635)).isoformat()
+    first["floors"] = max(design.floors - 1, 1)
+    first["height_m"] = round(row["height_m"] - design.storey_m, 1)
+    first["gross_floor_area_m2"] = round(row["ground_area_m2"] * first["floors"], 1)
+    second = dict(row)
+    second["type"], second["issued"] = "renovation", later.isoformat()
+    second["expires"] = (later + timedelta(days=365)).isoformat()
+    return [first, second]

@@ -1,0 +1,203 @@
+"""The flight: strips over the scene, pulses in runs, points tile by tile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import atan, ceil, cos, pi, radians, sin, sqrt, tan
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely import Polygon
+
+from lidar.scene.casting import MAX_RETURNS
+from lidar.scene.land import Terrain
+from lidar.scene.mesh import Bins, Mesh, bin_boxes, bin_triangles
+from lidar.scene.pulses import cast
+from lidar.scene.randomness import between, stream
+from lidar.scene.recipe import Scanner
+
+Array = NDArray[np.float64]
+
+RUN = 250_000
+"""Pulses cast at once."""
+FIRST_SECOND = 425_427_218.0
+"""Adjusted standard GPS time of the start of the flight: 8 March 2025, 00:00 UTC."""
+TURN_S = 180.0
+"""Between two strips."""
+SOLID_BIN_M, CROWN_BIN_M, WIRE_BIN_M = 1.0, 4.0, 4.0
+BRIGHTNESS = np.array([900, 700, 1500, 1100, 350, 420, 620, 1000, 800, 150, 480, 260, 850, 640, 600, 120, 950], dtype=np.float64)
+"""Mean intensity of each material, of noise, then of each kind of ground."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the beams meet; scene frame, metres."""
+
+    size: float
+    terrain: Terrain
+    mesh: Mesh
+    crowns: Array
+    """(k, 6): x, y, z of the centre, radius, half height, extinction a metre."""
+    wires: Array
+    """(k, 7): both ends, and the chance that a beam through its middle returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One pass over the scene."""
+
+    number: int
+    start: tuple[float, float]
+    direction: tuple[float, float]
+    length: float
+    half_width: float
+    shift: tuple[float, float, float]
+    roll: float
+
+    def covers(self) -> Polygon:
+        """The ground it may touch."""
+        (x, y), (dx, dy), w = self.start, self.direction, self.half_width + 5.0
+        ends = ((x, y), (x + dx * self.length, y + dy * self.length))
+        ring = [(ex + s * w * dy, ey - s * w * dx) for (ex, ey), sides in zip(ends, ((-1, 1), (1, -1)), strict=True) for s in sides]
+        return Polygon(ring)
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """n returns in the order of time and range; scene frame."""
+
+    xyz: Array
+    classes: NDArray[np.uint8]
+    intensity: NDArray[np.uint16]
+    angle: NDArray[np.float32]
+    number: NDArray[np.uint8]
+    of: NDArray[np.uint8]
+    time: Array
+    strip: NDArray[np.uint16]
+
+    def chosen(self, mask: NDArray[np.bool_]) -> Returns:
+        """The returns of a mask."""
+        return Returns(*(getattr(self, name)[mask] for name in self.__slots__))
+
+    @classmethod
+    def joined(cls, parts: list[Returns]) -> Returns:
+        """One after the other."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
+
+
+def plan_flight(scanner: Scanner, size: float, seed: int) -> list[Strip]:
+    """Parallel strips, flown to and fro, as many as reach the scene."""
+    rng = stream(seed, "flight")
+    heading = radians(between(rng, (2.0, 9.0)))
+    dx, dy = cos(heading), sin(heading)
+    half_width = scanner.flying_height_m * tan(radians(scanner.half_angle_deg))
+    across = size / 2 * (abs(dx) + abs(dy))
+    count = max(2, ceil((across + half_width) * 2 / scanner.strip_spacing_m) - 1)
+    strips = []
+    for k in range(count):
+        offset = (k - (count - 1) / 2) * scanner.strip_spacing_m
+        if abs(offset) > across + half_width - 1.0:
+            continue
+        turn = 1 if len(strips) % 2 == 0 else -1
+        run = across + 15.0
+        x = size / 2 - offset * dy - turn * run * dx
+        y = size / 2 + offset * dx - turn * run * dy
+        shift = rng.normal(0.0, scanner.strip_shift_m, 3)
+        roll = float(rng.normal(0.0, scanner.strip_roll_mrad)) / 1000
+        strips.append(
+            Strip(len(strips) + 1, (x, y), (turn * dx, turn * dy), 2 * run, half_width, (shift[0], shift[1], shift[2]), roll)
+        )
+    return strips
+
+
+def _boxes(values: Array, low: list[int], reach: NDArray[np.float64] | None) -> tuple[Array, Array]:
+    a = values[:, low[:2]]
+    if reach is not None:
+        return a - reach[:, None], a + reach[:, None]
+    b = values[:, low[2:]]
+    return np.minimum(a, b) - 0.6, np.maximum(a, b) + 0.6
+
+
+def _tuple(bins: Bins) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], float, int]:
+    return bins.start, bins.items, bins.top, bins.size, bins.n
+
+
+class Flight:
+    """A scanner over a world: `returns_of(strip)` gives its points, run by run."""
+
+    def __init__(self, world: World, scanner: Scanner, seed: int) -> None:
+        self.world, self.scanner, self.seed = world, scanner, seed
+        self.strips = plan_flight(scanner, world.size, seed)
+        size = world.size
+        self.mesh_bins = bin_triangles(world.mesh, size, SOLID_BIN_M)
+        crowns, wires = world.crowns, world.wires
+        self.crown_bins = bin_boxes(*_boxes(crowns, [0, 1], crowns[:, 3]), crowns[:, 2] + crowns[:, 4], size, CROWN_BIN_M)
+        self.wire_bins = bin_boxes(*_boxes(wires, [0, 1, 3, 4], None), np.maximum(wires[:, 2], wires[:, 5]), size, WIRE_BIN_M)
+        tops = [float(world.terrain.heights.max())]
+        tops += [float(b.top.max()) for b in (self.mesh_bins, self.crown_bins, self.wire_bins) if len(b.items)]
+        self.top = max(tops)
+        swath = 2 * scanner.flying_height_m * tan(radians(scanner.half_angle_deg))
+        density = scanner.density_per_m2 * scanner.strip_spacing_m / swath
+        self.per_line = max(8, round(swath * sqrt(density)))
+        self.line_m = self.per_line / (swath * density)
+        self.info = np.column_stack([world.mesh.classes, world.mesh.materials]).astype(np.uint8)
+
+    def pulses(self, strip: Strip) -> int:
+        """How many pulses a strip has."""
+        return ceil(strip.length / self.line_m) * self.per_line
+
+    @property
+    def total_pulses(self) -> int:
+        """Of all strips."""
+        return sum(self.pulses(strip) for strip in self.strips)
+
+    def returns_of(self, strip: Strip) -> Iterator[tuple[int, Returns]]:
+        """Cast a strip; yields (pulses done, their returns)."""
+        scanner, world = self.scanner, self.world
+        rate = self.per_line * scanner.speed_m_s / self.line_m
+        path = np.array([*strip.start, scanner.flying_height_m, *strip.direction, scanner.speed_m_s])
+        aim = np.array([radians(scanner.half_angle_deg), scanner.divergence_mrad / 2000])
+        noise = np.array(
+            [
+                scanner.range_sigma_m,
+                scanner.angle_sigma_mrad / 1000,
+                *strip.shift,
+                strip.roll,
+                scanner.range_resolution_m,
+                scanner.low_noise_per_100k / 1e5,
+                scanner.birds_per_100k / 1e5,
+                scanner.drop_share,
+            ]
+        )
+        scene = np.array([world.size, self.top, float(world.terrain.heights.max())])
+        seed = int(stream(self.seed, "pulses", strip.number).integers(1 << 62))
+        start = FIRST_SECOND + (strip.number - 1) * (TURN_S + 2 * world.size / scanner.speed_m_s)
+        for first in range(0, self.pulses(strip), RUN):
+            n = min(RUN, self.pulses(strip) - first)
+            xyz = np.empty((n, MAX_RETURNS, 3))
+            classes = np.empty((n, MAX_RETURNS), dtype=np.uint8)
+            intensity = np.empty((n, MAX_RETURNS))
+            angle, count = np.zeros(n), np.zeros(n, dtype=np.int64)
+            cast(
+                first, n, self.per_line, rate, path, aim, noise, scene, world.terrain.heights, world.terrain.ground,
+                world.mesh.corners, self.info, _tuple(self.mesh_bins), world.crowns, _tuple(self.crown_bins),
+                world.wires, _tuple(self.wire_bins), BRIGHTNESS, seed, xyz, classes, intensity, angle, count,
+            )  # fmt: skip
+            kept = np.arange(MAX_RETURNS)[None, :] < count[:, None]
+            pulse, order = np.nonzero(kept)
+            yield n, Returns(
+                xyz=xyz[kept],
+                classes=classes[kept],
+                intensity=np.clip(intensity[kept], 1, 65535).astype(np.uint16),
+                angle=angle[pulse].astype(np.float32),
+                number=(order + 1).astype(np.uint8),
+                of=count[pulse].astype(np.uint8),
+                time=start + (first + pulse) / rate,
+                strip=np.full(len(pulse), strip.number, dtype=np.uint16),
+            )
+
+
+def mean_incidence(scanner: Scanner) -> float:
+    """Mean absolute scan angle, degrees."""
+    return float(atan(tan(radians(scanner.half_angle_deg)) / 2) * 180 / pi)

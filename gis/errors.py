@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class DiabaError(Exception):
     """Whatever diaba raises on purpose. Its text is one line that a person can act on."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by facts and text, so that an error raised in a worker process arrives as itself."""
+        return _revived, (type(self), self.args, self.__dict__)
+
+
+def _revived(kind: type[DiabaError], arguments: tuple[Any, ...], facts: dict[str, Any]) -> DiabaError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(facts)
+    return error
 
 
 class BadInput(DiabaError, ValueError):

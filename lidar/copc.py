@@ -1,0 +1,83 @@
+"""The octree of a COPC file (COPC 1.0): which chunks hold the points of a rectangle."""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO
+
+from gis.errors import UnreadableFile
+from lidar.las_header import LasHeader
+from lidar.laz_chunks import MAX_CHUNK_POINTS, Chunk
+
+ENTRY = struct.Struct("<4iQii")
+"""Level, x, y, z of a voxel; offset, byte size and point count of its chunk, or of a page of further entries (−1)."""
+MAX_LEVEL = 30
+MAX_ENTRIES = 20_000_000
+
+Rectangle = tuple[float, float, float, float]
+
+
+def chunks_within(handle: BinaryIO, header: LasHeader, rectangle: Rectangle) -> list[Chunk]:
+    """Chunks of all voxels that touch (min x, min y, max x, max y), in the file's units and order.
+
+    Raises:
+        UnreadableFile: the hierarchy is missing or damaged.
+    """
+    info, hierarchy = header.find("copc", 1), header.find("copc", 1000)
+    if info is None or len(info.data) < 160 or hierarchy is None:
+        raise UnreadableFile(header.path, "damaged: its COPC hierarchy is missing")
+    centre_x, centre_y, _, half, _, root_offset, root_size = struct.unpack_from("<5d2Q", info.data, 0)
+    if not half > 0:
+        raise UnreadableFile(header.path, f"damaged: its COPC octree has a half size of {half!r}")
+    west, south = centre_x - half, centre_y - half
+    found: list[Chunk] = []
+    pages, seen = [(root_offset, root_size)], set()
+    read_entries = 0
+    while pages:
+        page = pages.pop()
+        if page in seen:
+            raise UnreadableFile(header.path, "damaged: its COPC hierarchy runs in a circle")
+        seen.add(page)
+        raw = _page(handle, header, *page)
+        read_entries += len(raw) // ENTRY.size
+        if read_entries > MAX_ENTRIES:
+            raise UnreadableFile(header.path, "damaged: its COPC hierarchy has no end")
+        for level, column, row, _, offset, size, count in ENTRY.iter_unpack(raw):
+            if not (0 <= level <= MAX_LEVEL and 0 <= column < 1 << level and 0 <= row < 1 << level and size >= 0):
+                raise UnreadableFile(header.path, "damaged: its COPC hierarchy has an impossible voxel")
+            side = 2 * half / (1 << level)
+            if not _touches(west + column * side, south + row * side, side, rectangle):
+                continue
+            if count == -1:
+                pages.append((offset, size))
+            elif count > 0:
+                found.append(_chunk(header, offset, size, count))
+            elif count < -1:
+                raise UnreadableFile(header.path, f"damaged: its COPC hierarchy has a voxel of {count} points")
+    return sorted(found, key=lambda chunk: chunk.offset)
+
+
+def _touches(west: float, south: float, side: float, rectangle: Rectangle) -> bool:
+    slack = side * 1e-6
+    return (
+        west - slack <= rectangle[2]
+        and west + side + slack >= rectangle[0]
+        and south - slack <= rectangle[3]
+        and south + side + slack >= rectangle[1]
+    )
+
+
+def _page(handle: BinaryIO, header: LasHeader, offset: int, size: int) -> bytes:
+    if size % ENTRY.size or size > header.file_size or offset > header.file_size - size:
+        raise UnreadableFile(header.path, f"truncated or damaged: a COPC page of {size} bytes lies at byte {offset}")
+    handle.seek(offset)
+    return handle.read(size)
+
+
+def _chunk(header: LasHeader, offset: int, size: int, count: int) -> Chunk:
+    inside = header.offset_to_points + 8 <= offset and offset + size <= header.file_size
+    if not inside or count > min(MAX_CHUNK_POINTS, header.point_count) or size < header.record_length + 4:
+        raise UnreadableFile(
+            header.path, f"damaged: its COPC hierarchy has a chunk of {count} points, {size} bytes at byte {offset}"
+        )
+    return Chunk(offset, size, count)

@@ -1,0 +1,155 @@
+"""Point records of the formats 0–10 as they stand in a file, and the columns they become."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gis.errors import UnreadableFile
+from lidar.las_header import LasHeader
+
+RawPoints: TypeAlias = NDArray[np.void]
+"""(n,) structured records of `record_type`."""
+
+EXTENDED = 6
+"""Point formats from here on have more bits for returns, class and scan angle (LAS 1.4, table 14)."""
+WITH_GPS_TIME = frozenset((1, 3, 4, 5, 6, 7, 8, 9, 10))
+EXTENDED_SCAN_STEP = np.float32(0.006)
+"""Degrees in one step of the extended scan angle."""
+WITHHELD, EXTENDED_WITHHELD = 0x80, 0x04
+"""Bit of the legacy class byte; bit of the extended flags."""
+STRAY = 1.0
+"""How far outside of the header's bounds a point may lie, in the file's units, before the file counts as damaged;
+producers round their bounds, some through float32."""
+
+_LEGACY_FIELDS = {
+    "x": ("<i4", 0),
+    "y": ("<i4", 4),
+    "z": ("<i4", 8),
+    "intensity": ("<u2", 12),
+    "returns": ("u1", 14),
+    "class": ("u1", 15),
+    "scan_angle": ("i1", 16),
+    "user_data": ("u1", 17),
+    "point_source_id": ("<u2", 18),
+    "gps_time": ("<f8", 20),
+}
+_EXTENDED_FIELDS = {
+    "x": ("<i4", 0),
+    "y": ("<i4", 4),
+    "z": ("<i4", 8),
+    "intensity": ("<u2", 12),
+    "returns": ("u1", 14),
+    "flags": ("u1", 15),
+    "class": ("u1", 16),
+    "user_data": ("u1", 17),
+    "scan_angle": ("<i2", 18),
+    "point_source_id": ("<u2", 20),
+    "gps_time": ("<f8", 22),
+}
+
+
+def record_type(point_format: int, record_length: int) -> np.dtype[np.void]:
+    """The fields of a record that are read, at their places; colours and extra bytes are stepped over."""
+    table = dict(_EXTENDED_FIELDS if point_format >= EXTENDED else _LEGACY_FIELDS)
+    if point_format not in WITH_GPS_TIME:
+        del table["gps_time"]
+    names = list(table)
+    return np.dtype(
+        {
+            "names": names,
+            "formats": [table[name][0] for name in names],
+            "offsets": [table[name][1] for name in names],
+            "itemsize": record_length,
+        }
+    )
+
+
+def raw_points(data: NDArray[np.uint8], header: LasHeader) -> RawPoints:
+    """Bytes as records, without a copy."""
+    return data.view(record_type(header.point_format, header.record_length))
+
+
+def decoded(raw: RawPoints, header: LasHeader, across: float = 1.0, up: float = 1.0) -> dict[str, NDArray[Any]]:
+    """The columns of a `PointCloud` by name; withheld points are left out, lengths come in metres.
+
+    Args:
+        raw: (n,) records.
+        header: scales, offsets and the point format.
+        across: metres in one unit of x and y.
+        up: metres in one unit of z.
+    """
+    gone = is_withheld(raw, header)
+    if gone.any():
+        raw = raw[~gone]
+    number, total = returns(raw, header)
+    scan = raw["scan_angle"].astype(np.float32)
+    coordinates = {}
+    for index, (axis, unit) in enumerate(zip("xyz", (across, across, up), strict=True)):
+        values = raw[axis] * header.scales[index]
+        values += header.offsets[index]
+        if unit != 1.0:
+            values *= unit
+        coordinates[axis] = values
+    return {
+        **coordinates,
+        "classification": classification(raw, header),
+        "intensity": raw["intensity"].astype(np.uint16),
+        "return_number": number,
+        "number_of_returns": total,
+        "point_source_id": raw["point_source_id"].astype(np.uint16),
+        "gps_time": raw["gps_time"].astype(np.float64) if "gps_time" in (raw.dtype.names or ()) else np.zeros(len(raw)),
+        "scan_angle": scan * EXTENDED_SCAN_STEP if header.point_format >= EXTENDED else scan,
+    }
+
+
+def classification(raw: RawPoints, header: LasHeader) -> NDArray[np.uint8]:
+    """Class codes; the legacy byte keeps them in its lower five bits."""
+    codes: NDArray[np.uint8] = raw["class"].astype(np.uint8)
+    return codes if header.point_format >= EXTENDED else codes & np.uint8(0x1F)
+
+
+def returns(raw: RawPoints, header: LasHeader) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return number and number of returns."""
+    byte = raw["returns"]
+    if header.point_format >= EXTENDED:
+        return byte & np.uint8(0x0F), byte >> np.uint8(4)
+    return byte & np.uint8(0x07), (byte >> np.uint8(3)) & np.uint8(0x07)
+
+
+def is_withheld(raw: RawPoints, header: LasHeader) -> NDArray[np.bool_]:
+    """Points the producer took out without deleting them."""
+    flagged: NDArray[np.bool_]
+    if header.point_format >= EXTENDED:
+        flagged = (raw["flags"] & np.uint8(EXTENDED_WITHHELD)) != 0
+    else:
+        flagged = (raw["class"] & np.uint8(WITHHELD)) != 0
+    return flagged
+
+
+def check_sane(raw: RawPoints, header: LasHeader) -> NDArray[np.int64]:
+    """Refuse points that only damage explains; returns (16,) the points by return number.
+
+    Raises:
+        UnreadableFile: a point lies outside of the header's bounds, or has a time that is no number.
+    """
+    lows = (*header.bounds[:2], header.z_range[0])
+    highs = (*header.bounds[2:], header.z_range[1])
+    if len(raw) and any((*lows, *highs)):
+        for index, axis in enumerate("xyz"):
+            scale, offset = header.scales[index], header.offsets[index]
+            low, high = int(raw[axis].min()) * scale + offset, int(raw[axis].max()) * scale + offset
+            margin = STRAY + 2 * scale
+            if low < lows[index] - margin or high > highs[index] + margin:
+                wrong = low if low < lows[index] - margin else high
+                raise UnreadableFile(
+                    header.path,
+                    f"damaged: a point has {axis} = {wrong:.3f}, the header bounds it by {lows[index]:.3f} and "
+                    f"{highs[index]:.3f}",
+                )
+    if "gps_time" in (raw.dtype.names or ()) and not np.isfinite(raw["gps_time"]).all():
+        raise UnreadableFile(header.path, "damaged: a point has a time that is no number")
+    number, _ = returns(raw, header)
+    return np.bincount(number, minlength=16).astype(np.int64)

@@ -1,0 +1,364 @@
+"""Noise: points clearly below the ground (multipath) and alone in the air (birds, clouds).
+
+A point is a candidate when at most two others share its end of the column around it: the column's radius follows the
+local point spacing, so that one rule serves 0.2 and 35 points/m². A low candidate is noise when it lies below the
+ground on every line through it; a high one when nothing at its level is near, as along a wire. Every decision
+depends on points within `REACH` and on cells aligned to whole metres: tiles with such a buffer give what the whole
+gives.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from lidar.point_cloud import NOISE, Class, PointCloud
+
+REACH: Final = 25.0
+"""Metres around a point within which everything lies that its class depends on."""
+BLOCK: Final = 5
+"""Metres; point spacing is taken over 3 × 3 blocks of this size."""
+CONTEXT: Final = 20
+"""Metres around a candidate in which ground and neighbours of its level are looked for."""
+COMPANIONS: Final = 2
+"""Others that a cluster of noise may have: multipath comes in ones to threes."""
+SPACING: Final = (0.15, 2.4)
+"""Metres; limits of the local spacing."""
+LOW_RADIUS: Final = 3.2
+"""Spacings; a circle of 32 expected points, where ground has companions and multipath has not."""
+LOW_DEPTH: Final = (0.5, 1.0)
+"""A low point lies at least so many metres, and so many spacings (slope), below its surroundings."""
+HIGH_RADIUS: Final = (1.5, 5.0)
+"""Metres and spacings; wires and antennas have a companion so near, birds have none."""
+HIGH_GAP: Final = 4.0
+"""Metres of empty air below a high point."""
+LEVEL: Final = 0.25
+"""Metres; hits on water lie within so much of one level."""
+LEVEL_CELLS: Final = 4
+"""Cells of one level that make a surface of water."""
+WIRE_SAG: Final = (1.0, 0.15)
+"""Metres, and metres a metre: points of a wire stay within this of each other's height."""
+WIRE_CELLS: Final = 3
+"""Cells at its height that make a lone point part of a wire or a crown."""
+TALLEST: Final = 150.0
+"""Metres above ground; a lone point higher than this is a cloud, whatever is at its level."""
+SECTORS: Final = 8
+SUPPORT: Final = 30
+"""Occupied cells of a metre that a judgement on a lone point needs around it; sparser clouds are left alone."""
+TILE: Final = 1_000
+"""Metres; larger clouds are worked through in squares of this size, with a buffer of `REACH`."""
+
+
+def mark_noise(points: PointCloud) -> PointCloud:
+    """The same points, low noise as class 7 and high noise as class 18; all other classes as they were."""
+    classes = points.classification.copy()
+    last = points.return_number >= points.number_of_returns
+    for chosen, inner in _squares(points.x, points.y):
+        found = _noise(points.x[chosen], points.y[chosen], points.z[chosen], last[chosen])
+        hit = inner & (found != 0)
+        classes[chosen[hit]] = found[hit]
+    return points.with_classification(classes)
+
+
+def remove_noise(points: PointCloud) -> PointCloud:
+    """The points without noise: what `mark_noise` finds, and what came in as class 7 or 18."""
+    return points.subset(~np.isin(mark_noise(points).classification, NOISE))
+
+
+def _squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
+    """Indices of the points of each square with its buffer, and which of them lie in the square itself."""
+    if len(x) == 0:
+        return []
+    if np.ptp(x) <= 2 * TILE and np.ptp(y) <= 2 * TILE:
+        return [(np.arange(len(x)), np.ones(len(x), dtype=np.bool_))]
+    column, row = np.floor(x / TILE).astype(np.int64), np.floor(y / TILE).astype(np.int64)
+    squares = []
+    for square_column in np.unique(column):
+        west = square_column * TILE
+        strip = np.flatnonzero((x >= west - REACH) & (x <= west + TILE + REACH))
+        for square_row in np.unique(row[strip][column[strip] == square_column]):
+            south = square_row * TILE
+            near = strip[(y[strip] >= south - REACH) & (y[strip] <= south + TILE + REACH)]
+            squares.append((near, (column[near] == square_column) & (row[near] == square_row)))
+    return squares
+
+
+def _noise(
+    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], last: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """(n,) class 7 or 18 where a point is noise, 0 elsewhere; metres."""
+    west, south = int(np.floor(x.min() / BLOCK)) * BLOCK, int(np.floor(y.min() / BLOCK)) * BLOCK
+    columns = (int(np.floor(x.max() / BLOCK)) + 1) * BLOCK - west
+    rows = (int(np.floor(y.max() / BLOCK)) + 1) * BLOCK - south
+    column = (np.floor(x) - west).astype(np.int32)
+    row = (np.floor(y) - south).astype(np.int32)
+    order, start = _sorted_by_cell(row, column, rows, columns)
+    spacing = _spacing(row, column, last, rows // BLOCK, columns // BLOCK)
+    ordered = x[order], y[order], z[order]
+    lowest, highest = _extremes(ordered[2], start)
+    found = np.zeros(len(x), dtype=np.uint8)
+    _search(*ordered, order, start, rows, columns, west, south, spacing, lowest, highest, _RINGS, found)
+    return found
+
+
+@nb.njit(cache=True, nogil=True)
+def _sorted_by_cell(row: Any, column: Any, rows: int, columns: int) -> Any:
+    """Counting sort: point indices cell by cell, and where each cell of a metre begins."""
+    start = np.zeros(rows * columns + 1, dtype=np.int64)
+    for i in range(len(row)):
+        start[row[i] * columns + column[i] + 1] += 1
+    for cell in range(rows * columns):
+        start[cell + 1] += start[cell]
+    place = start[:-1].copy()
+    order = np.empty(len(row), dtype=np.int64)
+    for i in range(len(row)):
+        cell = row[i] * columns + column[i]
+        order[place[cell]] = i
+        place[cell] += 1
+    return order, start
+
+
+@nb.njit(cache=True, nogil=True)
+def _spacing(row: Any, column: Any, last: Any, rows: int, columns: int) -> Any:
+    """(rows, columns) of blocks: the spacing of pulses in metres, over the occupied ones of 3 × 3 blocks."""
+    count = np.zeros((rows, columns), dtype=np.int64)
+    for i in range(len(row)):
+        if last[i]:
+            count[row[i] // BLOCK, column[i] // BLOCK] += 1
+    spacing = np.full((rows, columns), SPACING[1])
+    for r in range(rows):
+        for c in range(columns):
+            pulses, occupied = 0, 0
+            for rr in range(max(r - 1, 0), min(r + 2, rows)):
+                for cc in range(max(c - 1, 0), min(c + 2, columns)):
+                    if count[rr, cc] > 0:
+                        pulses += count[rr, cc]
+                        occupied += 1
+            if pulses > 0:
+                spacing[r, c] = min(max(np.sqrt(occupied * BLOCK * BLOCK / pulses), SPACING[0]), SPACING[1])
+    return spacing
+
+
+@nb.njit(cache=True, nogil=True)
+def _extremes(z: Any, start: Any) -> Any:
+    """Lowest and highest point of each cell; +inf and −inf where it is empty."""
+    cells = len(start) - 1
+    lowest, highest = np.full(cells, np.inf, dtype=np.float64), np.full(cells, -np.inf, dtype=np.float64)
+    for cell in range(cells):
+        for i in range(start[cell], start[cell + 1]):
+            lowest[cell] = min(lowest[cell], z[i])
+            highest[cell] = max(highest[cell], z[i])
+    return lowest, highest
+
+
+def _rings() -> NDArray[np.int64]:
+    """Cell offsets (row, column, squared metres to its nearest corner), the nearest first."""
+    furthest = int(np.ceil(max(LOW_RADIUS, HIGH_RADIUS[1]) * SPACING[1])) + 1
+    offsets = [
+        (max(abs(r) - 1, 0) ** 2 + max(abs(c) - 1, 0) ** 2, r * r + c * c, r, c)
+        for r in range(-furthest, furthest + 1)
+        for c in range(-furthest, furthest + 1)
+    ]
+    return np.array([(r, c, gap) for gap, _, r, c in sorted(offsets)], dtype=np.int64)
+
+
+_RINGS: Final = _rings()
+
+
+@nb.njit(cache=True, nogil=True, parallel=True)
+def _search(
+    x: Any,
+    y: Any,
+    z: Any,
+    order: Any,
+    start: Any,
+    rows: int,
+    columns: int,
+    west: int,
+    south: int,
+    spacing: Any,
+    lowest: Any,
+    highest: Any,
+    rings: Any,
+    found: Any,
+) -> None:
+    """Judge every point; `found` receives the classes in the points' first order."""
+    for row in nb.prange(rows):
+        for column in range(columns):
+            cell = row * columns + column
+            if start[cell] == start[cell + 1]:
+                continue
+            s = spacing[row // BLOCK, column // BLOCK]
+            low_radius, depth = LOW_RADIUS * s, max(LOW_DEPTH[0], LOW_DEPTH[1] * s)
+            high_radius = max(HIGH_RADIUS[0], HIGH_RADIUS[1] * s)
+            gap = max(HIGH_GAP, high_radius)
+            for i in range(start[cell], start[cell + 1]):
+                low, high = _ends(
+                    x, y, z, i, start, rows, columns, row, column, rings, low_radius, depth, high_radius, gap
+                )
+                if low and _below_ground(
+                    x[i], y[i], z[i], low_radius, depth, rows, columns, west, south, row, column, lowest
+                ):
+                    found[order[i]] = Class.LOW_NOISE
+                elif high and _alone(
+                    x[i], y[i], z[i], high_radius, gap, rows, columns, west, south, row, column, lowest, highest
+                ):
+                    found[order[i]] = Class.HIGH_NOISE
+
+
+@nb.njit(cache=True, nogil=True)
+def _ends(
+    x: Any,
+    y: Any,
+    z: Any,
+    i: int,
+    start: Any,
+    rows: int,
+    columns: int,
+    row: int,
+    column: int,
+    rings: Any,
+    low_radius: float,
+    depth: float,
+    high_radius: float,
+    gap: float,
+) -> Any:
+    """Whether at most `COMPANIONS` others are as low as point i, and whether so few are as high, in its columns."""
+    low_square, high_square = low_radius * low_radius, high_radius * high_radius
+    floor_, roof = z[i] + depth, z[i] - gap
+    low, high = 0, 0
+    for k in range(len(rings)):
+        near = rings[k, 2]
+        low_open, high_open = low <= COMPANIONS and near <= low_square, high <= COMPANIONS and near <= high_square
+        if not (low_open or high_open):
+            break
+        r, c = row + rings[k, 0], column + rings[k, 1]
+        if r < 0 or c < 0 or r >= rows or c >= columns:
+            continue
+        for j in range(start[r * columns + c], start[r * columns + c + 1]):
+            if j == i:
+                continue
+            square = (x[j] - x[i]) ** 2 + (y[j] - y[i]) ** 2
+            if square <= low_square and z[j] <= floor_:
+                low += 1
+            if square <= high_square and z[j] >= roof:
+                high += 1
+            if low > COMPANIONS and high > COMPANIONS:
+                return False, False
+    return low <= COMPANIONS, high <= COMPANIONS
+
+
+@nb.njit(cache=True, nogil=True)
+def _below_ground(
+    x: float,
+    y: float,
+    z: float,
+    radius: float,
+    depth: float,
+    rows: int,
+    columns: int,
+    west: int,
+    south: int,
+    row: int,
+    column: int,
+    lowest: Any,
+) -> bool:
+    """Whether the ground passes clearly above the position on every line through it.
+
+    Ground in each of eight sectors is the third-lowest cell minimum there, so that two points of noise are borne; two
+    opposite sectors are joined by a straight line. Several cells of one level are water, and no noise.
+    """
+    heights = np.full((SECTORS, 3), np.inf)
+    distances = np.full((SECTORS, 3), np.inf)
+    level = 0
+    inner = (radius + 0.71) ** 2
+    for r in range(max(row - CONTEXT, 0), min(row + CONTEXT + 1, rows)):
+        for c in range(max(column - CONTEXT, 0), min(column + CONTEXT + 1, columns)):
+            height = lowest[r * columns + c]
+            if height == np.inf:
+                continue
+            dx, dy = west + c + 0.5 - x, south + r + 0.5 - y
+            square = dx * dx + dy * dy
+            if square < inner or square > CONTEXT * CONTEXT:
+                continue
+            if abs(height - z) <= LEVEL:
+                level += 1
+            sector = _sector(dx, dy)
+            if height < heights[sector, 2]:
+                k = 2
+                while k > 0 and height < heights[sector, k - 1]:
+                    heights[sector, k] = heights[sector, k - 1]
+                    distances[sector, k] = distances[sector, k - 1]
+                    k -= 1
+                heights[sector, k] = height
+                distances[sector, k] = np.sqrt(square)
+    if level >= LEVEL_CELLS:
+        return False
+    lines, known = 0, 0
+    least = np.inf
+    for sector in range(SECTORS):
+        if heights[sector, 2] < np.inf:
+            known += 1
+            least = min(least, heights[sector, 2])
+    for sector in range(SECTORS // 2):
+        a, b = sector, sector + SECTORS // 2
+        if heights[a, 2] == np.inf or heights[b, 2] == np.inf:
+            continue
+        lines += 1
+        along = distances[a, 2] / (distances[a, 2] + distances[b, 2])
+        if heights[a, 2] + along * (heights[b, 2] - heights[a, 2]) - z < depth:
+            return False
+    return lines > 0 or (known >= 3 and least - z >= depth)
+
+
+@nb.njit(cache=True, nogil=True)
+def _sector(dx: float, dy: float) -> int:
+    """Octant 0 to 7, counter-clockwise from east."""
+    if dy >= 0:
+        if dx > 0:
+            return 0 if dy < dx else 1
+        return 2 if -dx < dy else 3
+    if dx < 0:
+        return 4 if -dy < -dx else 5
+    return 6 if dx < -dy else 7
+
+
+@nb.njit(cache=True, nogil=True)
+def _alone(
+    x: float,
+    y: float,
+    z: float,
+    radius: float,
+    gap: float,
+    rows: int,
+    columns: int,
+    west: int,
+    south: int,
+    row: int,
+    column: int,
+    lowest: Any,
+    highest: Any,
+) -> bool:
+    """Whether a point with empty air below belongs to nothing: no wire or crown goes on at its height nearby."""
+    at_height, support = 0, 0
+    bottom = np.inf
+    inner = (radius + 0.71) ** 2
+    for r in range(max(row - CONTEXT, 0), min(row + CONTEXT + 1, rows)):
+        for c in range(max(column - CONTEXT, 0), min(column + CONTEXT + 1, columns)):
+            height = highest[r * columns + c]
+            if height == -np.inf:
+                continue
+            dx, dy = west + c + 0.5 - x, south + r + 0.5 - y
+            square = dx * dx + dy * dy
+            if square > CONTEXT * CONTEXT:
+                continue
+            bottom = min(bottom, lowest[r * columns + c])
+            if square < inner:
+                continue
+            support += 1
+            if abs(height - z) <= WIRE_SAG[0] + WIRE_SAG[1] * np.sqrt(square):
+                at_height += 1
+    return support >= SUPPORT and (at_height < WIRE_CELLS or z - bottom > TALLEST)

@@ -1,0 +1,114 @@
+"""One tile from files to products: the flow of the whole system, readable in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import shapely
+
+from gis.bounds import BoundingBox
+from gis.city_model.building import Building
+from gis.grid import Grid
+from lidar import ground, noise, terrain
+from lidar.classify import classify
+from lidar.derive_footprints import derive_footprints
+from lidar.footprints import Footprints, supplement
+from lidar.ground import classify_ground
+from lidar.noise import mark_noise
+from lidar.point_cloud import PointCloud
+from lidar.read import read_many
+from lidar.reconstruct import reconstruct_all
+from lidar.terrain import Terrain, rasterise
+from lidar.tile import LARGEST_BUFFER, Tile
+
+CONTEXT = noise.REACH + ground.REACH + terrain.REACH
+"""m: how far a product's value may depend on points; nearer to the edge of what was read nothing is made."""
+BUILDING_ROOM = 60.0
+"""m: the part of a buffer that lets a building at the tile's edge be whole, beyond the context."""
+DEFAULT_BUFFER = CONTEXT + BUILDING_ROOM
+"""m to read beyond a tile; a tile with a larger building at its edge reads more."""
+
+
+@dataclass(frozen=True, slots=True)
+class TileProducts:
+    """What a tile yields. Tiles of one grid join without seam, gap or overlap."""
+
+    terrain: Terrain
+    """On the grid asked for."""
+    buildings: tuple[Building, ...]
+    """Those whose representative point is in the tile, whole."""
+    points: PointCloud
+    """The classified points inside the tile's half-open bounds."""
+    statistics: Mapping[str, float | int]
+
+
+def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileProducts:
+    """Points, terrain and buildings of one tile: files and arrays in, values out, nothing kept.
+
+    Args:
+        tile: what to read.
+        footprints: known outlines, of the whole city or around the tile; where they miss a building, or there are
+            none, outlines are derived from the points.
+        grid: of the terrain to return; inside or equal to the tile's bounds.
+
+    Raises:
+        DiabaError: a file cannot be read, or is in another CRS.
+    """
+    points = classify(classify_ground(mark_noise(read(tile))))
+    surroundings = rasterise(points, grid.buffered(max(tile.buffer - CONTEXT, 0.0)))
+    outlines = outlines_of(tile, footprints, points, surroundings)
+    if outlines is None:
+        return process_tile(widened(tile), footprints, grid)
+    buildings = reconstruct_all(outlines, points, surroundings)
+    return products(tile, grid, surroundings, buildings, points)
+
+
+def read(tile: Tile) -> PointCloud:
+    """The points of a tile and its buffer."""
+    return read_many(tile.paths, tile.bounds.buffered(tile.buffer), tile.crs)
+
+
+def outlines_of(
+    tile: Tile, footprints: Footprints | None, points: PointCloud, surroundings: Terrain
+) -> Footprints | None:
+    """The outlines that belong to the tile, known and derived; None if one of them reaches beyond what was read."""
+    extent = surroundings.dtm.grid.bounds
+    known = Footprints.none(extent.crs) if footprints is None else footprints.to(extent.crs).touching(extent)
+    both = supplement(known, derive_footprints(points, surroundings))
+    own = both.within(tile.bounds)
+    if tile.buffer >= LARGEST_BUFFER:
+        return own
+    cut = both.subset(~both.complete).touching(tile.bounds)
+    whole = shapely.contains_properly(extent.polygon, own.polygons) if len(own) else np.empty(0, dtype=bool)
+    return own if len(cut) == 0 and bool(np.all(whole)) else None
+
+
+def widened(tile: Tile) -> Tile:
+    """The tile with twice the room for buildings, up to the largest buffer."""
+    return replace(tile, buffer=min(CONTEXT + 2 * max(tile.buffer - CONTEXT, BUILDING_ROOM / 2), LARGEST_BUFFER))
+
+
+def products(
+    tile: Tile, grid: Grid, surroundings: Terrain, buildings: tuple[Building, ...], points: PointCloud
+) -> TileProducts:
+    """What is the tile's own of all that was made."""
+    own = points.subset(_inside(points, tile.bounds))
+    cropped = Terrain(surroundings.dtm.cropped(grid), surroundings.dsm.cropped(grid), surroundings.ndsm.cropped(grid))
+    statistics: dict[str, float | int] = {
+        "points": len(own),
+        "density_per_m2": round(len(own) / tile.bounds.area, 3),
+        "buffer_m": tile.buffer,
+        "buildings": len(buildings),
+        "solids": sum(b.solid is not None for b in buildings),
+        "derived_footprints": sum(b.attributes["footprint_source"] == "derived" for b in buildings),
+        "terrain_share": round(float(np.isfinite(cropped.dtm.values).mean()), 4),
+    }
+    return TileProducts(cropped, buildings, own, statistics)
+
+
+def _inside(points: PointCloud, bounds: BoundingBox) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return (
+        (points.x >= bounds.min_x) & (points.x < bounds.max_x) & (points.y >= bounds.min_y) & (points.y < bounds.max_y)
+    )

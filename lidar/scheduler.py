@@ -1,0 +1,159 @@
+"""Tiles over processes: the same work here, on this machine's processes, or on a dask.distributed cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, TypeVar
+
+from gis.errors import BadParameter, DiabaError
+
+SYNCHRONOUS = "synchronous"
+ATTEMPTS = 3
+"""Times a tile is given to another worker after its worker died."""
+IN_FLIGHT = 2
+"""Tiles a worker has in hand or waiting: what bounds the memory, together with results nobody took yet."""
+CONNECT_SECONDS = 15
+
+T = TypeVar("T")
+TileT = TypeVar("TileT")
+
+
+class TileFailed(DiabaError):
+    """A tile could not be made; the others go on."""
+
+    def __init__(self, tile: str, why: str) -> None:
+        self.tile, self.why = tile, why
+        super().__init__(f"tile {tile}: {why}")
+
+
+def run(
+    tiles: Iterable[TileT],
+    work: Callable[[TileT], T],
+    *,
+    scheduler: str | None = None,
+    workers: int = 2,
+) -> Iterator[tuple[TileT, T | DiabaError]]:
+    """Do the work for each tile and yield (tile, result) as results come, in any order.
+
+    Failure of a tile yields the reason in its place. A tile whose worker dies is given to another, up to three times.
+    Only so many tiles are in flight that the workers stay busy; further tiles are taken as results are taken, so
+    memory is bounded as long as the caller keeps pace. Closing the iterator ends all processes.
+
+    Args:
+        tiles: taken one by one; their `key`, if any, names them in reasons.
+        work: a pure function that pickles, for example a `functools.partial`; it is sent with each tile, so what is
+            large should be read by it rather than bound to it.
+        scheduler: the address of a dask scheduler ("tcp://host:8786"), "synchronous" for this process, or None for
+            processes on this machine, which talk over 127.0.0.1 alone.
+        workers: processes on this machine; numba's threads are shared out between them.
+
+    Raises:
+        BadParameter: fewer than one worker, or nothing answers at the address.
+    """
+    if workers < 1:
+        raise BadParameter("workers", workers, "at least one is needed")
+    if scheduler == SYNCHRONOUS:
+        for tile in tiles:
+            yield tile, _outcome(work, tile)
+        return
+    with _client(scheduler, workers) as client:
+        yield from _streamed(client, iter(tiles), work)
+
+
+def _outcome(work: Callable[[TileT], T], tile: TileT) -> T | DiabaError:
+    """The result, or what went wrong, as a value: so it crosses process borders without losing its kind."""
+    try:
+        return work(tile)
+    except DiabaError as error:
+        return error
+    except MemoryError:
+        return TileFailed(_name(tile), "not enough memory; make the tiles smaller or the workers fewer")
+    except Exception as error:  # noqa: BLE001  a fault in one tile must not stop the city
+        text = " ".join(str(error).split())[:300]
+        return TileFailed(_name(tile), f"{type(error).__name__}: {text}")
+
+
+def _name(tile: object) -> str:
+    return str(getattr(tile, "key", tile))
+
+
+def _streamed(
+    client: Any, tiles: Iterator[TileT], work: Callable[[TileT], T]
+) -> Iterator[tuple[TileT, T | DiabaError]]:
+    """Keep the workers fed; yield what is done and forget it."""
+    from distributed import as_completed
+
+    room = IN_FLIGHT * max(len(client.scheduler_info()["workers"]), 1)
+    in_flight: dict[Any, TileT] = {}
+
+    def submitted(tile: TileT) -> Any:
+        future = client.submit(_outcome, work, tile, pure=False)
+        in_flight[future] = tile
+        return future
+
+    done = as_completed([submitted(tile) for tile in islice(tiles, room)])  # type: ignore[no-untyped-call]
+    for future in done:
+        tile = in_flight.pop(future)
+        result = _result(future, tile)
+        future.release()
+        for following in islice(tiles, 1):
+            done.add(submitted(following))  # type: ignore[no-untyped-call]
+        yield tile, result
+
+
+def _result(future: Any, tile: object) -> Any:
+    """What a future holds, with the cluster's own failures as reasons."""
+    from distributed import KilledWorker
+
+    try:
+        return future.result()
+    except KilledWorker:
+        return TileFailed(
+            _name(tile), f"its worker process died {ATTEMPTS + 1} times, perhaps for lack of memory; make tiles smaller"
+        )
+    except Exception as error:  # noqa: BLE001  a lost connection or a result that does not pickle
+        return TileFailed(_name(tile), f"the cluster lost it ({type(error).__name__}: {str(error)[:200]})")
+
+
+@contextmanager
+def _client(scheduler: str | None, workers: int) -> Iterator[Any]:
+    """A connection to the cluster at the address, or to one of our own that ends with it."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    settings = {
+        "distributed.scheduler.allowed-failures": ATTEMPTS,
+        "distributed.comm.timeouts.connect": f"{CONNECT_SECONDS}s",
+        "distributed.admin.large-graph-warning-threshold": "1GB",
+    }
+    with dask.config.set(settings):
+        if scheduler is not None:
+            try:
+                client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
+            except (OSError, TimeoutError, ValueError) as error:
+                raise BadParameter("scheduler", scheduler, "no dask scheduler answers at this address") from error
+            with client:
+                yield client
+            return
+        threads = str(max((os.cpu_count() or 1) // workers, 1))
+        with (
+            tempfile.TemporaryDirectory(prefix="diaba-dask-", ignore_cleanup_errors=True) as scratch,
+            LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                worker_dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+                local_directory=scratch,
+                env={"NUMBA_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
+            ) as cluster,
+            Client(cluster, set_as_default=False) as client,  # type: ignore[no-untyped-call]
+        ):
+            yield client

@@ -1,0 +1,28 @@
+"""One square of the city, and the files to read for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyproj import CRS
+
+from gis.bounds import BoundingBox
+
+LARGEST_BUFFER = 600.0
+"""m: the farthest beyond a tile's bounds that is read, for a building that large at its edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A tile of the city: what is inside its half-open bounds is its own, what is in the buffer is context."""
+
+    key: str
+    """Unique in the city: "x603000_y1191000_500", the lower-left corner and the side, in metres."""
+    bounds: BoundingBox
+    paths: tuple[Path, ...]
+    """The files that reach into the bounds grown by the buffer; further ones may follow, up to `LARGEST_BUFFER`."""
+    crs: CRS
+    """CRS of files that do not say their own; of the others it must be the same horizontally."""
+    buffer: float
+    """m read beyond the bounds."""

@@ -1,0 +1,165 @@
+"""Points into LAZ: LAS 1.4, point format 6, CRS as OGC WKT; the same points always make the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+import laspy
+import numpy as np
+from laspy.vlrs.known import WktCoordinateSystemVlr
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.enums import WktVersion
+from pyproj.exceptions import CRSError
+
+from gis.errors import BadCrs, BadParameter
+from gis.files import written_whole
+from lidar.point_cloud import PointCloud
+
+SCALE: Final = 0.001
+"""Metres in one step of a stored coordinate."""
+OFFSET_STEP: Final = 1_000.0
+"""Offsets are whole kilometres, so that abutting tiles share the lattice their coordinates lie on."""
+SCAN_STEP: Final = 0.006
+"""Degrees in one step of the scan angle (LAS 1.4, table 15)."""
+POINT_FORMAT: Final = 6
+BATCH_POINTS: Final = 1_000_000
+GPS_EPOCH: Final = datetime(1980, 1, 6, tzinfo=UTC)
+GPS_SHIFT: Final = 1_000_000_000
+"""Adjusted standard GPS time is counted from here, in seconds after the epoch."""
+UNDATED: Final = date(2000, 1, 1)
+"""Creation date of a file whose points carry no absolute time."""
+
+
+def write_laz(
+    points: PointCloud,
+    path: Path | str,
+    *,
+    extra: Mapping[str, NDArray[Any]] | None = None,
+    created: date | None = None,
+) -> None:
+    """Write a LAZ file (or LAS, by the name's ending); it appears whole or not at all.
+
+    Coordinates are rounded to the millimetre. The creation date is `created`, or the day of the last point's
+    adjusted standard GPS time, or 2000-01-01: never today's, so that the file depends on its points alone.
+
+    Args:
+        points: in metres.
+        path: ending in .laz or .las.
+        extra: further columns of length n by name (at most 32 bytes of UTF-8), kept as extra bytes.
+        created: the creation date in the header.
+
+    Raises:
+        BadCrs: the CRS has no form in OGC WKT 1, which LAS 1.4 demands.
+        BadParameter: a coordinate is not finite or does not fit, or an extra column cannot be stored.
+    """
+    final = Path(path)
+    if final.suffix.lower() not in (".laz", ".las"):
+        raise BadParameter("path", str(path), "a point file ends in .laz or .las")
+    columns = _checked(extra or {}, len(points))
+    header = _header(points, columns, created)
+    backend = laspy.LazBackend.LazrsParallel if final.suffix.lower() == ".laz" else None
+    with (
+        written_whole(final) as part,
+        laspy.open(part, mode="w", header=header, do_compress=backend is not None, laz_backend=backend) as sink,
+    ):
+        for start in range(0, len(points), BATCH_POINTS):
+            chosen = slice(start, start + BATCH_POINTS)
+            sink.write_points(_record(points.subset(chosen), header, {k: v[chosen] for k, v in columns.items()}))
+
+
+def _header(points: PointCloud, columns: Mapping[str, NDArray[Any]], created: date | None) -> laspy.LasHeader:
+    header = laspy.LasHeader(version="1.4", point_format=POINT_FORMAT)
+    header.scales = np.full(3, SCALE)
+    header.offsets = np.array([_offset(axis, getattr(points, axis)) for axis in "xyz"])
+    header.generating_software = f"diaba {_version()}"
+    header.system_identifier = "diaba"
+    header.creation_date = created or _day(points.gps_time)
+    header.global_encoding.wkt = True
+    header.global_encoding.gps_time_type = laspy.header.GpsTimeType.STANDARD
+    header.vlrs.append(WktCoordinateSystemVlr(wkt1(points.crs)))
+    if columns:
+        header.add_extra_dims([laspy.ExtraBytesParams(name, column.dtype) for name, column in columns.items()])
+    return header
+
+
+def _record(
+    points: PointCloud, header: laspy.LasHeader, columns: Mapping[str, NDArray[Any]]
+) -> laspy.ScaleAwarePointRecord:
+    record = laspy.ScaleAwarePointRecord.zeros(len(points), header=header)
+    for index, axis in enumerate("xyz"):
+        steps = np.rint((getattr(points, axis) - header.offsets[index]) / SCALE)
+        record[axis.upper()] = steps.astype(np.int32)
+    record["classification"] = points.classification
+    record["intensity"] = points.intensity
+    record["return_number"] = np.minimum(points.return_number, 15)
+    record["number_of_returns"] = np.minimum(points.number_of_returns, 15)
+    record["point_source_id"] = points.point_source_id
+    record["gps_time"] = points.gps_time
+    record["scan_angle"] = np.rint(points.scan_angle / SCAN_STEP).clip(-30_000, 30_000).astype(np.int16)
+    for name, column in columns.items():
+        record[name] = column
+    return record
+
+
+def wkt1(crs: CRS) -> str:
+    """The CRS as OGC WKT 1, which LAS 1.4 demands, in GDAL's dialect, which GDAL, PDAL and PROJ all read.
+
+    Raises:
+        BadCrs: the CRS has no such form.
+    """
+    try:
+        return str(crs.to_wkt(WktVersion.WKT1_GDAL))
+    except CRSError as error:
+        raise BadCrs(f"{crs.name} has no form in OGC WKT 1, so it cannot stand in a LAS file") from error
+
+
+def _offset(axis: str, values: NDArray[np.float64]) -> float:
+    """A whole kilometre from which every value fits into a signed 32-bit count of millimetres."""
+    if len(values) == 0:
+        return 0.0
+    low, high = float(values.min()), float(values.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise BadParameter(axis, (low, high), "a coordinate is not a finite number")
+    offset = float(np.floor(low / OFFSET_STEP) * OFFSET_STEP)
+    if (high - offset) / SCALE > np.iinfo(np.int32).max:
+        raise BadParameter(axis, (low, high), "the points spread over more than 2,000 km")
+    return offset
+
+
+def _checked(extra: Mapping[str, NDArray[Any]], count: int) -> dict[str, NDArray[Any]]:
+    columns = {}
+    for name, values in extra.items():
+        column = np.asarray(values)
+        if column.shape != (count,):
+            raise BadParameter(name, column.shape, f"an extra column has one value a point, {count} of them")
+        if column.dtype == np.bool_:
+            column = column.astype(np.uint8)
+        if column.dtype.kind not in "iuf" or column.dtype.itemsize > 8 or column.dtype == np.float16:
+            raise BadParameter(name, str(column.dtype), "extra bytes hold integers, float32 or float64")
+        if not 1 <= len(name.encode()) <= 32:
+            raise BadParameter("extra", name, "a name has 1 to 32 bytes")
+        columns[name] = column
+    return columns
+
+
+def _day(gps_time: NDArray[np.float64]) -> date:
+    """The day of the last point, where times are adjusted standard GPS times of a plausible year."""
+    if len(gps_time) == 0:
+        return UNDATED
+    last = float(gps_time.max())
+    week = 7 * 86_400
+    if not week < abs(last) < 3e9:
+        return UNDATED
+    return (GPS_EPOCH + timedelta(seconds=GPS_SHIFT + last)).date()
+
+
+def _version() -> str:
+    try:
+        return version("diaba")
+    except PackageNotFoundError:
+        return "0"

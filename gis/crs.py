@@ -140,5 +140,5 @@ def bound(crs: CrsLike) -> CRS:
     flat = horizontal(crs)
     if not is_vietnamese(flat) or flat.geodetic_crs is None:
         return flat
-    to_wgs84 = ToWGS84Transformation(flat.geodetic_crs, *PINNED_POSITION_VECTOR)  # type: ignore[call-arg]  # in __new__
+    to_wgs84 = ToWGS84Transformation(flat.geodetic_crs, *PINNED_POSITION_VECTOR)
     return BoundCRS(flat, normalise(WGS84), to_wgs84)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from gis.access.roles import Role
 from gis.errors import Conflict, StoreUnreachable
 from gis.settings import City, Settings
-from gis.store import migrate
+from gis.store import migrate, secret_files
+from gis.store.parties import KEY_OPTION
 from gis.store.server import CONNECT_SECONDS, Server, first_line
 
 POOL_SIZE = 8
@@ -84,7 +86,7 @@ class Database:
 
     def engine(self, role: Role) -> Engine:
         """The pool of sessions of a login, one for a process."""
-        return _engine(self.url(role))
+        return _engine(self.url(role), os.getpid())
 
     @contextmanager
     def open(self, role: Role) -> Iterator[Connection]:
@@ -96,7 +98,7 @@ class Database:
         """
         try:
             with self.engine(role).begin() as connection:
-                yield connection
+                yield self._keyed(connection) if role is Role.WRITER else connection
         except (OperationalError, InterfaceError) as error:
             raise StoreUnreachable(self.where, first_line(error.orig or error)) from error
         except DBAPIError as error:
@@ -111,6 +113,11 @@ class Database:
         except psycopg.errors.IntegrityError as error:
             raise Conflict(first_line(error)) from error
 
+    def _keyed(self, connection: Connection) -> Connection:
+        """Hand the writer the key of identity numbers, which the database itself never has."""
+        key = secret_files.key(self.server.secrets, f"{self.name}_identity.key")
+        return connection.execution_options(**{KEY_OPTION: key})
+
     @property
     def where(self) -> str:
         """For messages: the database's name and server, without a password."""
@@ -118,7 +125,8 @@ class Database:
 
 
 @lru_cache(maxsize=32)
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, process: int) -> Engine:
+    # The process is part of the key: a forked child must not talk on its parent's sessions.
     return create_engine(
         url,
         pool_size=POOL_SIZE,

@@ -32,7 +32,7 @@ class Server:
     """Where databases are made, and under which administrating login."""
 
     admin: URL
-    """Login that may make logins and databases; its database is the one to enter first."""
+    """Login that may make logins and databases, in the server's maintenance database."""
     secrets: Path
     cluster: Cluster | None
     """The private cluster, when it is that."""
@@ -64,7 +64,8 @@ class Server:
             raise BadParameter("DIABA_DATABASE_URL", "…", why) from None
         place = f"{given.host}:{given.port}/{given.query}"
         folder = settings.home / "servers" / hashlib.sha256(place.encode()).hexdigest()[:16]
-        admin = given.set(drivername=DRIVER, database=given.database or "postgres")
+        # Not the city's own database: one cannot rename the database one is in.
+        admin = given.set(drivername=DRIVER, database="postgres")
         return cls(admin, folder, None, given.database)
 
     @property

@@ -1,0 +1,308 @@
+"""The one way a register changes: new versions are added, old ones get an end of their recorded time, nothing is lost.
+
+A table of versions has two times. `recorded` says when the register knew a row, `valid` when it was so in the world.
+Saying that something is so from a date on ends, at that date, what was so before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+from psycopg.types.range import DateRange, Range, TimestamptzRange
+from sqlalchemy import ARRAY, ColumnElement, Connection, Table, Text, and_, any_, func, literal, or_, select, text
+
+from gis.errors import BadInput
+from gis.store.schema import SCHEMA
+
+Row = Mapping[str, Any]
+Key = tuple[str, ...]
+_OWN = frozenset({"version", "recorded", "digest"})
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a save changed."""
+
+    added: int
+    """Versions added."""
+    closed: int
+    """Versions the register does not hold for so any more."""
+    unchanged: int
+    """Rows that were known already, as they are."""
+    versions: Mapping[Key, int] = field(repr=False)
+    """The version each added row got."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """As numbers alone."""
+        return {"added": self.added, "closed": self.closed, "unchanged": self.unchanged}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    key: Key
+    version: int
+    digest: bytes
+    valid: Range[date] | None
+
+
+def record(
+    connection: Connection,
+    table: Table,
+    rows: Iterable[Row],
+    *,
+    instead_of: ColumnElement[bool] | None = None,
+    undigested: frozenset[str] = frozenset(),
+) -> Saved:
+    """Make the rows what the register knows from now on.
+
+    A row known with the same content and the same valid time changes nothing. Otherwise what was known of its key for
+    the row's valid time is closed, and what was known for other times stays so.
+
+    Args:
+        connection: The caller's transaction.
+        table: A table of versions.
+        rows: One for a key, by column; names that are no columns count only for whether the content is the same.
+        instead_of: Rows known that fulfil this and whose key is not among `rows` are closed.
+        undigested: Columns that do not count for whether the content is the same.
+
+    Raises:
+        BadInput: two rows have the same key.
+    """
+    new = _by_key(table, rows)
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"{table}"})
+    moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    known, newest = _known(connection, table, list(new), instead_of)
+    closing: list[_Known] = []
+    kept: list[tuple[_Known, Range[date], int]] = []
+    adding: list[tuple[Row, bytes, int]] = []
+    unchanged = 0
+    for key, row in new.items():
+        digest = _digest(row, undigested)
+        valid = row.get("valid")
+        mine = known.pop(key, [])
+        if any(old.digest == digest and (valid is None or old.valid == valid) for old in mine):
+            unchanged += 1
+            continue
+        for old in mine:
+            if valid is None or old.valid is None:
+                closing.append(old)
+            elif _overlap(old.valid, valid):
+                closing.append(old)
+                for rest in _minus(old.valid, valid):
+                    newest[key] += 1
+                    kept.append((old, rest, newest[key]))
+        newest[key] = newest.get(key, 0) + 1
+        adding.append((row, digest, newest[key]))
+    closing.extend(old for olds in known.values() for old in olds)
+    session = driver(connection)
+    _close(session, table, closing, moment)
+    _keep(session, table, kept, moment)
+    _add(session, table, adding, moment)
+    versions = {_key(table, row): version for row, _, version in adding}
+    return Saved(len(adding) + len(kept), len(closing), unchanged, versions)
+
+
+def at(table: Table, as_of: date | None = None, known_at: datetime | None = None) -> ColumnElement[bool]:
+    """The condition for what was so on a day (today), as the register knew it at a moment (now)."""
+    recorded, valid = table.c.recorded, table.c.get("valid")
+    knew = func.upper_inf(recorded) if known_at is None else recorded.op("@>")(literal(known_at))
+    if valid is None:
+        condition: ColumnElement[bool] = knew
+        return condition
+    day = func.current_date() if as_of is None else literal(as_of)
+    return and_(knew, valid.op("@>")(day))
+
+
+def since(start: date | None, end: date | None = None) -> Range[date]:
+    """A valid time from a day on, up to (not with) another."""
+    return DateRange(start, end, "[)")
+
+
+def driver(connection: Connection) -> psycopg.Connection[Any]:
+    """The psycopg session under a connection, in the same transaction."""
+    session = connection.connection.driver_connection
+    if not isinstance(session, psycopg.Connection):
+        raise TypeError("the store speaks psycopg 3 alone")
+    return session
+
+
+def copy_in(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Add many rows at once with COPY."""
+    _copy(driver(connection), table, columns, rows)
+
+
+def plain(value: Any) -> Any:
+    """A value as PostgreSQL stores it: NumPy's numbers become Python's, NaN and NaT become NULL."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if value.__class__.__name__ in {"NaTType", "NAType"}:
+        return None
+    if isinstance(value, Mapping):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return value
+
+
+def _by_key(table: Table, rows: Iterable[Row]) -> dict[Key, dict[str, Any]]:
+    found: dict[Key, dict[str, Any]] = {}
+    for row in rows:
+        key = _key(table, row)
+        if key in found:
+            raise BadInput(f"{table.name} {' '.join(key)}: it occurs twice")
+        found[key] = {name: plain(value) for name, value in row.items()}
+    return dict(sorted(found.items()))
+
+
+def _key(table: Table, row: Row) -> Key:
+    parts: tuple[str, ...] = table.info["key"]
+    return tuple(str(row[part]) for part in parts)
+
+
+def _digest(row: Row, undigested: frozenset[str]) -> bytes:
+    content = {name: value for name, value in row.items() if name not in undigested and name != "valid"}
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_canonical)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).digest()
+
+
+def _canonical(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, date):
+        return value.isoformat()
+    raise BadInput(f"a value of type {type(value).__name__} cannot be stored")
+
+
+def _known(
+    connection: Connection, table: Table, keys: list[Key], instead_of: ColumnElement[bool] | None
+) -> tuple[dict[Key, list[_Known]], dict[Key, int]]:
+    """What is known now of the keys and of what is to be replaced; and the newest version of each key."""
+    parts = [table.c[part] for part in table.info["key"]]
+    valid = table.c.get("valid")
+    current = func.upper_inf(table.c.recorded)
+    replaced = literal(False) if instead_of is None else and_(instead_of, current)
+    # The first part of a key finds the rows; the whole key is compared below.
+    firsts = sorted({key[0] for key in keys})
+    asked = parts[0] == any_(literal(firsts, ARRAY(Text)))
+    when = literal(None) if valid is None else valid
+    statement = select(*parts, table.c.version, table.c.digest, when, current, replaced)
+    wanted = set(keys)
+    known: dict[Key, list[_Known]] = {}
+    newest: dict[Key, int] = {}
+    for row in connection.execute(statement.where(or_(asked, replaced)).order_by(*parts, table.c.version)):
+        key, (version, digest, when, is_current, is_replaced) = tuple(row[: len(parts)]), row[len(parts) :]
+        newest[key] = max(newest.get(key, 0), version)
+        if is_current and (key in wanted or is_replaced):
+            # SQLAlchemy has a range type of its own, which is never equal to psycopg's.
+            period = None if when is None else since(when.lower, when.upper)
+            known.setdefault(key, []).append(_Known(key, version, bytes(digest), period))
+    return known, newest
+
+
+def _overlap(first: Range[date], second: Range[date]) -> bool:
+    return _before(first.lower, second.upper) and _before(second.lower, first.upper)
+
+
+def _before(lower: date | None, upper: date | None) -> bool:
+    return lower is None or upper is None or lower < upper
+
+
+def _minus(whole: Range[date], part: Range[date]) -> list[Range[date]]:
+    """What of a time (half-open, as PostgreSQL stores days) lies before and after another that overlaps it."""
+    rest: list[Range[date]] = []
+    if part.lower is not None and (whole.lower is None or whole.lower < part.lower):
+        rest.append(since(whole.lower, part.lower))
+    if part.upper is not None and (whole.upper is None or part.upper < whole.upper):
+        rest.append(since(part.upper, whole.upper))
+    return rest
+
+
+def _match(table: Table) -> sql.Composed:
+    """The conditions that join a table `t` to a list `k` of its keys and versions."""
+    parts = [*table.info["key"], "version"]
+    return sql.SQL(" AND ").join(sql.SQL("t.{0} = k.{0}").format(sql.Identifier(part)) for part in parts)
+
+
+def _listed(table: Table, more: Sequence[tuple[str, str]] = ()) -> sql.Composed:
+    """`unnest(...) AS k(...)`: the keys, the version and more, one array for each."""
+    kinds = [*((part, "text") for part in table.info["key"]), ("version", "int4"), *more]
+    arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.Identifier(kind)) for _, kind in kinds)
+    names = sql.SQL(", ").join(sql.Identifier(name) for name, _ in kinds)
+    return sql.SQL("unnest({}) AS k({})").format(arrays, names)
+
+
+def _arrays(table: Table, known: Sequence[_Known]) -> list[list[Any]]:
+    count = len(table.info["key"])
+    return [*([old.key[i] for old in known] for i in range(count)), [old.version for old in known]]
+
+
+def _close(session: psycopg.Connection[Any], table: Table, closing: Sequence[_Known], moment: datetime) -> None:
+    if closing:
+        session.execute(
+            sql.SQL(
+                "UPDATE {} AS t SET recorded = tstzrange(lower(t.recorded), greatest(lower(t.recorded), %s)) "
+                "FROM {} WHERE {}"
+            ).format(sql.Identifier(SCHEMA, table.name), _listed(table), _match(table)),
+            [moment, *_arrays(table, closing)],
+        )
+
+
+def _keep(
+    session: psycopg.Connection[Any],
+    table: Table,
+    kept: Sequence[tuple[_Known, Range[date], int]],
+    moment: datetime,
+) -> None:
+    """Record again, for what remains of its valid time, what was closed for a part of it."""
+    if not kept:
+        return
+    changed = {"version", "recorded", "valid"}
+    copied = [sql.Identifier(column.name) for column in table.columns if column.name not in changed]
+    statement = sql.SQL(
+        "INSERT INTO {table} ({names}, version, valid, recorded) "
+        "SELECT {values}, k.next, daterange(k.lower, k.upper), tstzrange(%s, NULL) "
+        "FROM {listed} JOIN {table} t ON {match}"
+    ).format(
+        table=sql.Identifier(SCHEMA, table.name),
+        names=sql.SQL(", ").join(copied),
+        values=sql.SQL(", ").join(sql.SQL("t.{}").format(name) for name in copied),
+        listed=_listed(table, (("next", "int4"), ("lower", "date"), ("upper", "date"))),
+        match=_match(table),
+    )
+    arrays = _arrays(table, [old for old, _, _ in kept])
+    rests = [rest for _, rest, _ in kept]
+    more = [[version for _, _, version in kept], [rest.lower for rest in rests], [rest.upper for rest in rests]]
+    session.execute(statement, [moment, *arrays, *more])
+
+
+def _add(
+    session: psycopg.Connection[Any], table: Table, adding: Sequence[tuple[Row, bytes, int]], moment: datetime
+) -> None:
+    columns = [column.name for column in table.columns if column.name not in _OWN]
+    recorded = TimestamptzRange(moment, None, "[)")
+    rows = ([*(row[name] for name in columns), version, recorded, digest] for row, digest, version in adding)
+    _copy(session, table, [*columns, "version", "recorded", "digest"], rows)
+
+
+def _copy(
+    session: psycopg.Connection[Any], table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(SCHEMA, table.name), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with session.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row([Jsonb(value) if isinstance(value, dict | list) else value for value in row])

@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from pyproj import CRS, Transformer
+from pyproj.crs.coordinate_operation import ToWGS84Transformation
+from pyproj.crs.crs import BoundCRS
 from pyproj.exceptions import CRSError, ProjError
 from pyproj.transformer import TransformerGroup
 
@@ -28,6 +30,8 @@ CUSTOM_SRIDS = 88_000
 
 PINNED_VN2000_TO_WGS84 = "VN-2000 to WGS 84 (2)"
 """EPSG:6960: the seven parameters of the Ministry's decision 05/2007/QĐ-BTNMT; EPSG's other one differs by 0.80 m."""
+PINNED_POSITION_VECTOR = (-191.90441429, -39.30318279, -111.45032835, 0.00928836, -0.01975479, 0.00427372, 0.252906278)
+"""The same in the order and signs of TOWGS84: shifts (m), turns of the position vector (″), scale (ppm)."""
 
 
 def normalise(crs: CrsLike) -> CRS:
@@ -127,3 +131,16 @@ def transformer(source: CrsLike, target: CrsLike) -> Transformer:
         return _transformer(normalise(source).to_wkt(), normalise(target).to_wkt())
     except ProjError as error:
         raise BadCrs(f"no transformation from {normalise(source).name} to {normalise(target).name}") from error
+
+
+@lru_cache(maxsize=64)
+def bound(crs: CrsLike) -> CRS:
+    """The horizontal CRS with its one way to WGS 84 written into it, for GDAL and PostGIS, which else choose their own.
+
+    Only VN-2000 has a pinned way; any other CRS comes back as it is.
+    """
+    flat = horizontal(crs)
+    if not is_vietnamese(flat) or flat.geodetic_crs is None:
+        return flat
+    to_wgs84 = ToWGS84Transformation(flat.geodetic_crs, *PINNED_POSITION_VECTOR)
+    return BoundCRS(flat, normalise(WGS84), to_wgs84)

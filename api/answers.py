@@ -1,0 +1,80 @@
+"""Answers as bytes: compressed when asked for, with a strong ETag, and 304 when the client has them already."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+JSON = "application/json"
+GEOJSON = "application/geo+json"
+HTML = "text/html; charset=utf-8"
+PNG = "image/png"
+MVT = "application/vnd.mapbox-vector-tile"
+WORTH_COMPRESSING = 500
+"""Bytes; smaller bodies fit into one packet anyhow."""
+GZIP_LEVEL = 5
+
+
+def json_bytes(document: Any) -> bytes:
+    """JSON after RFC 8259: unknown numbers (NaN) are null, days and times ISO 8601."""
+    return orjson.dumps(document, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def answer(
+    request: Request,
+    body: bytes,
+    media_type: str,
+    *,
+    max_age: int = 0,
+    compress: bool = True,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The body in the representation the client accepts, or 304 without one.
+
+    The ETag is strong: it names the bytes, so the compressed and the plain body have different ones.
+    """
+    encoded = compress and len(body) >= WORTH_COMPRESSING and _accepts_gzip(request.headers.get("accept-encoding", ""))
+    etag = f'"{blake2b(body, digest_size=12).hexdigest()}{"-gzip" if encoded else ""}"'
+    common = {
+        "ETag": etag,
+        "Cache-Control": f"public, max-age={max_age}" if max_age else "no-cache",
+        "Vary": "Accept, Accept-Encoding" if compress else "Accept",
+        **(headers or {}),
+    }
+    if _has(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=common)
+    if encoded:
+        body = gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
+        common["Content-Encoding"] = "gzip"
+    return Response(body, headers=common, media_type=media_type)
+
+
+def _accepts_gzip(header: str) -> bool:
+    for part in header.lower().split(","):
+        coding, _, parameters = part.partition(";")
+        if coding.strip() in ("gzip", "*"):
+            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def _has(if_none_match: str | None, etag: str) -> bool:
+    """Weak comparison after RFC 9110, 13.1.2."""
+    if if_none_match is None:
+        return False
+    return any(candidate.strip().removeprefix("W/") in (etag, "*") for candidate in if_none_match.split(","))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,148 @@
+"""Errors on the wire: one table from class to HTTP status, one form (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.middleware import request_id
+from gis.errors import (
+    BadInput,
+    BadParameter,
+    Conflict,
+    DiabaError,
+    NotFound,
+    StoreUnreachable,
+    UnreadableFile,
+)
+
+log = logging.getLogger("diaba.api")
+
+MEDIA_TYPE = "application/problem+json"
+DETAIL_MOST = 300
+"""Characters of an error's sentence that are sent back: it may quote what the client sent."""
+
+
+class TooSlow(DiabaError, TimeoutError):
+    """The store was stopped because an answer took too long."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the answer takes more than {seconds:g} s; ask for a smaller area or fewer features")
+
+
+class TooBusy(DiabaError):
+    """All connections to the store are in use."""
+
+    def __init__(self) -> None:
+        super().__init__("the service is busy; try again in a moment")
+
+
+STATUS: Mapping[type[Exception], HTTPStatus] = {
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    UnreadableFile: HTTPStatus.INTERNAL_SERVER_ERROR,
+    BadInput: HTTPStatus.BAD_REQUEST,
+    StoreUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooSlow: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    DiabaError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""Status of each class and of its children that have no row of their own."""
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    int(status): {
+        "description": status.phrase,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
+}
+"""What every route may answer, for its description."""
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "A problem after RFC 9457.",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string", "description": "Names the kind of problem for programs."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "One sentence for a person."},
+        "parameter": {"type": "string", "description": "The parameter that cannot be used."},
+        "request_id": {"type": "string", "description": "Finds the request in the service's log."},
+    },
+}
+
+
+def problem(
+    status: HTTPStatus, kind: str, detail: str, headers: Mapping[str, str] | None = None, **more: str
+) -> Response:
+    """A problem document."""
+    document = {
+        "type": f"urn:diaba:problem:{kind}",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": detail if len(detail) <= DETAIL_MOST else detail[: DETAIL_MOST - 1] + "…",
+        "request_id": request_id(),
+        **more,
+    }
+    return Response(orjson.dumps(document), int(status), {"Cache-Control": "no-store", **(headers or {})}, MEDIA_TYPE)
+
+
+def handler(status: HTTPStatus, retry_seconds: int) -> Callable[[Request, Exception], Response]:
+    """Make the handler that answers errors with this status.
+
+    What went wrong inside of the service is told to the log only: its sentence may name files.
+    """
+
+    def handle(request: Request, error: Exception) -> Response:
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("request failed", exc_info=error)
+            return problem(status, "internal", "the service failed; its log has the details under this request id")
+        headers = {"Retry-After": str(retry_seconds)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        if headers:
+            log.warning("%s", error)
+        detail = "the store does not answer" if isinstance(error, StoreUnreachable) else str(error)
+        more = {"parameter": error.name} if isinstance(error, BadParameter) else {}
+        return problem(status, _kind(error), detail, headers, **more)
+
+    return handle
+
+
+def add_handlers(app: FastAPI, retry_seconds: int) -> None:
+    """Answer every error of the application as a problem document."""
+    for cls, status in STATUS.items():
+        app.add_exception_handler(cls, handler(status, retry_seconds))
+
+    def refuse(request: Request, error: Exception) -> Response:
+        if not isinstance(error, RequestValidationError):
+            raise error
+        first = error.errors()[0]
+        name = str(first["loc"][-1])[:60]
+        return problem(HTTPStatus.BAD_REQUEST, "bad-parameter", f"{name}: {first['msg']}", parameter=name)
+
+    def pass_on(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        status = HTTPStatus(error.status_code)
+        return problem(status, _kebab(status.name), str(error.detail), error.headers)
+
+    app.add_exception_handler(RequestValidationError, refuse)
+    app.add_exception_handler(HTTPException, pass_on)
+
+
+def _kind(error: Exception) -> str:
+    return _kebab(type(error).__name__)
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|_", "-", name).lower()

@@ -1,0 +1,82 @@
+"""How far the city's data reach, and which raster files lie where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pyproj import CRS
+from sqlalchemy import Connection, text
+
+from gis.bounds import BoundingBox
+from gis.crs import horizontal, srid
+from gis.errors import StoreUnreachable
+
+
+@dataclass(frozen=True, slots=True)
+class RasterFile:
+    """A raster product of the catalogue."""
+
+    path: Path
+    epoch: str
+    flown: date | None
+    """Last day of the campaign."""
+    resolution: float
+
+
+def city_name(connection: Connection) -> str:
+    """The name of the city the database holds.
+
+    Raises:
+        StoreUnreachable: the database holds none yet.
+    """
+    found = connection.execute(text("SELECT name FROM diaba.city")).scalar_one_or_none()
+    if found is None:
+        raise StoreUnreachable("of the city", "it is empty; run: diaba db migrate")
+    return str(found)
+
+
+def extent(connection: Connection, city: CRS, tables: Sequence[tuple[str, str]]) -> BoundingBox | None:
+    """What the rows of some (table, geometry column) cover, in the city's CRS; None without any.
+
+    Read off the spatial index, so at once for any number of rows; the index keeps single precision, so it may be a
+    few metres large. Table and column are names of this project's schema, never a client's.
+    """
+    found: BoundingBox | None = None
+    for table, column in tables:
+        row = connection.execute(
+            text(
+                "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) "
+                "FROM (SELECT ST_EstimatedExtent('diaba', :table, :column) AS e) AS estimate WHERE e IS NOT NULL"
+            ),
+            {"table": table, "column": column},
+        ).first()
+        if row is not None:
+            box = BoundingBox(row[0], row[1], row[2], row[3], horizontal(city))
+            found = box if found is None else found.union(box)
+    return found
+
+
+def rasters_over(
+    connection: Connection, product: str, area: BoundingBox, *, epoch: str | None = None, most: int
+) -> list[RasterFile]:
+    """The files of a product that touch an area in the city's CRS, the newest campaign first."""
+    rows = connection.execute(
+        text(
+            "SELECT r.path, r.epoch, c.flown_to, r.resolution FROM diaba.raster_product r "
+            "LEFT JOIN diaba.lidar_campaign c ON c.epoch = r.epoch "
+            "WHERE r.product = :product AND (CAST(:epoch AS text) IS NULL OR r.epoch = :epoch) "
+            "AND r.extent && ST_MakeEnvelope(:west, :south, :east, :north, :srid) "
+            "ORDER BY c.flown_to DESC NULLS LAST, r.epoch DESC, r.tile_key LIMIT :most"
+        ),
+        {
+            "product": product,
+            "epoch": epoch,
+            "srid": srid(area.crs),
+            "most": most,
+            **dict(zip(("west", "south", "east", "north"), area.tuple, strict=True)),
+        },
+    )
+    return [RasterFile(Path(row[0]), row[1], row[2], row[3]) for row in rows]

@@ -263,16 +263,17 @@ def _plan(
     if len(files) == 0:
         raise NotFound("point file in epoch", f"{epoch}: enter some with diaba lidar add")
     flat = horizontal(city.crs)
-    records = [
-        FileRecord(
+    records = []
+    for row in files.rename_geometry("geometry").itertuples():
+        west, south, east, north = row.geometry.bounds
+        record = FileRecord(
             path=city.folder / row.path,
             sha256=row.sha256,
             header=None,
-            bounds=BoundingBox(*row.geometry.bounds, flat),
+            bounds=BoundingBox(west, south, east, north, flat),
             crs=normalise(row.crs),
         )
-        for row in files.rename_geometry("geometry").itertuples()
-    ]
+        records.append(record)
     digest = {record.path: record.sha256 for record in records}
     tiles = catalog.tiles_over(records, parameters.tile_size, DEFAULT_BUFFER, area)
     known = known.rename_geometry("geometry").sort_values("uid", ignore_index=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,11 +97,12 @@ def run_demo(
         city.save()
     scene = None
     if not source.files:
-        from lidar.scene import make_scene
+        from lidar.scene.make import make_scene
+        from lidar.scene.recipe import read_recipe
 
         scene = folder / "scene"
         with stages.stage("scene", f"scene made: {source.title}"):
-            make_scene(scene, recipe=source.recipe, seed=source.seed, density=source.density)
+            make_scene(scene, read_recipe(source.recipe), source.seed, density=source.density)
     with stages.stage("registers", "registers imported"), database.open(Role.WRITER) as connection:
         if scene is not None:
             registers.import_registers(connection, scene / "registers.gpkg")
@@ -174,7 +175,7 @@ def _tiles(connection: Connection, city: City) -> list[TileFiles]:
     points = catalog.points(connection, EPOCH).set_index("tile_key")
     return [
         TileFiles(
-            BoundingBox(*row.geometry.bounds, horizontal(city.crs)),
+            _box(row.geometry.bounds, city),
             city.folder / row.path,
             city.folder / points.loc[key, "path"],
         )
@@ -237,6 +238,11 @@ def _summary(
     return summary
 
 
+def _box(bounds: Sequence[float], city: City) -> BoundingBox:
+    west, south, east, north = (float(value) for value in bounds)
+    return BoundingBox(west, south, east, north, horizontal(city.crs))
+
+
 def _surveyed_area(tiles: list[TileFiles]) -> float:
     """m² of cells with a terrain height: a tile at the survey's edge is not full."""
     area = 0.0
@@ -260,7 +266,7 @@ def _draw(database: Database, city: City, source: Source, flagged: list[Differen
         [read_raster(tile.dtm) for tile in tiles],
         measured,
         lots,
-        BoundingBox(*files.total_bounds, horizontal(city.crs)),
+        _box(files.total_bounds, city),
         f"diaba · {source.title} · {name_of(city.crs)}",
         verdicts_known=bool(len(lots)),
     )

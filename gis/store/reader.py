@@ -88,7 +88,7 @@ class CityReader:
         known = list(catalog.campaigns(connection)["epoch"])
         if len(known) != 1:
             raise BadParameter("epoch", None, f"name one of {', '.join(known) or 'none: nothing was surveyed yet'}")
-        return known[0]
+        return str(known[0])
 
 
 def open_city(name: str | None = None) -> CityReader:

@@ -44,7 +44,7 @@ def migrate(connection: Connection, city: City, database: str, to: str = HEAD) -
 
     Raises:
         BadParameter: no such version.
-        BadCrs: the database was made for another CRS, or the city's has no EPSG number.
+        BadCrs: the database was made for another CRS.
     """
     srid = crs.srid(city.crs)
     config = _config()
@@ -58,7 +58,7 @@ def migrate(connection: Connection, city: City, database: str, to: str = HEAD) -
             check_crs(connection, city)
     except CommandError as error:
         raise BadParameter("revision", to, str(error)) from error
-    reference_systems.complete(connection, srid)
+    reference_systems.complete(connection, city.crs)
     if target is None or (current is not None and target < current):
         command.downgrade(config, target or BASE)
     else:

@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 def save(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Saved:
     """Record parcels by the columns of `parcel_version`, `geom` as hexadecimal EWKB, `valid` as a range of days."""
     listed = list(rows)
-    if listed:
-        anchors = insert(parcel).on_conflict_do_nothing()
-        connection.execute(anchors, [{"uid": uid} for uid in sorted({str(row["uid"]) for row in listed})])
+    anchor(connection, (row["uid"] for row in listed))
     return versions.record(connection, parcel_version, listed)
+
+
+def anchor(connection: Connection, uids: Iterable[str]) -> None:
+    """Make identities known, so that others can refer to them; those known already stay."""
+    rows = [{"uid": uid} for uid in sorted({str(uid) for uid in uids})]
+    if rows:
+        connection.execute(insert(parcel).on_conflict_do_nothing(), rows)
 
 
 def current(

@@ -1,4 +1,10 @@
-"""Rows PostGIS needs to transform the city's CRS: the Vietnamese zones are missing from its table."""
+"""Rows of PostGIS's spatial_ref_sys: those the city needs, with the one pinned way between VN-2000 and WGS 84.
+
+Given the authority EPSG, PROJ chooses between its two operations by place: in Ho Chi Minh City it takes "VN-2000 to
+WGS 84 (1)", made for two blocks of the Mekong delta, and the city moves by 0.80 m; beyond 107.11° E it takes the other.
+So the Vietnamese rows carry the seven parameters of the pinned operation (`gis.crs`) and an authority PROJ does not
+know, which makes it read the row's own text. Clients find AUTHORITY["EPSG", …] in that text.
+"""
 
 from __future__ import annotations
 
@@ -7,41 +13,43 @@ import warnings
 from pyproj import CRS
 from sqlalchemy import Connection, text
 
-from gis.crs import bound
+from gis.crs import VN2000, CrsLike, bound, horizontal, srid
 
-VIETNAMESE_ZONES = range(9205, 9219)
-"""VN-2000 / TM-3, EPSG:9205 to EPSG:9218."""
+AUTHORITY = "DIABA"
+VIETNAMESE = (VN2000, 3405, 3406, *range(5896, 5900), *range(9205, 9219))
+"""All CRS of EPSG on the datum VN-2000 in plane or geographic coordinates."""
 
 
-def complete(connection: Connection, srid: int) -> None:
-    """Add the missing rows of spatial_ref_sys: the Vietnamese zones and the city's own.
-
-    They name no authority: by the name EPSG:9210 PostGIS would let PROJ choose among the ways to WGS 84, and it takes
-    the one that is 0.80 m off. The definition with the pinned way inside leaves no choice.
-    """
-    wanted = sorted({*VIETNAMESE_ZONES, srid})
-    known = set(
-        connection.scalars(
-            text("SELECT srid FROM public.spatial_ref_sys WHERE srid = ANY(:wanted)"), {"wanted": wanted}
-        )
-    )
-    rows = [
-        {"srid": code, "srtext": bound(code).to_wkt("WKT1_GDAL"), "proj4text": _proj4(bound(code))}
-        for code in wanted
-        if code not in known
-    ]
-    if rows:
+def complete(connection: Connection, crs: CrsLike) -> None:
+    """Add or correct the rows of the Vietnamese CRS, and add the city's own where it is missing."""
+    pinned = "UPDATE SET auth_name = excluded.auth_name, srtext = excluded.srtext, proj4text = excluded.proj4text"
+    changed = "WHERE r.auth_name IS DISTINCT FROM excluded.auth_name OR r.srtext IS DISTINCT FROM excluded.srtext"
+    for rows, otherwise in (
+        ([_row(code, AUTHORITY) for code in VIETNAMESE], f"{pinned} {changed}"),
+        ([_row(crs, "EPSG" if horizontal(crs).to_epsg() else AUTHORITY)], "NOTHING"),
+    ):
         connection.execute(
             text(
-                "INSERT INTO public.spatial_ref_sys (srid, srtext, proj4text) "
-                "VALUES (:srid, :srtext, :proj4text) ON CONFLICT (srid) DO NOTHING"
+                "INSERT INTO public.spatial_ref_sys AS r (srid, auth_name, auth_srid, srtext, proj4text) "  # noqa: S608
+                "VALUES (:srid, :authority, :srid, :srtext, :proj4text) "
+                f"ON CONFLICT (srid) DO {otherwise}"
             ),
             rows,
         )
 
 
+def _row(crs: CrsLike, authority: str) -> dict[str, str | int]:
+    known = bound(crs)
+    return {
+        "srid": srid(crs),
+        "authority": authority,
+        "srtext": known.to_wkt("WKT1_GDAL"),
+        "proj4text": _proj4(known),
+    }
+
+
 def _proj4(crs: CRS) -> str:
     with warnings.catch_warnings():
-        # A PROJ string loses the datum; PostGIS reads it only where the authority's name is missing.
+        # A PROJ string names no datum; PostGIS reads it only where both other texts fail.
         warnings.simplefilter("ignore", UserWarning)
         return crs.to_proj4()

@@ -147,7 +147,9 @@ def test_a_layer_is_chosen_by_name(tmp_path: Path) -> None:
 
 def test_derived_outlines_fill_only_what_is_not_known() -> None:
     known = Footprints.of([("k", box(0, 0, 10, 10))], CRS)
-    derived = Footprints.of([("same", box(1, 1, 11, 11)), ("half", box(5, 0, 15, 10)), ("new", box(20, 0, 30, 10))], CRS)
+    derived = Footprints.of(
+        [("same", box(1, 1, 11, 11)), ("half", box(5, 0, 15, 10)), ("new", box(20, 0, 30, 10))], CRS
+    )
     assert supplement(known, derived).uids == ("k", "new")
 
 

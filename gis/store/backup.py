@@ -169,7 +169,8 @@ def _swap(session: AdminSession, name: str, new: str, old: str) -> None:
     identifier = sql.Identifier
     for _ in range(SWAP_TRIES):
         session.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid()",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = ANY(%s) AND pid <> pg_backend_pid()",
             ([name, new],),
         )
         try:

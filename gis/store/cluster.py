@@ -108,6 +108,7 @@ class Cluster:
         """
         with self._locked():
             account = programs.account()
+            self._claim_data()
             if not (self.data / "PG_VERSION").exists():
                 self._make(account)
             postmaster = Postmaster(self.data)
@@ -200,6 +201,16 @@ class Cluster:
         with (part / "postgresql.conf").open("a", encoding="utf-8") as conf:
             conf.write(f"\ninclude_if_exists '{SETTINGS_FILE}'\n")
         part.rename(data)
+
+    def _claim_data(self) -> None:
+        """Make sure that data outside of the home are this home's: a copy of a home must not use the original's."""
+        owner = self.data.parent / "home"
+        if self.data.is_relative_to(self.home) or not owner.exists():
+            return
+        other = Path(owner.read_text(encoding="utf-8"))
+        if other != self.home and other.exists():
+            raise StoreUnreachable(str(self.data), f"it belongs to {other}; to start anew here delete {self.folder}")
+        owner.write_text(str(self.home), encoding="utf-8")
 
     def _base(self, account: programs.Account) -> Path:
         """The folder that takes the data: in the home if the server's account can enter it."""

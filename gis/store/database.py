@@ -10,10 +10,11 @@ from functools import lru_cache
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gis.access.roles import Role
-from gis.errors import Conflict, StoreUnreachable
+from gis.errors import BadInput, Conflict, DiabaError, StoreUnreachable
 from gis.settings import City, Settings
 from gis.store import migrate, secret_files
 from gis.store.parties import KEY_OPTION
@@ -95,23 +96,33 @@ class Database:
         Raises:
             StoreUnreachable: the server does not answer, or goes away meanwhile.
             Conflict: what was written contradicts what the registers hold.
+            BadInput: a value is not of its column's kind.
         """
         try:
             with self.engine(role).begin() as connection:
                 yield self._keyed(connection) if role is Role.WRITER else connection
-        except (OperationalError, InterfaceError) as error:
-            raise StoreUnreachable(self.where, first_line(error.orig or error)) from error
-        except DBAPIError as error:
-            if isinstance(error.orig, psycopg.errors.IntegrityError):
-                raise Conflict(first_line(error.orig)) from error
-            if error.connection_invalidated or isinstance(error.orig, psycopg.errors.UndefinedTable):
-                hint = "" if error.connection_invalidated else "; run: diaba db migrate"
-                raise StoreUnreachable(self.where, f"{first_line(error.orig or error)}{hint}") from error
-            raise
-        except psycopg.OperationalError as error:
-            raise StoreUnreachable(self.where, first_line(error)) from error
-        except psycopg.errors.IntegrityError as error:
-            raise Conflict(first_line(error)) from error
+        except (DBAPIError, PoolTimeout, psycopg.Error) as error:
+            raised = self._as_ours(error)
+            if raised is None:
+                raise
+            raise raised from error
+
+    def _as_ours(self, error: DBAPIError | PoolTimeout | psycopg.Error) -> DiabaError | None:
+        """Our name for what the server or the driver says; None for what only a mistake in the code can cause."""
+        cause = (error.orig or error) if isinstance(error, DBAPIError) else error
+        why = first_line(cause)
+        if isinstance(cause, psycopg.errors.IntegrityError):
+            return Conflict(why)
+        if isinstance(cause, psycopg.errors.DataError):
+            return BadInput(why)
+        if isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
+            return StoreUnreachable(self.where, f"{why}; run: diaba db migrate")
+        gone = isinstance(error, DBAPIError) and error.connection_invalidated
+        if gone or isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | PoolTimeout):
+            cluster = self.server.cluster
+            stopped = cluster is not None and not cluster.status().running
+            return StoreUnreachable(self.where, "it does not run; run: diaba db start" if stopped else why)
+        return None
 
     def _keyed(self, connection: Connection) -> Connection:
         """Hand the writer the key of identity numbers, which the database itself never has."""

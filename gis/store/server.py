@@ -156,7 +156,7 @@ class Server:
         return (
             f"{self.admin.username} may not make logins, databases or extensions here; ask an administrator to run: "
             f'{roles} CREATE DATABASE "{database}"; and in it: {extensions} CREATE SCHEMA {SCHEMA} AUTHORIZATION '
-            f'"{owner}"; GRANT SELECT, INSERT ON spatial_ref_sys TO "{owner}"; '
+            f'"{owner}"; GRANT SELECT, INSERT, UPDATE ON spatial_ref_sys TO "{owner}"; '
             f"and to give each login the password in the file of its name in {self.secrets}"
         )
 
@@ -180,7 +180,7 @@ def _furnish(session: AdminSession, database: str, logins: dict[Role, str]) -> N
         sql.SQL("GRANT CONNECT ON DATABASE {} TO {}, {}, {}").format(name, owner, writer, reader),
         sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC"),
         sql.SQL("GRANT USAGE ON SCHEMA public TO {}, {}, {}").format(owner, writer, reader),
-        sql.SQL("GRANT SELECT, INSERT ON public.spatial_ref_sys TO {}").format(owner),
+        sql.SQL("GRANT SELECT, INSERT, UPDATE ON public.spatial_ref_sys TO {}").format(owner),
     ):
         session.execute(statement)
     for role, login in logins.items():

@@ -32,10 +32,11 @@ def run_compliance(
     in_force = in_force[in_force["status"].isin(PERMITS_IN_FORCE)]
     found: list[Difference] = []
     if len(in_force):
+        lots = parcels.current(connection)
         found = differences(
             list(_observations(buildings.current(connection, epoch))),
             list(_permits(in_force)),
-            [Parcel(row.uid, row.geometry) for row in parcels.current(connection).itertuples()],
+            [Parcel(uid, boundary) for uid, boundary in zip(lots["uid"], lots.geometry, strict=True)],
             list(roads.current(connection).geometry),
             parameters or ComplianceParameters(),
         )
@@ -44,7 +45,7 @@ def run_compliance(
 
 
 def _observations(measured: gpd.GeoDataFrame) -> Iterator[Observation]:
-    for row in measured.itertuples():
+    for row in measured.rename_geometry("geometry").itertuples():
         # The outline's σ is what its area's σ says: an area's error is the perimeter's share of the edges' errors.
         sigma_outline = row.sigma_area * 2**0.5 / row.geometry.length
         yield Observation(
@@ -58,7 +59,7 @@ def _observations(measured: gpd.GeoDataFrame) -> Iterator[Observation]:
 
 
 def _permits(in_force: gpd.GeoDataFrame) -> Iterator[Permit]:
-    for row in in_force.itertuples():
+    for row in in_force.rename_geometry("geometry").itertuples():
         yield Permit(
             permit_no=row.permit_no,
             parcel_uid=row.parcel_uid,

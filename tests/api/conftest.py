@@ -1,0 +1,172 @@
+"""A small real city for the tests of the service: a private cluster, registers, measured buildings, terrain."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uvicorn
+from api.cli.serve import listen
+from api.main import create_app
+from api.settings import ServiceSettings
+from fastapi.testclient import TestClient
+from gis.access.roles import Role
+from gis.bounds import BoundingBox
+from gis.crs import CrsLike, horizontal, normalise
+from gis.files import sha256
+from gis.grid import Grid
+from gis.raster import Raster, write_cog
+from gis.settings import City, Settings
+from gis.store import catalog, discrepancies, registers, runs
+from gis.store.catalog import LidarTile, RasterProduct
+from gis.store.cluster import Cluster
+from gis.store.database import Database
+from gis.store.runs import PlannedTile
+
+from tests.gis.store_samples import EAST, NORTH, building, register_layers, write_registers
+
+PARCELS = 40
+OLD, NEW = "2012", "2025"
+FLAGGED = "b-0003"
+TILE = "1206_2382"
+
+
+@dataclass(frozen=True)
+class CityStore:
+    """A city of the tests and where its store is."""
+
+    settings: Settings
+    city: City
+    database: Database
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[Settings]:
+    """A home with a running private cluster."""
+    folder = Path(tempfile.mkdtemp(prefix="diaba-api-"))
+    folder.chmod(0o755)
+    settings = Settings(folder / "home", None, None)
+    Cluster(settings.home).start()
+    yield settings
+    cluster = Cluster(settings.home)
+    cluster.stop()
+    shutil.rmtree(cluster.socket, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def make_store(installation: Settings) -> Callable[..., CityStore]:
+    """Make an empty city."""
+
+    def make(name: str, crs: CrsLike = "EPSG:9210+5727") -> CityStore:
+        city = City(name, normalise(crs), installation.home / "cities" / name)
+        return CityStore(installation, city, Database.of(city, installation, start=True))
+
+    return make
+
+
+def terrain(bounds: BoundingBox) -> Raster:
+    """A plane that rises to the north-east, with a hill; the second band is its standard deviation."""
+    grid = Grid.covering(bounds, 0.5)
+    x, y = np.meshgrid(*grid.centres())
+    hill = 8.0 * np.exp(-((x - EAST - 60) ** 2 + (y - NORTH - 60) ** 2) / 400.0)
+    heights = 1.0 + 0.01 * (x - EAST) + 0.02 * (y - NORTH) + hill
+    return Raster(heights.astype(np.float32), grid, {"sigma": np.full(grid.shape, 0.07, dtype=np.float32)})
+
+
+def furnish(store: CityStore, folder: Path) -> None:
+    """Import registers, two campaigns with buildings, a terrain and a flagged difference."""
+    layers = register_layers(PARCELS)
+    bounds = BoundingBox(EAST - 50, NORTH - 50, EAST + 350, NORTH + 150, horizontal(store.city.crs))
+    dtm = store.city.folder / "rasters" / f"{TILE}.tif"
+    write_cog(terrain(bounds), dtm, name="dtm", crs=store.city.crs)
+    raster = RasterProduct("dtm", str(dtm.relative_to(store.city.folder)), sha256(dtm), 0.5, bounds)
+    old = [building(n, height=6.0) for n in range(PARCELS - 2)]
+    new = [building(n, height=12.4 if f"b-{n:04d}" == FLAGGED else 6.0 + n / 10, solid=n != 7) for n in range(PARCELS)]
+    path = write_registers(folder / "registers.gpkg", layers)
+    with store.database.open(Role.WRITER) as connection:
+        registers.import_registers(connection, path)
+        for epoch, flown, buildings in ((OLD, date(2012, 3, 1), old), (NEW, date(2025, 2, 1), new)):
+            catalog.save_campaign(connection, epoch, flown, flown.replace(day=20))
+            tile = LidarTile(epoch[-1] * 64, f"lidar/{epoch}.laz", 80_000, "EPSG:9210+5727", bounds, 10.0, {2: 50_000})
+            catalog.save_tiles(connection, epoch, [tile])
+            runs.plan(connection, epoch, [PlannedTile(TILE, bounds, epoch * 8)])
+            runs.claim(connection, TILE, epoch)
+            runs.save_tile(
+                connection,
+                TILE,
+                epoch,
+                rasters=[raster] if epoch == NEW else [],
+                points=None,
+                buildings=buildings,
+                statistics={},
+            )
+        found = {
+            "kind": "storeys",
+            "building_uid": FLAGGED,
+            "parcel_uid": "p-0003",
+            "permit_no": "GPXD-0003",
+            "epoch": NEW,
+            "actual": 12.4,
+            "limit_value": 11.6,
+            "unit": "m",
+            "delta": 0.8,
+            "sigma": 0.1,
+            "confidence": 0.99,
+            "evidence": {"rule": "permit height"},
+        }
+        discrepancies.save(connection, [found], epoch=NEW)
+
+
+@pytest.fixture(scope="session")
+def store(make_store: Callable[..., CityStore], tmp_path_factory: pytest.TempPathFactory) -> CityStore:
+    """The small city, filled."""
+    made = make_store("small")
+    furnish(made, tmp_path_factory.mktemp("registers"))
+    return made
+
+
+@pytest.fixture(scope="session")
+def client(store: CityStore) -> Iterator[TestClient]:
+    """The service without a network; errors inside of it are answers, as they are for clients."""
+    with TestClient(create_app(store.settings, store.city), raise_server_exceptions=False) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def address(store: CityStore) -> Iterator[str]:
+    """The service on a real port, for other people's programs."""
+    with served(store) as url:
+        yield url
+
+
+class served:  # noqa: N801  used as a function
+    """Runs the service in a thread while the context lasts; gives its address."""
+
+    def __init__(self, store: CityStore, limits: ServiceSettings | None = None) -> None:
+        self._listener = listen("127.0.0.1", 0)
+        config = uvicorn.Config(create_app(store.settings, store.city, limits), log_config=None, lifespan="on")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        until = time.monotonic() + 20
+        while not self._server.started:
+            assert self._thread.is_alive(), "the service ended"
+            assert time.monotonic() < until, "the service does not start"
+            time.sleep(0.02)
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._listener.close()

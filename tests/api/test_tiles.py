@@ -1,0 +1,236 @@
+"""Vector tiles, read with someone else's decoder and held against the registers they came from."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import mapbox_vector_tile
+import morecantile
+import numpy as np
+import pytest
+import shapely
+from fastapi.testclient import TestClient
+from gis.access.roles import Role
+from gis.crs import transformer
+from gis.store.tiles import EXTENT, LAYERS, TileQuery, tile_bounds, tile_sql, tile_values, window_of
+from shapely.geometry import shape
+from sqlalchemy import text
+
+from tests.api.conftest import FLAGGED, PARCELS, CityStore
+from tests.gis.store_samples import EAST, NORTH, building, lot
+
+QUAD = morecantile.tms.get("WebMercatorQuad")
+CENTRE = transformer(9210, 4326).transform(EAST + 120, NORTH + 8)
+
+
+def tile_of(zoom: int, longitude: float = CENTRE[0], latitude: float = CENTRE[1]) -> tuple[int, int, int]:
+    found = QUAD.tile(longitude, latitude, zoom)
+    return found.z, found.x, found.y
+
+
+def path_of(zoom: int) -> str:
+    return "/tiles/{}/{}/{}.mvt".format(*tile_of(zoom))
+
+
+def decoded(client: TestClient, path: str, **parameters: str) -> dict[str, Any]:
+    answer = client.get(path, params=parameters or None)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/vnd.mapbox-vector-tile"
+    layers: dict[str, Any] = mapbox_vector_tile.decode(answer.content, default_options={"y_coord_down": True})
+    return layers
+
+
+def ground(feature: dict[str, Any], tile: tuple[int, int, int]) -> shapely.Geometry:
+    """A feature of a tile, in the city's CRS."""
+    bounds = QUAD.xy_bounds(*tile[1:], tile[0])
+    unit = (bounds.right - bounds.left) / EXTENT
+    back = transformer(3857, 9210)
+
+    def place(xy: np.ndarray) -> np.ndarray:
+        return np.column_stack(back.transform(bounds.left + xy[:, 0] * unit, bounds.top - xy[:, 1] * unit))
+
+    return shapely.transform(shape(feature["geometry"]), place)
+
+
+@pytest.fixture
+def around() -> Iterator[list[tuple[int, int, int]]]:
+    """All tiles of zoom 17 the small city lies in."""
+    corners = transformer(9210, 4326).transform_bounds(EAST - 5, NORTH - 10, EAST + 250, NORTH + 30)
+    yield [(tile.z, tile.x, tile.y) for tile in QUAD.tiles(*corners, zooms=[17])]
+
+
+@pytest.mark.parametrize("zoom", [0, 5, 14, 17, 22])
+def test_a_tile_covers_what_others_say_it_covers(zoom: int) -> None:
+    z, x, y = tile_of(zoom)
+    assert tile_bounds(z, x, y).tuple == pytest.approx(tuple(QUAD.xy_bounds(x, y, z)), abs=1e-6)
+
+
+def test_every_layer_is_in_a_close_tile(client: TestClient) -> None:
+    layers = decoded(client, path_of(16))
+    assert set(layers) == set(LAYERS)
+    for name, layer in layers.items():
+        assert layer["extent"] == EXTENT
+        for feature in layer["features"]:
+            assert set(feature["properties"]) <= set(LAYERS[name].fields)
+
+
+def test_what_is_small_waits_for_closer_zooms(client: TestClient) -> None:
+    for zoom in range(9, 18):
+        assert set(decoded(client, path_of(zoom))) == {name for name, one in LAYERS.items() if one.zoom_least <= zoom}
+
+
+def test_parcels_are_where_the_register_has_them(client: TestClient, around: list[tuple[int, int, int]]) -> None:
+    pieces: dict[str, list[shapely.Geometry]] = {}
+    for tile in around:
+        for feature in decoded(client, "/tiles/{}/{}/{}.mvt".format(*tile)).get("parcels", {}).get("features", []):
+            pieces.setdefault(feature["properties"]["uid"], []).append(ground(feature, tile))
+    assert len(pieces) == PARCELS
+    unit = 40_075_017 / 2**17 / EXTENT
+    for number in range(PARCELS):
+        whole = shapely.union_all(pieces[f"p-{number:04d}"])
+        assert whole.hausdorff_distance(lot(number)) <= 1.01 * unit
+
+
+def test_a_building_says_its_height_and_what_is_flagged(client: TestClient) -> None:
+    found = {one["properties"]["uid"]: one["properties"] for one in decoded(client, path_of(15))["buildings"]["features"]}
+    assert found[FLAGGED]["verdict"] == "flagged"
+    assert found[FLAGGED]["kinds"] == "storeys"
+    assert found[FLAGGED]["height"] == 12.4
+    others = [properties for uid, properties in found.items() if uid != FLAGGED]
+    assert {properties["verdict"] for properties in others} == {"none"}
+    assert len(found) == PARCELS
+    assert "sigma_height" not in found[building(7).uid]
+
+
+def test_a_tile_shows_the_city_of_another_day(client: TestClient) -> None:
+    found = decoded(client, path_of(15), as_of="2020-06-30")["buildings"]["features"]
+    assert len(found) == PARCELS - 2
+    assert {one["properties"]["height"] for one in found} == {6.0}
+    assert decoded(client, path_of(15), known_at="2020-06-30T00:00:00Z") == {}
+
+
+def test_only_the_layers_asked_for_are_sent(client: TestClient) -> None:
+    assert set(decoded(client, path_of(16), layers="roads,parcels")) == {"roads", "parcels"}
+    assert client.get(path_of(16), params={"layers": "party"}).status_code == 400
+
+
+def test_an_empty_tile_is_an_answer_without_bytes(client: TestClient) -> None:
+    for path in ("/tiles/16/0/0.mvt", "/tiles/3/1/1.mvt", "/tiles/16/52000/30700.mvt"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert answer.content == b""
+        assert mapbox_vector_tile.decode(answer.content) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("23/0/0", 400),
+        ("-1/0/0", 400),
+        ("99999999999999999999/0/0", 400),
+        ("3/8/0", 404),
+        ("3/0/8", 404),
+        ("3/-1/0", 404),
+        ("16/1e3/0", 400),
+        ("16/1;select 1/0", 400),
+        ("16/%00/0", 400),
+        ("9" * 5000 + "/0/0", 400),
+    ],
+)
+def test_a_tile_that_cannot_be_is_refused(client: TestClient, path: str, status: int) -> None:
+    for place in ("/tiles/{}.mvt", "/tiles/{}.pbf", "/raster/dtm/{}.png", "/raster/terrain-rgb/{}.png"):
+        answer = client.get(place.format(path))
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_same_tile_is_the_same_bytes_and_not_sent_twice(client: TestClient) -> None:
+    first, second = client.get(path_of(16)), client.get(path_of(16))
+    assert first.content == second.content
+    etag = first.headers["etag"]
+    assert etag == second.headers["etag"]
+    assert not etag.startswith("W/")
+    again = client.get(path_of(16), headers={"If-None-Match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+    other = client.get(path_of(17), headers={"If-None-Match": etag})
+    assert other.status_code == 200
+
+
+def test_a_tile_is_compressed_for_who_accepts_it(client: TestClient) -> None:
+    with client.stream("GET", path_of(16), headers={"Accept-Encoding": "gzip"}) as answer:
+        packed = b"".join(answer.iter_raw())
+    plain = client.get(path_of(16), headers={"Accept-Encoding": "identity"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert gzip.decompress(packed) == plain.content
+    assert len(packed) < len(plain.content)
+    assert answer.headers["etag"] != plain.headers["etag"]
+    assert "Accept-Encoding" in plain.headers["vary"]
+
+
+def test_tilejson_says_where_the_tiles_are_and_what_is_in_them(client: TestClient) -> None:
+    document = client.get("/tiles.json").json()
+    assert document["tilejson"] == "3.0.0"
+    assert [layer["id"] for layer in document["vector_layers"]] == list(LAYERS)
+    west, south, east, north = document["bounds"]
+    assert west < CENTRE[0] < east
+    assert south < CENTRE[1] < north
+    z, x, y = tile_of(16)
+    address = document["tiles"][0].format(z=z, x=x, y=y)
+    seen = decoded(client, address)
+    for layer in document["vector_layers"]:
+        for feature in seen[layer["id"]]["features"]:
+            for name, value in feature["properties"].items():
+                assert layer["fields"][name] == ("String" if isinstance(value, str) else "Number")
+
+
+def test_each_layer_is_a_tile_set_of_its_own(client: TestClient) -> None:
+    z, x, y = tile_of(16)
+    for name in LAYERS:
+        document = client.get(f"/tiles/{name}.json").json()
+        assert set(decoded(client, document["tiles"][0].format(z=z, x=x, y=y))) == {name}
+    assert client.get("/tiles/party.json").status_code == 404
+
+
+def test_postgis_brings_the_register_to_the_map_the_pinned_way(store: CityStore) -> None:
+    with store.database.open(Role.READER) as connection:
+        found = connection.execute(
+            text(
+                "SELECT ST_X(p), ST_Y(p) FROM (SELECT ST_Transform(ST_SetSRID(ST_MakePoint(:x, :y), 9210), 3857) AS p) t"
+            ),
+            {"x": EAST, "y": NORTH},
+        ).one()
+    assert tuple(found) == pytest.approx(transformer(9210, 3857).transform(EAST, NORTH), abs=0.001)
+
+
+def test_a_tile_of_a_large_city_is_found_by_the_spatial_index(store: CityStore) -> None:
+    """With 60,000 further parcels, for as long as the test lasts."""
+    z, x, y = tile_of(16)
+    crs = store.city.crs
+    window = window_of(crs, z, x, y, 64 / EXTENT)
+    assert window is not None
+    with store.database.open(Role.OWNER) as connection:
+        # Checking each against all others would take most of the time.
+        connection.execute(text("ALTER TABLE diaba.parcel_version DROP CONSTRAINT parcel_version_known_once"))
+        connection.execute(text("INSERT INTO diaba.parcel SELECT 'big-' || i FROM generate_series(1, 60000) i"))
+        connection.execute(
+            text(
+                "INSERT INTO diaba.parcel_version SELECT 'big-' || i, 1, NULL, NULL, NULL, 'ODT', 100, 100, NULL, "
+                "ST_MakeEnvelope(e, n, e + 5, n + 20, 9210), '[2009-01-01,)', '[2009-01-01,)', '' "
+                "FROM (SELECT i, 590000 + (i % 400) * 40.0 AS e, 1180000 + (i / 400) * 90.0 AS n "
+                "FROM generate_series(1, 60000) i) places"
+            )
+        )
+        connection.execute(text("ANALYZE diaba.parcel_version"))
+        query = TileQuery(z, x, y, (LAYERS["parcels"],))
+        plan = connection.execute(
+            text(f"EXPLAIN (ANALYZE, FORMAT JSON) {tile_sql(query.layers)}"), tile_values(crs, query, window)
+        ).scalar_one()
+        connection.rollback()
+    text_of_plan = json.dumps(plan)
+    assert "parcel_version_geom_idx" in text_of_plan
+    assert "Seq Scan" not in text_of_plan
+    assert plan[0]["Execution Time"] < 500

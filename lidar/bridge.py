@@ -51,6 +51,7 @@ def bridge(
     rows, columns = out_height.shape
     longest = int(MAX_BRIDGE / resolution)
     directions = _directions()
+    free = _free(known, longest + 2)
     for row in prange(rows):
         hit = np.empty((RAYS, 4))
         for column in range(columns):
@@ -58,22 +59,62 @@ def bridge(
             if known[r0, c0]:
                 out_height[row, column], out_sigma[row, column] = height[r0, c0], sigma[r0, c0]
                 continue
-            hits = _look_around(height, sigma, known, r0, c0, longest, directions, hit)
+            hits = _look_around(height, sigma, known, free, r0, c0, longest, directions, hit)
             if hits:
                 out_height[row, column], out_sigma[row, column] = _blend(hit, hits, resolution)
 
 
 @njit(nogil=True, cache=True)
-def _look_around(height: Any, sigma: Any, known: Any, r0: int, c0: int, longest: int, directions: Any, hit: Any) -> int:
+def _free(known: Any, most: int) -> Any:
+    """Chessboard distance of each cell to the nearest known one, at most `most`: how far a ray may leap unseeing.
+
+    Two passes over the cells (Rosenfeld & Pfaltz 1966); exact for this distance.
+    """
+    rows, columns = known.shape
+    free = np.empty((rows, columns), dtype=np.int32)
+    for r in range(rows):
+        for c in range(columns):
+            near = 0 if known[r, c] else most
+            if near and r > 0:
+                near = min(near, free[r - 1, c] + 1)
+                if c > 0:
+                    near = min(near, free[r - 1, c - 1] + 1)
+                if c + 1 < columns:
+                    near = min(near, free[r - 1, c + 1] + 1)
+            if near and c > 0:
+                near = min(near, free[r, c - 1] + 1)
+            free[r, c] = near
+    for r in range(rows - 1, -1, -1):
+        for c in range(columns - 1, -1, -1):
+            near = free[r, c]
+            if near and r + 1 < rows:
+                near = min(near, free[r + 1, c] + 1)
+                if c > 0:
+                    near = min(near, free[r + 1, c - 1] + 1)
+                if c + 1 < columns:
+                    near = min(near, free[r + 1, c + 1] + 1)
+            if near and c + 1 < columns:
+                near = min(near, free[r, c + 1] + 1)
+            free[r, c] = near
+    return free
+
+
+@njit(nogil=True, cache=True)
+def _look_around(
+    height: Any, sigma: Any, known: Any, free: Any, r0: int, c0: int, longest: int, directions: Any, hit: Any
+) -> int:
     """Fill `hit` (rows of column and row offset, height, σ) with the first known cell on each ray; give their number.
 
     When they all lie on one side, only the nearest is given, if near enough, else none.
     """
     rows, columns = known.shape
     hits, gap, widest, leading = 0, 0, 0, -1
+    if free[r0, c0] > longest + 1:
+        return 0
     for k in range(RAYS):
         met = False
-        for step in range(1, longest + 1):
+        step = max(1, free[r0, c0] - 2)
+        while step <= longest:
             r, c = r0 + int(np.rint(step * directions[k, 1])), c0 + int(np.rint(step * directions[k, 0]))
             if r < 0 or c < 0 or r >= rows or c >= columns:
                 break
@@ -83,6 +124,8 @@ def _look_around(height: Any, sigma: Any, known: Any, r0: int, c0: int, longest:
                 hits += 1
                 met = True
                 break
+            # A step moves at most one cell a way, and rounding another.
+            step += max(1, free[r, c] - 2)
         if met:
             if leading < 0:
                 leading = gap

@@ -46,6 +46,8 @@ LONELY_SHARE = 0.01
 """Share of the roof's points that may be such."""
 POINT_SIGMA = 0.05
 """m: height error that the points of one survey have in common (strip adjustment; AHN and the like state 0.05)."""
+MEASURED, MEASURED_SHARE = 0.10, 0.2
+"""m: terrain of a better σ was measured, not bridged; where less than this share of an outline has such, its best."""
 TERRAIN_SIGMA = 0.10
 """m: standard deviation of a terrain model that states none."""
 
@@ -256,13 +258,30 @@ def _border_statistics(height, sigma, starts):  # type: ignore[no-untyped-def]
         keep = np.isfinite(found)
         if not keep.any():
             continue
-        ordered = np.sort(found[keep])
+        own_sigma = np.sort(sigma[starts[i] : starts[i + 1]][keep])
+        keep &= sigma[starts[i] : starts[i + 1]] <= max(MEASURED, _quantile(own_sigma, MEASURED_SHARE))
+        ordered = np.sort(_evened(found[keep]))
         low = _quantile(ordered, GROUND_PERCENTILE / 100.0)
         ground[i] = np.round(low, 3)
         own = _quantile(np.sort(sigma[starts[i] : starts[i + 1]][keep]), 0.5)
         half = (_quantile(ordered, 0.25) - low) / 2.0
         spread[i] = np.sqrt(own * own + half * half)
     return ground, spread
+
+
+@njit(cache=True, nogil=True)
+def _evened(ring):  # type: ignore[no-untyped-def]
+    """The median of each value and its two neighbours on either side, round the ring."""
+    n = ring.shape[0]
+    if n < 5:
+        return ring
+    even = np.empty(n)
+    window = np.empty(5)
+    for k in range(n):
+        for j in range(5):
+            window[j] = ring[(k + j - 2) % n]
+        even[k] = np.sort(window)[2]
+    return even
 
 
 def _roofs(

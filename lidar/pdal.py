@@ -143,14 +143,16 @@ def run_pipeline(
     program = program or find_pdal()
     with tempfile.TemporaryDirectory(prefix="diaba-pdal-") as folder:
         pipeline_file, metadata_file = Path(folder) / "pipeline.json", Path(folder) / "metadata.json"
-        pipeline_file.write_text(json.dumps(stages), encoding="utf-8")
+        pipeline_file.write_text(json.dumps(_exact(stages)), encoding="utf-8")
         started = time.monotonic()
         ended = _run(program, ["pipeline", str(pipeline_file), "--metadata", str(metadata_file)], time_limit)
         seconds = time.monotonic() - started
         lines = tuple(line.strip() for line in ended.stderr.splitlines() if line.strip())
         if ended.returncode != 0:
             raise _failure(ended.returncode, lines, name, stages)
-        return PipelineResult(_read_metadata(metadata_file), lines, seconds)
+        metadata = _read_metadata(metadata_file)
+        _check_whole(stages["pipeline"], metadata)
+        return PipelineResult(metadata, lines, seconds)
 
 
 def load_pipeline(path: Path) -> Mapping[str, Any] | list[Any]:
@@ -246,6 +248,17 @@ def _one_reader_a_file(stage: Any) -> list[Any]:
     return [stage]
 
 
+def _exact(value: Any) -> Any:
+    """Numbers PDAL 2.2 would round to six digits, as text, which it reads in full."""
+    if isinstance(value, float) and float(f"{value:.6g}") != value:
+        return repr(value)
+    if isinstance(value, Mapping):
+        return {key: _exact(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_exact(item) for item in value]
+    return value
+
+
 def _run(program: PdalProgram, arguments: list[str], time_limit: float) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
@@ -277,6 +290,20 @@ def _failure(code: int, lines: Sequence[str], name: str, stages: Mapping[str, An
         inputs = [file for file in named if file in why] or named[:1]
         return UnreadableFile(inputs[0], f"PDAL cannot read it ({why})") if inputs else BadInput(f"{name}: {why}")
     return ProgramFailed("pdal", why)
+
+
+def _check_whole(stages: Sequence[Any], metadata: Mapping[str, Any]) -> None:
+    """PDAL reads an uncompressed file that is cut off without a word; its size tells."""
+    readers = [stage for stage in stages if isinstance(stage, Mapping) and stage.get("type") == "readers.las"]
+    said = metadata.get("readers.las", [])
+    for stage, header in zip(readers, said if isinstance(said, list) else [said], strict=False):
+        path = Path(str(stage.get("filename")))
+        if header.get("compressed") or not path.is_file():
+            continue
+        if path.stat().st_size < header["dataoffset"] + header["count"] * header["point_length"]:
+            raise UnreadableFile(
+                path, f"it is cut off: too short for the {header['count']} points its header announces"
+            )
 
 
 def _read_metadata(path: Path) -> Mapping[str, Any]:

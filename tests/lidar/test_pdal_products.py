@@ -25,8 +25,8 @@ WEST, SOUTH, SIDE = 602_000.0, 1_190_000.0, 60
 def tile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A plane that rises 5 % to the east, with a flat-roofed block of 20 m on it: two points a metre each way."""
     path = tmp_path_factory.mktemp("tile") / "tile.laz"
-    steps = (np.arange(SIDE * 2) + 0.25) / 2
-    x, y = (axis.ravel() for axis in np.meshgrid(steps, steps))
+    steps = (np.arange(SIDE * 2) + 0.5) / 2
+    x, y = (axis.ravel() + np.random.default_rng(1).uniform(-0.2, 0.2, axis.size) for axis in np.meshgrid(steps, steps))
     roof = (np.abs(x - 30) < 10) & (np.abs(y - 30) < 10)
     write_cloud(path, WEST + x, SOUTH + y, np.where(roof, 15.0, 2 + 0.05 * x), np.where(roof, 6, 2), CRS_HCMC)
     return path
@@ -66,7 +66,7 @@ def test_classification_of_real_points_comes_near_the_hand_labels(shared_data: P
 def test_the_extent_knows_bounds_number_and_both_crs(tile: Path) -> None:
     extent = extent_of([tile])
     assert extent.point_count == (2 * SIDE) ** 2
-    assert extent.bounds.min_x == pytest.approx(WEST + 0.125)
+    assert extent.bounds.min_x == pytest.approx(WEST + 0.25, abs=0.2)
     assert extent.crs.sub_crs_list[0].to_epsg() == 9210
     assert extent.crs.sub_crs_list[1].to_epsg() == 5727
 
@@ -150,8 +150,8 @@ def test_an_unreadable_input_leaves_the_old_output(tile: Path, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["damaged.laz", "out.laz"]
 
 
-@pytest.mark.parametrize(("method", "product"), [("csf", "dtm"), ("smrf", "slope")])
-def test_unknown_choices_are_refused(method: str, product: str, tile: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadParameter):
-        classify_with_pdal(tile, tmp_path / "x.laz", method)
-        terrain_with_pdal([tile], None, product)
+def test_unknown_choices_are_refused(tile: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadParameter, match="smrf, pmf"):
+        classify_with_pdal(tile, tmp_path / "x.laz", "csf")
+    with pytest.raises(BadParameter, match="dtm, dsm, ndsm"):
+        terrain_with_pdal([tile], None, "slope")

@@ -119,6 +119,13 @@ def test_a_pipeline_says_what_it_did(points: Path) -> None:
     assert result.seconds > 0
 
 
+def test_e57_is_read(points: Path, tmp_path: Path) -> None:
+    scan, back = tmp_path / "scan.e57", tmp_path / "back.las"
+    run_pipeline(["{in}", {"type": "writers.e57", "filename": "{out}"}], {"in": points, "out": scan})
+    run_pipeline([{"type": "readers.e57", "filename": "{in}"}, "{out}"], {"in": scan, "out": back})
+    np.testing.assert_allclose(np.asarray(laspy.read(back).xyz), np.asarray(laspy.read(points).xyz), atol=0.011)
+
+
 def test_text_becomes_laz(tmp_path: Path) -> None:
     text, out = tmp_path / "points.txt", tmp_path / "points.laz"
     text.write_text("X,Y,Z\n602001.25,1190000.5,1.5\n602002.25,1190001.5,2.75\n")

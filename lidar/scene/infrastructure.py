@@ -12,7 +12,7 @@ from lidar.point_cloud import Class
 from lidar.scene.land import Terrain, underpass_half_width
 from lidar.scene.layout import Layout
 from lidar.scene.mesh import Material, Mesh, solid_mesh
-from lidar.scene.plots import Plan
+from lidar.scene.plots import EMBANKMENT_ROAD, MAIN_ROAD, Plan
 from lidar.scene.randomness import between, stream
 from lidar.scene.recipe import Recipe
 from lidar.scene.shapes import Axes, Ring, strip
@@ -67,7 +67,7 @@ def make_power_lines(layout: Layout, plan: Plan, terrain: Terrain, recipe: Recip
     built = STRtree([plot.polygon for plot in plan.plots])
     streets = sorted((s for s in plan.streets if s.reserve_m >= 4 and s.axis.length > 50), key=lambda s: -s.reserve_m)
     for street in streets[: max(1, len(streets) // 2)]:
-        if street.name.startswith(("Đường dẫn", "Đường chính")):
+        if street.name.startswith((EMBANKMENT_ROAD, MAIN_ROAD)):
             continue
         more, poles = _along(street.axis, street.reserve_m, terrain, built, rng)
         wires += more

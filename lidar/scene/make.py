@@ -20,6 +20,7 @@ from gis.settings import DEFAULT_CRS
 from lidar.point_cloud import Class
 from lidar.scene.city_model import building_rows, write_city_model
 from lidar.scene.differences import true_differences
+from lidar.scene.furniture import make_furniture
 from lidar.scene.infrastructure import bridge_decks, deck_meshes, make_power_lines
 from lidar.scene.land import NODE_M, Cover, Earthwork, Ground, Terrain, make_terrain
 from lidar.scene.layout import Layout, lay_out
@@ -67,8 +68,9 @@ def build_scene(recipe: Recipe, seed: int) -> Scene:
         solid_mesh(s.structure.solid, Class.BUILDING, ROOFS.get(s.structure.roof, Material.CONCRETE), Material.PAINT)
         for s in stock
     ]
-    mesh = Mesh.joined(meshes + poles + deck_meshes(decks))
-    crowns = make_crowns(plan, stock, terrain, recipe, seed)
+    furniture = make_furniture(plan, stock, terrain, recipe, seed)
+    mesh = Mesh.joined(meshes + poles + deck_meshes(decks) + furniture)
+    crowns = make_crowns(plan, stock, terrain, [polygon for polygon, _ in decks], recipe, seed)
     world = World(layout.size, terrain, mesh, crowns, wires)
     return Scene(recipe, seed, layout, plan, terrain, stock, world, decks, make_registers(plan, stock, recipe, seed))
 

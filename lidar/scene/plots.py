@@ -16,6 +16,7 @@ from lidar.scene.randomness import between, stream
 from lidar.scene.recipe import Recipe, Site
 from lidar.scene.shapes import Axes, Box, largest, oriented_box, polygons_of, snapped, strip
 
+MAIN_ROAD, EMBANKMENT_ROAD = "Đường chính", "Đường dẫn"
 LEAST_PLOT_M2 = 20.0
 ONE_ROW_BELOW = 0.68
 """A block less deep than this share of two rows' depth has one row."""
@@ -68,13 +69,16 @@ def make_plan(layout: Layout, recipe: Recipe, seed: int) -> Plan:
                 streets.append(namer.street(axis, width, strip(axis, width)))
             else:
                 blocks.append(item)
-    streets = _within(streets, layout.scene_box)
+    streets = _on_land(streets, layout)
     near = _Nearest(streets)
     sites, rest = _take_sites(blocks, recipe, rng)
     plots: list[Plot] = []
     final: list[Polygon] = []
     for site, polygon in sites:
-        plots.extend(_site_plots(site, polygon, near, len(final)))
+        if site.kind in ("villa", "shop"):
+            plots.extend(_rows(polygon, recipe, rng, near, len(final), site.kind))
+        else:
+            plots.extend(_site_plots(site, polygon, near, len(final)))
         final.append(polygon)
     for polygon in rest:
         plots.extend(_rows(polygon, recipe, rng, near, len(final)))
@@ -99,10 +103,10 @@ def _big_streets(layout: Layout, recipe: Recipe, namer: _Namer) -> list[Street]:
     made = []
     for p in layout.main_roads:
         axis = layout.main_axis(p)
-        made.append(namer.street(axis, reserve, strip(axis, reserve), "Đường chính"))
+        made.append(namer.street(axis, reserve, strip(axis, reserve), MAIN_ROAD))
     crest = recipe.land.embankment_crest_m
     axis = layout.embankment_axis()
-    made.append(namer.street(axis, crest, strip(axis, crest), "Đường dẫn"))
+    made.append(namer.street(axis, crest, strip(axis, crest), EMBANKMENT_ROAD))
     p = np.arange(-layout.size * 0.25, layout.size * 1.25, 4.0)
     for offset in (-1.0, 1.0):
         reach = layout.canal_corridor_m - PATH_M / 2
@@ -172,10 +176,13 @@ def _cutting_line(frame: Box, across: bool, share: float, skew_deg: float) -> Li
     )
 
 
-def _within(streets: list[Street], area: Polygon) -> list[Street]:
-    """Streets cut at the scene's border."""
+def _on_land(streets: list[Street], layout: Layout) -> list[Street]:
+    """Streets cut at the scene's border and at the water; main roads alone cross the canal."""
+    land = layout.scene_box.difference(layout.river_area(inland_m=0.5))
+    dry = land.difference(strip(layout.canal_axis(), 2 * layout.canal_half_m + 6.0))
     kept = []
     for street in streets:
+        area = land if street.name.startswith(MAIN_ROAD) else dry
         axis, ground = street.axis.intersection(area), largest(street.area.intersection(area))
         if ground is None or axis.is_empty:
             continue
@@ -258,11 +265,13 @@ def _plot(kind: str, polygon: Polygon, axes: Axes, street: Street, block: int) -
     return Plot(kind, polygon, Axes(x, y, axes.ux, axes.uy), u1 - u0, v1 - v0, street, block)
 
 
-def _rows(block: Polygon, recipe: Recipe, rng: Generator, near: _Nearest, index: int) -> Iterator[Plot]:
+def _rows(
+    block: Polygon, recipe: Recipe, rng: Generator, near: _Nearest, index: int, wanted: str | None = None
+) -> Iterator[Plot]:
     """Cut a block into one row of plots, or two back to back."""
     frame = oriented_box(block)
     axes, length, width = frame.axes, frame.length, frame.width
-    kind, frontage = _row_kind(recipe, rng, width)
+    kind, frontage = _row_kind(recipe, rng, width, wanted)
     two = width >= ONE_ROW_BELOW * recipe.streets.block_depth_m and kind != "villa"
     middle = between(rng, (-0.06, 0.06)) * width if two else None
     for turn in (1, -1):
@@ -280,11 +289,11 @@ def _rows(block: Polygon, recipe: Recipe, rng: Generator, near: _Nearest, index:
             yield from _row(kind, frontage, piece, side, length, width, rng, near, index)
 
 
-def _row_kind(recipe: Recipe, rng: Generator, width: float) -> tuple[str, tuple[float, float]]:
+def _row_kind(recipe: Recipe, rng: Generator, width: float, wanted: str | None) -> tuple[str, tuple[float, float]]:
     houses, draw = recipe.houses, rng.random()
-    if draw < houses.villa_share and width > 14:
+    if wanted == "villa" or (wanted is None and draw < houses.villa_share and width > 14):
         return "villa", houses.villa_frontage_m
-    if draw < houses.villa_share + houses.shop_share:
+    if wanted == "shop" or (wanted is None and draw < houses.villa_share + houses.shop_share):
         return "shop", houses.shop_frontage_m
     return "house", houses.frontage_m
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import atan2, cos, pi, sin
 
 import numpy as np
@@ -47,7 +48,9 @@ def make_furniture(plan: Plan, stock: list[Standing], terrain: Terrain, recipe: 
     return made
 
 
-def box(axes: Axes, u0: float, v0: float, u1: float, v1: float, low: float, high: float, code: int, material: int) -> Mesh:
+def box(
+    axes: Axes, u0: float, v0: float, u1: float, v1: float, low: float, high: float, code: int, material: int
+) -> Mesh:
     """A box without its lower face."""
     return prism(axes.rectangle(u0, v0, u1, v1), [low] * 4, [high] * 4, code, material)
 
@@ -132,7 +135,7 @@ def _garden_wall(plot: Plot, terrain: Terrain, rng: Generator) -> list[Mesh]:
     high = between(rng, (1.7, 2.4))
     corners = list(inner.exterior.coords)
     made = []
-    for (x0, y0), (x1, y1) in zip(corners[:-1], corners[1:], strict=True):
+    for (x0, y0), (x1, y1) in pairwise(corners):
         length = float(np.hypot(x1 - x0, y1 - y0))
         if length < 1.0:
             continue
@@ -144,7 +147,9 @@ def _garden_wall(plot: Plot, terrain: Terrain, rng: Generator) -> list[Mesh]:
             ground = [_height(terrain, *end) for end in ends]
             ring = axes.rectangle(a, -0.1, b, 0.1)
             tops = [ground[0], ground[1], ground[1], ground[0]]
-            made.append(prism(ring, [z - 0.3 for z in tops], [z + high for z in tops], Class.UNCLASSIFIED, Material.CONCRETE))
+            made.append(
+                prism(ring, [z - 0.3 for z in tops], [z + high for z in tops], Class.UNCLASSIFIED, Material.CONCRETE)
+            )
     return made
 
 
@@ -200,7 +205,9 @@ def on_front_line(standing: Standing, plot: Plot) -> bool:
     return min(abs(nx * x + ny * y - c) for x, y in standing.built.ring) < 0.05
 
 
-def _sheet(a: tuple[float, float], b: tuple[float, float], out: tuple[float, float], z: float, lower: float, material: int) -> Mesh:
+def _sheet(
+    a: tuple[float, float], b: tuple[float, float], out: tuple[float, float], z: float, lower: float, material: int
+) -> Mesh:
     """A thin sloping sheet from a wall."""
     p = np.array([[*a, z], [*b, z], [b[0] + out[0], b[1] + out[1], lower], [a[0] + out[0], a[1] + out[1], lower]])
     return Mesh.of(p[[[0, 1, 2], [0, 2, 3]]], Class.BUILDING, material)

@@ -41,7 +41,9 @@ def tower(plot: Plot, rng: Generator) -> Design | None:
     if room is None:
         return None
     axes, length, width = room
-    return _institution("tower", axes, axes.rectangle(0, 0, length, width), int(rng.integers(16, 23)), 3.3, "terraces", 4.0)
+    return _institution(
+        "tower", axes, axes.rectangle(0, 0, length, width), int(rng.integers(16, 23)), 3.3, "terraces", 4.0
+    )
 
 
 def apartments(plot: Plot, rng: Generator) -> Design | None:
@@ -65,7 +67,9 @@ def school_l(plot: Plot, rng: Generator) -> Design | None:
     axes, a, b = room
     w = min(8.5, a / 2.2, b / 2.2)
     local = [(0, 0), (a, 0), (a, w), (w, w), (w, b), (0, b)]
-    return _institution("school", axes, [axes.to_world(*p) for p in local], int(rng.integers(2, 5)), 3.6, "parapet", 2.5)
+    return _institution(
+        "school", axes, [axes.to_world(*p) for p in local], int(rng.integers(2, 5)), 3.6, "parapet", 2.5
+    )
 
 
 def school_u(plot: Plot, rng: Generator) -> Design | None:
@@ -76,7 +80,9 @@ def school_u(plot: Plot, rng: Generator) -> Design | None:
     axes, a, b = room
     w = min(8.0, a / 3.2, b / 2.2)
     local = [(0, 0), (w, 0), (w, b - w), (a - w, b - w), (a - w, 0), (a, 0), (a, b), (0, b)]
-    return _institution("school", axes, [axes.to_world(*p) for p in local], int(rng.integers(2, 5)), 3.6, "parapet", 2.5)
+    return _institution(
+        "school", axes, [axes.to_world(*p) for p in local], int(rng.integers(2, 5)), 3.6, "parapet", 2.5
+    )
 
 
 def market(plot: Plot, rng: Generator) -> Design | None:
@@ -87,7 +93,9 @@ def market(plot: Plot, rng: Generator) -> Design | None:
     axes, length, width = room
     options = {"teeth": float(max(3, int(length // 6)))}
     ring = axes.rectangle(0, 0, length, width)
-    return _institution("market", axes, ring, 1, between(rng, (5.0, 6.0)), "saw-tooth", 3.0, slope=0.35, options=options)
+    return _institution(
+        "market", axes, ring, 1, between(rng, (5.0, 6.0)), "saw-tooth", 3.0, slope=0.35, options=options
+    )
 
 
 def pagoda(plot: Plot, rng: Generator) -> Design | None:

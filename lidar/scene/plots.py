@@ -10,11 +10,12 @@ import numpy as np
 import shapely
 from numpy.random import Generator
 from shapely import LineString, Polygon, STRtree
+from shapely.geometry.base import BaseGeometry
 
 from lidar.scene.layout import PATH_M, Layout
 from lidar.scene.randomness import between, stream
 from lidar.scene.recipe import Recipe, Site
-from lidar.scene.shapes import Axes, Box, largest, oriented_box, polygons_of, snapped, strip
+from lidar.scene.shapes import Axes, Box, largest, lines_of, oriented_box, polygons_of, snapped, strip
 
 MAIN_ROAD, EMBANKMENT_ROAD = "Đường chính", "Đường dẫn"
 LEAST_PLOT_M2 = 20.0
@@ -63,12 +64,11 @@ def make_plan(layout: Layout, recipe: Recipe, seed: int) -> Plan:
     streets = _big_streets(layout, recipe, namer)
     blocks: list[Polygon] = []
     for quarter in _quarters(layout):
-        for kind, item in _cut(quarter, recipe, rng, 0):
-            if kind == "street":
-                axis, width = item
-                streets.append(namer.street(axis, width, strip(axis, width)))
-            else:
+        for item in _cut(quarter, recipe, rng, 0):
+            if isinstance(item, Polygon):
                 blocks.append(item)
+            else:
+                streets.append(namer.street(*item, strip(*item)))
     streets = _on_land(streets, layout)
     near = _Nearest(streets)
     sites, rest = _take_sites(blocks, recipe, rng)
@@ -101,8 +101,8 @@ class _Namer:
 def _big_streets(layout: Layout, recipe: Recipe, namer: _Namer) -> list[Street]:
     reserve = recipe.streets.main_reserve_m
     made = []
-    for p in layout.main_roads:
-        axis = layout.main_axis(p)
+    for road in layout.main_roads:
+        axis = layout.main_axis(road)
         made.append(namer.street(axis, reserve, strip(axis, reserve), MAIN_ROAD))
     crest = recipe.land.embankment_crest_m
     axis = layout.embankment_axis()
@@ -123,7 +123,7 @@ def _big_streets(layout: Layout, recipe: Recipe, namer: _Namer) -> list[Street]:
 
 def _quarters(layout: Layout) -> list[Polygon]:
     """What is left of the scene when the big lines are taken out."""
-    left = layout.scene_box.buffer(-1.0)
+    left: BaseGeometry = layout.scene_box.buffer(-1.0)
     left = left.difference(layout.river_area(inland_m=7.0))
     left = left.difference(strip(layout.canal_axis(), 2 * layout.canal_corridor_m))
     left = left.difference(strip(layout.embankment_axis(), 2 * layout.embankment_corridor_m))
@@ -132,13 +132,13 @@ def _quarters(layout: Layout) -> list[Polygon]:
     return [shapely.simplify(polygon, 0.4) for polygon in polygons_of(left, 60.0)]
 
 
-def _cut(quarter: Polygon, recipe: Recipe, rng: Generator, level: int) -> Iterator[tuple[str, object]]:
-    """Cut a quarter in two by a street until it is a block. Yields ("street", (axis, width)) and ("block", polygon)."""
+def _cut(quarter: Polygon, recipe: Recipe, rng: Generator, level: int) -> Iterator[Polygon | tuple[LineString, float]]:
+    """Cut a quarter in two by a street until it is a block. Yields blocks, and streets as axis and width."""
     streets = recipe.streets
     frame = oriented_box(quarter)
     deep, long = frame.width > streets.block_depth_m, frame.length > streets.block_length_m
     if level > 14 or not (deep or long) or quarter.area < 250:
-        yield "block", quarter
+        yield quarter
         return
     width = _reserve(quarter.area, recipe, rng)
     across = not deep or frame.length > 1.5 * frame.width
@@ -146,11 +146,11 @@ def _cut(quarter: Polygon, recipe: Recipe, rng: Generator, level: int) -> Iterat
     parts = polygons_of(quarter.difference(strip(axis, width)), 40.0)
     inside = axis.intersection(quarter)
     if len(parts) < 2 or inside.is_empty:
-        yield "block", quarter
+        yield quarter
         return
-    for line in [inside] if isinstance(inside, LineString) else list(inside.geoms):
-        if isinstance(line, LineString) and line.length > 2:
-            yield "street", (line, width)
+    for line in lines_of(inside):
+        if line.length > 2:
+            yield line, width
     for part in parts:
         yield from _cut(part, recipe, rng, level + 1)
 
@@ -186,7 +186,7 @@ def _on_land(streets: list[Street], layout: Layout) -> list[Street]:
         axis, ground = street.axis.intersection(area), largest(street.area.intersection(area))
         if ground is None or axis.is_empty:
             continue
-        lines = [axis] if isinstance(axis, LineString) else [g for g in axis.geoms if isinstance(g, LineString)]
+        lines = lines_of(axis)
         longest = max(lines, key=lambda line: line.length, default=None)
         if longest is not None:
             kept.append(Street(street.uid, street.name, street.reserve_m, longest, ground))
@@ -217,7 +217,9 @@ def _take_sites(
         order = rng.permutation(len(pool))
         fits = [k for k in order if oriented_box(pool[k]).width >= site.depth_m and pool[k].area >= 0.9 * site.area_m2]
         if not fits:
-            fits = sorted(range(len(pool)), key=lambda k: (-oriented_box(pool[k]).width * min(pool[k].area, site.area_m2)))
+            fits = sorted(
+                range(len(pool)), key=lambda k: -oriented_box(pool[k]).width * min(pool[k].area, site.area_m2)
+            )
             fits = fits[:1]
         if not fits:
             continue

@@ -296,5 +296,7 @@ def volume(solid: Solid) -> float:
     for face in solid.faces:
         for ring in face.rings:
             points = solid.vertices[list(ring)] - origin
-            total += float(np.einsum("ij,ij->", np.cross(points[1:-1], points[2:]), np.broadcast_to(points[0], (len(ring) - 2, 3))))
+            total += float(
+                np.einsum("ij,ij->", np.cross(points[1:-1], points[2:]), np.broadcast_to(points[0], (len(ring) - 2, 3)))
+            )
     return total / 6

@@ -72,7 +72,9 @@ def build_stock(plan: Plan, terrain: Terrain, recipe: Recipe, seed: int) -> list
         made = structure(built, ground, rng)
         footprint = snapped(built.polygon)
         uid = f"b-{plot_index + 1:06d}"
-        stock.append(Standing(uid, plot_index, permitted, built, made, roof_heights(made.solid), footprint, difference, look))
+        stock.append(
+            Standing(uid, plot_index, permitted, built, made, roof_heights(made.solid), footprint, difference, look)
+        )
     return stock
 
 
@@ -97,7 +99,7 @@ def _natural_designs(plan: Plan, recipe: Recipe, seed: int) -> dict[int, Design]
             made = SITES[plot.kind](plot, rng)
             if made is not None:
                 free = yards(plot, made.ring)[0]
-                made = replace(made, setback_front_m=max(round(free - 0.5, 1), 0.0))
+                made = replace(made, setback_front_m=round(free - 0.5, 1) if free > 0.9 else None)
         elif rng.random() < recipe.houses.empty_share:
             continue
         elif plot.kind == "villa":
@@ -114,9 +116,7 @@ def _natural_designs(plan: Plan, recipe: Recipe, seed: int) -> dict[int, Design]
     return designs
 
 
-def _assign(
-    plan: Plan, natural: dict[int, Design], recipe: Recipe, seed: int
-) -> tuple[dict[int, str], dict[int, str]]:
+def _assign(plan: Plan, natural: dict[int, Design], recipe: Recipe, seed: int) -> tuple[dict[int, str], dict[int, str]]:
     """Choose which buildings get which difference or look-alike; one each at most."""
     rng = stream(seed, "planted")
     houses = [i for i, d in natural.items() if d.kind in ("house", "shop", "villa")]
@@ -161,9 +161,7 @@ def _can_look(design: Design, kind: str) -> bool:
     return not old
 
 
-def _as_planted(
-    plot: Plot, design: Design, kind: str | None, rng: Generator
-) -> tuple[Design | None, Design | None]:
+def _as_planted(plot: Plot, design: Design, kind: str | None, rng: Generator) -> tuple[Design | None, Design | None]:
     """(permitted, built) of a design that is to differ in this way; None where it cannot."""
     if kind == "storeys":
         return design, replace(design, floors=design.floors + int(rng.choice((1, 1, 2))))
@@ -200,9 +198,7 @@ def _with_ring(design: Design, ring: Ring) -> Design | None:
 def pushed_out(ring: Ring, side: HalfPlane, distance: float) -> Ring:
     """The ring with one side moved outwards."""
     nx, ny, c = side
-    return [
-        (x - nx * distance, y - ny * distance) if abs(nx * x + ny * y - c) < 0.06 else (x, y) for x, y in ring
-    ]
+    return [(x - nx * distance, y - ny * distance) if abs(nx * x + ny * y - c) < 0.06 else (x, y) for x, y in ring]
 
 
 def _as_look_alike(permitted: Design, built: Design, look: str | None) -> tuple[Design, Design]:
@@ -217,5 +213,6 @@ def _under_construction(built: Design, recipe: Recipe, rng: Generator) -> Design
     if rng.random() >= recipe.houses.under_construction_share or built.floors < 2:
         return built
     reached = int(rng.integers(1, built.floors))
-    return replace(built, floors=reached, roof="flat", slope=0.0, stair_head=False, tank=False, status="under_construction")
-
+    return replace(
+        built, floors=reached, roof="flat", slope=0.0, stair_head=False, tank=False, status="under_construction"
+    )

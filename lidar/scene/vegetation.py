@@ -36,9 +36,7 @@ def make_crowns(
             continue
         ground = float(terrain.at(np.array([x]), np.array([y]))[0])
         crowns.append(tree(x, y, ground, tall, rng))
-    for standing in stock:
-        if standing.look_alike == "tree_over_roof":
-            crowns.append(_over_roof(standing, rng))
+    crowns += [_over_roof(standing, rng) for standing in stock if standing.look_alike == "tree_over_roof"]
     return np.concatenate(crowns) if crowns else np.empty((0, 6))
 
 
@@ -93,7 +91,12 @@ def _over_roof(standing: Standing, rng: Generator) -> Array:
     ground = standing.structure.ground
     top = standing.heights.highest + between(rng, (2.5, 4.5))
     radius = min(3.2, 0.3 * (centre.bounds[3] - centre.bounds[1]) + 1.2)
-    return np.array([[point.x, point.y, top - 1.6, radius, 1.6, 0.5], [point.x + 1.0, point.y - 0.7, (ground + top) / 2 + 2, 1.6, 2.0, 0.4]])
+    return np.array(
+        [
+            [point.x, point.y, top - 1.6, radius, 1.6, 0.5],
+            [point.x + 1.0, point.y - 0.7, (ground + top) / 2 + 2, 1.6, 2.0, 0.4],
+        ]
+    )
 
 
 def _is_barren(terrain: Terrain, x: float, y: float) -> bool:

@@ -9,8 +9,10 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 release=bullseye
+packages=(pdal libpdal-plugin-e57)
+revision=2 # of what this script unpacks; raise it when that changes
 cache=$(cache_folder)
-prefix="$cache/pdal-$release-$(uname -m)"
+prefix="$cache/pdal-$release.$revision-$(uname -m)"
 program="$prefix/bin/pdal"
 
 # The C and C++ run-time libraries are the machine's own: newer ones run what was built for older ones.
@@ -73,7 +75,7 @@ fetch() {
     local mirror
     while read -r mirror; do
         write_private_apt "$mirror"
-        if private_apt update && private_apt install --download-only pdal; then
+        if private_apt update && private_apt install --download-only "${packages[@]}"; then
             return 0
         fi
     done < <(mirrors)
@@ -97,8 +99,9 @@ for libraries in "$prefix"/usr/lib/*-linux-gnu; do break; done
 LD_LIBRARY_PATH=$prefix/usr/lib:$libraries:$libraries/blas:$libraries/lapack:$prefix/lib/${libraries##*/}
 PROJ_LIB=$prefix/usr/share/proj
 GDAL_DATA=$prefix/usr/share/gdal
-export LD_LIBRARY_PATH PROJ_LIB GDAL_DATA
-unset PROJ_DATA GDAL_DRIVER_PATH PDAL_DRIVER_PATH
+PDAL_DRIVER_PATH=$prefix/usr/lib:$libraries
+export LD_LIBRARY_PATH PROJ_LIB GDAL_DATA PDAL_DRIVER_PATH
+unset PROJ_DATA GDAL_DRIVER_PATH
 exec "$prefix/usr/bin/pdal" "$@"
 LAUNCHER
     chmod +x "$work/prefix/bin/pdal"

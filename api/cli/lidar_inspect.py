@@ -42,8 +42,8 @@ def command(files: tuple[Path, ...], crs: CRS | None, as_json: bool) -> None:
             refused.append(error)
     if reports:
         emit([report.to_dict() for report in reports], as_json, lambda: _draw(reports))
-    for error in refused[:-1]:
-        click.echo(f"diaba: {error}", err=True)
+    for unreadable in refused[:-1]:
+        click.echo(f"diaba: {unreadable}", err=True)
     if refused:
         raise refused[-1]
 

@@ -21,7 +21,9 @@ def command() -> None:
 
 @command.command()
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--recipe", "name", default="alley", show_default=True, metavar="NAME", help="alley, ward, district or a TOML file.")
+@click.option(
+    "--recipe", "name", default="alley", show_default=True, metavar="NAME", help="alley, ward, district or a TOML file."
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Same seed, same bytes.")
 @click.option("--density", type=click.FloatRange(0.5, 60), help="Points per m² instead of the recipe's.")
 @json_option
@@ -42,7 +44,7 @@ def make(out: Path, name: str, seed: int, density: float | None, as_json: bool) 
 
         def say(what: str, done: int, total: int) -> None:
             nonlocal shown
-            now = 5 * done // total if what == "city" else 5 + 95 * done // max(total, 1)
+            now = 5 * done // total if what == "ward" else 5 + 95 * done // max(total, 1)
             advance(max(now - shown, 0))
             shown = max(now, shown)
 

@@ -1,1 +1,1 @@
-"""The simulated city and its scanner: ground truth of a ward, and the registers and points a survey would bring home."""
+"""The simulated city and its scanner: a ward's ground truth, and the registers and points a survey brings home."""

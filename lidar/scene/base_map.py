@@ -42,7 +42,9 @@ def surveyed(polygon: Polygon, sigma: float, rng: Generator) -> Polygon:
     moved = translate(polygon, float(dx), float(dy))
     rings = []
     for ring in (moved.exterior, *moved.interiors):
-        coords = [(x + float(rng.normal(0, 0.6 * sigma)), y + float(rng.normal(0, 0.6 * sigma))) for x, y in ring.coords[:-1]]
+        coords = [
+            (x + float(rng.normal(0, 0.6 * sigma)), y + float(rng.normal(0, 0.6 * sigma))) for x, y in ring.coords[:-1]
+        ]
         rings.append(coords)
     made = Polygon(rings[0], rings[1:])
     return snapped(made) if made.is_valid else snapped(moved)

@@ -1,6 +1,6 @@
 """The inner loop of the scanner: one pulse, from the aircraft to its returns.
 
-Randomness is a hash of (seed, strip, pulse, draw), so that the result does not depend on threads or on the order of work.
+Randomness is a hash of (seed, strip, pulse, draw): the result does not depend on threads or on the order of work.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ _SUB_RAYS = 2
 LOW_NOISE, HIGH_NOISE, WATER, GROUND, WIRE, OTHER = 7, 18, 9, 2, 14, 1
 
 # mypy sees numba's functions as untyped; their arguments are arrays and numbers, described where they are called.
-# ruff: noqa: ANN001, ANN202
 
 
-@numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True, inline="always")
 def uniform(seed, pulse, draw):  # type: ignore[no-untyped-def]
     """A number in (0, 1) from three integers (SplitMix64's mixing, twice)."""
-    z = np.uint64(seed) + np.uint64(pulse) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(draw) * np.uint64(0xD1B54A32D192ED03)
+    z = (
+        np.uint64(seed)
+        + np.uint64(pulse) * np.uint64(0x9E3779B97F4A7C15)
+        + np.uint64(draw) * np.uint64(0xD1B54A32D192ED03)
+    )
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(31))
@@ -29,13 +32,13 @@ def uniform(seed, pulse, draw):  # type: ignore[no-untyped-def]
     return (np.float64(z >> np.uint64(11)) + 0.5) / 9007199254740992.0
 
 
-@numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True, inline="always")
 def normal(seed, pulse, draw):  # type: ignore[no-untyped-def]
     """A standard normal number (Box and Muller)."""
     return np.sqrt(-2.0 * np.log(uniform(seed, pulse, draw))) * np.cos(2.0 * np.pi * uniform(seed, pulse, draw + 1))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def terrain_at(heights, x, y):  # type: ignore[no-untyped-def]
     """Bilinear height from nodes every half metre."""
     n = heights.shape[0]
@@ -48,7 +51,7 @@ def terrain_at(heights, x, y):  # type: ignore[no-untyped-def]
     return south * (1 - fr) + north * fr
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def terrain_hit(heights, ox, oy, oz, dx, dy, dz, highest):  # type: ignore[no-untyped-def]
     """Range at which a ray meets the terrain: short steps from above its highest point, then bisection."""
     t = (highest + 0.01 - oz) / dz
@@ -68,7 +71,7 @@ def terrain_hit(heights, ox, oy, oz, dx, dy, dz, highest):  # type: ignore[no-un
     return t
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def triangle_hit(v, ox, oy, oz, dx, dy, dz):  # type: ignore[no-untyped-def]
     """Range at which a ray meets a triangle, or infinity (Möller and Trumbore 1997)."""
     ax, ay, az = v[1, 0] - v[0, 0], v[1, 1] - v[0, 1], v[1, 2] - v[0, 2]
@@ -88,7 +91,7 @@ def triangle_hit(v, ox, oy, oz, dx, dy, dz):  # type: ignore[no-untyped-def]
     return (bx * qx + by * qy + bz * qz) / det
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def solid_hit(corners, start, items, top, size, n, ox, oy, oz, dx, dy, dz, t0, t1):  # type: ignore[no-untyped-def]
     """The nearest triangle between two ranges: (range, index) or (infinity, −1). Cells are visited in order."""
     best, which = np.inf, -1
@@ -123,9 +126,9 @@ def solid_hit(corners, start, items, top, size, n, ox, oy, oz, dx, dy, dz, t0, t
     return best, which
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def crown_span(e, ox, oy, oz, dx, dy, dz):  # type: ignore[no-untyped-def]
-    """Where a ray enters and leaves an ellipsoid (x, y, z, radius, half height, …); (infinity, −infinity) if it misses."""
+    """Where a ray enters and leaves an ellipsoid (x, y, z, radius, half height, …); (∞, −∞) if it misses."""
     k = e[3] / e[4]
     px, py, pz = ox - e[0], oy - e[1], (oz - e[2]) * k
     ez = dz * k
@@ -139,7 +142,7 @@ def crown_span(e, ox, oy, oz, dx, dy, dz):  # type: ignore[no-untyped-def]
     return (-b - root) / a, (-b + root) / a
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def nearest_crown(crowns, start, items, size, n, ox, oy, oz, dx, dy, dz, t0, t1, seed, pulse, draw):  # type: ignore[no-untyped-def]
     """The first leaf a beam meets between two ranges, or infinity: depth into a crown is exponential.
 
@@ -168,7 +171,7 @@ def nearest_crown(crowns, start, items, size, n, ox, oy, oz, dx, dy, dz, t0, t1,
     return best
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def nearest_wire(wires, start, items, size, n, radius, ox, oy, oz, dx, dy, dz, t0, t1, seed, pulse, draw):  # type: ignore[no-untyped-def]
     """The first wire that passes through the beam and returns enough of it, or infinity."""
     best = np.inf

@@ -16,6 +16,7 @@ from lidar.scene.shapes import Axes, Ring, clip, ring_of
 
 GROUND_FLOOR_EXTRA_M = 0.4
 LEAST_HOUSE_M2 = 14.0
+VILLA_DEPTH_M = (9.0, 15.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,14 @@ def rear_line(plot: Plot) -> HalfPlane:
     return facing(ring_of(plot.polygon), -plot.axes.uy, plot.axes.ux)
 
 
+def yards(plot: Plot, ring: Ring) -> tuple[float, float]:
+    """Least distance of a footprint from its plot's front line and from its rear line, metres; negative beyond it."""
+    found = []
+    for nx, ny, c in (front_line(plot), rear_line(plot)):
+        found.append(min(nx * x + ny * y - c for x, y in ring) if (nx, ny) != (0.0, 0.0) else 99.0)
+    return found[0], found[1]
+
+
 def within_setbacks(plot: Plot, front: float, rear: float, sides: float = 0.0) -> Ring:
     """The plot without its yards; empty when nothing is left."""
     ring = ring_of(plot.polygon)
@@ -143,9 +152,10 @@ def _house_roof(old: bool, area: float, rng: Generator) -> tuple[str, float]:
 
 def villa(plot: Plot, houses: Houses, rng: Generator) -> Design | None:
     """A detached house in its garden."""
-    front, rear, sides = between(rng, (3.0, 4.5)), between(rng, (2.0, 3.0)), between(rng, (1.2, 2.2))
+    front, rear, sides = between(rng, (3.0, 4.5)), between(rng, (2.2, 3.0)), between(rng, (1.2, 2.2))
     if plot.frontage_m < 8 or plot.depth_m < 12:
         return house(plot, houses, 0.0, rng)
+    rear = max(rear, plot.depth_m - front - between(rng, VILLA_DEPTH_M))
     ring = within_setbacks(plot, front, rear, sides)
     if not ring or len(ring) > 6:
         return None
@@ -162,6 +172,6 @@ def villa(plot: Plot, houses: Houses, rng: Generator) -> Design | None:
         stair_head=roof == "parapet",
         tank=roof == "parapet",
         setback_front_m=round(front - 0.3, 1),
-        setback_rear_m=round(rear - 0.3, 1),
+        setback_rear_m=2.0,
         options={"out": 2.6, "width": 1.8, "rise": 1.1},
     )

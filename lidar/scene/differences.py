@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lidar.scene.permits import permit_no
+from shapely import Point
+
+from lidar.scene.designs import yards
+from lidar.scene.permits import is_legacy, permit_no
 from lidar.scene.plots import Plan
 from lidar.scene.registers import permit_area
 from lidar.scene.stock import Standing, parcel_uid
@@ -49,7 +52,7 @@ def _of(standing: Standing, plan: Plan) -> list[Row]:
     """All differences of one building: the planted one, and those that follow from it."""
     if standing.difference == "no_permit":
         return [_row(standing, "no_permit", standing.footprint.area, "m2", None)]
-    built, permitted = standing.built, standing.permitted
+    built, permitted, plot = standing.built, standing.permitted, plan.plots[standing.plot]
     number = permit_no(standing)
     rows = []
     more = built.floors - permitted.floors
@@ -58,31 +61,20 @@ def _of(standing: Standing, plan: Plan) -> list[Row]:
     larger = standing.footprint.area - permit_area(permitted).area
     if larger > AREA_M2:
         rows.append(_row(standing, "footprint", larger, "m2", number))
-    parcel = plan.plots[standing.plot].polygon
-    outside = standing.footprint.difference(parcel)
+    outside = standing.footprint.difference(plot.polygon)
     if outside.area > 0.3:
-        depth = max((parcel.distance(point) for point in _corners(standing)), default=0.0)
-        if depth > LENGTH_M:
-            rows.append(_row(standing, "parcel_line", depth, "m", number))
-    if standing.difference == "setback":
-        depth = permitted_distance(standing)
-        rows.append(_row(standing, "setback", depth, "m", number))
+        beyond = max(plot.polygon.distance(Point(xy)) for xy in standing.footprint.exterior.coords)
+        if beyond > LENGTH_M:
+            rows.append(_row(standing, "parcel_line", beyond, "m", number))
+    for limit, distance, side in zip(
+        (permitted.setback_front_m, permitted.setback_rear_m), yards(plot, built.ring), ("front", "rear"), strict=True
+    ):
+        if limit is not None and not is_legacy(standing) and limit - distance > LENGTH_M:
+            rows.append(_row(standing, "setback", limit - distance, "m", number, side=side))
     return rows
 
 
-def permitted_distance(standing: Standing) -> float:
-    """How far the building reaches beyond its permitted footprint, metres."""
-    area = permit_area(standing.permitted)
-    return max(area.distance(point) for point in _corners(standing))
-
-
-def _corners(standing: Standing) -> list[Any]:
-    from shapely import Point
-
-    return [Point(xy) for xy in standing.footprint.exterior.coords]
-
-
-def _row(standing: Standing, kind: str, delta: float, unit: str, number: str | None, **more: float) -> Row:
+def _row(standing: Standing, kind: str, delta: float, unit: str, number: str | None, **more: float | str) -> Row:
     return {
         "id": f"{kind}:{standing.uid}",
         "kind": kind,

@@ -1,6 +1,8 @@
-"""Power lines that hang as catenaries, their towers and poles; the bridge over the canal and the deck of the underpass."""
+"""Power lines that hang as catenaries, their towers and poles; the canal's bridge and the underpass's deck."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -12,7 +14,7 @@ from lidar.point_cloud import Class
 from lidar.scene.land import Terrain, underpass_half_width
 from lidar.scene.layout import Layout
 from lidar.scene.mesh import Material, Mesh, solid_mesh
-from lidar.scene.plots import Plan
+from lidar.scene.plots import EMBANKMENT_ROAD, MAIN_ROAD, Plan
 from lidar.scene.randomness import between, stream
 from lidar.scene.recipe import Recipe
 from lidar.scene.shapes import Axes, Ring, strip
@@ -45,7 +47,9 @@ def catenary(start: Array, end: Array, sag: float) -> Array:
     return np.concatenate([points[:-1], points[1:]], axis=1)
 
 
-def upright_box(x: float, y: float, low: float, high: float, half: float, axes: Axes, half_v: float | None = None) -> Mesh:
+def upright_box(
+    x: float, y: float, low: float, high: float, half: float, axes: Axes, half_v: float | None = None
+) -> Mesh:
     """A box of steel or concrete, of class tower."""
     local = Axes(x, y, axes.ux, axes.uy)
     ring = local.rectangle(-half, -(half_v or half), half, half_v or half)
@@ -60,14 +64,16 @@ def slab(ring: Ring, low: float, high: float, code: int, material: Material) -> 
     return Mesh(corners, mesh.classes, mesh.materials)
 
 
-def make_power_lines(layout: Layout, plan: Plan, terrain: Terrain, recipe: Recipe, seed: int) -> tuple[Array, list[Mesh]]:
+def make_power_lines(
+    layout: Layout, plan: Plan, terrain: Terrain, recipe: Recipe, seed: int
+) -> tuple[Array, list[Mesh]]:
     """Wires (k, 7) with their chance of a return, and the towers and poles that carry them."""
     rng = stream(seed, "power")
     wires, meshes = _high_voltage(layout, terrain, rng)
     built = STRtree([plot.polygon for plot in plan.plots])
     streets = sorted((s for s in plan.streets if s.reserve_m >= 4 and s.axis.length > 50), key=lambda s: -s.reserve_m)
     for street in streets[: max(1, len(streets) // 2)]:
-        if street.name.startswith(("Đường dẫn", "Đường chính")):
+        if street.name.startswith((EMBANKMENT_ROAD, MAIN_ROAD)):
             continue
         more, poles = _along(street.axis, street.reserve_m, terrain, built, rng)
         wires += more
@@ -92,7 +98,9 @@ def _high_voltage(layout: Layout, terrain: Terrain, rng: Generator) -> tuple[lis
     for k in range(len(ps)):
         if 2 < x[k] < layout.size - 2 and 2 < y[k] < layout.size - 2:
             meshes += _lattice(float(x[k]), float(y[k]), float(ground[k]), axes)
-    arms = [(s * a, HIGH_VOLTAGE_TOP_M - h) for s in (-1, 1) for a, h in ((3.0, 4.0), (3.8, 8.0), (3.2, 12.0))] + [(0.0, HIGH_VOLTAGE_TOP_M)]
+    arms = [(s * a, HIGH_VOLTAGE_TOP_M - h) for s in (-1, 1) for a, h in ((3.0, 4.0), (3.8, 8.0), (3.2, 12.0))] + [
+        (0.0, HIGH_VOLTAGE_TOP_M)
+    ]
     for k in range(len(ps) - 1):
         for out, height in arms:
             a = np.array([x[k] + out * across[0], y[k] + out * across[1], ground[k] + height])
@@ -143,11 +151,16 @@ def _along(
         arm = ground + MEDIUM_VOLTAGE_TOP_M - 0.4
         meshes.append(upright_box(p.x, p.y, arm, arm + 0.12, 0.06, axes, 0.9))
         tops.append(np.array([p.x, p.y, ground]))
-    for a, b in zip(tops[:-1], tops[1:], strict=True):
+    for a, b in pairwise(tops):
         span = float(np.hypot(*(b - a)[:2]))
         if not 8 < span < 2 * MEDIUM_VOLTAGE_SPAN_M:
             continue
-        lines = [(-0.8, MEDIUM_VOLTAGE_TOP_M, 0.2), (0.0, MEDIUM_VOLTAGE_TOP_M + 0.3, 0.2), (0.8, MEDIUM_VOLTAGE_TOP_M, 0.2), (0.2, 6.5, 0.45)]
+        lines = [
+            (-0.8, MEDIUM_VOLTAGE_TOP_M, 0.2),
+            (0.0, MEDIUM_VOLTAGE_TOP_M + 0.3, 0.2),
+            (0.8, MEDIUM_VOLTAGE_TOP_M, 0.2),
+            (0.2, 6.5, 0.45),
+        ]
         for out, height, chance in lines:
             shift = np.array([out * across[0], out * across[1], height])
             pieces = catenary(a + shift, b + shift, MEDIUM_VOLTAGE_SAG * span)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+import shapely
 from numpy.random import Generator
 from shapely import Polygon
 
@@ -16,17 +18,21 @@ from lidar.scene.shapes import Axes, Ring
 def _room(plot: Plot, front: float, rear: float, sides: float) -> tuple[Axes, float, float] | None:
     """A rectangle inside the plot, its frame's origin in its front left corner; None where the plot is too small."""
     inside = plot.polygon.buffer(-0.3)
-    for shrink in range(0, 14):
-        more = 0.5 * shrink
-        length, width = plot.frontage_m - 2 * (sides + more), plot.depth_m - front - rear - 2 * more
-        if length < 8 or width < 8:
-            return None
-        for shift in (0.0, 1.5, -1.5, 3.0, -3.0):
-            x, y = plot.axes.to_world(sides + more + shift, front + more)
-            axes = Axes(x, y, plot.axes.ux, plot.axes.uy)
-            if inside.contains(Polygon(axes.rectangle(0, 0, length, width))):
-                return axes, length, width
-    return None
+    shapely.prepare(inside)
+    best: tuple[float, Axes, float, float] | None = None
+    for less_long in np.arange(0.0, plot.frontage_m, 1.5):
+        for less_wide in np.arange(0.0, plot.depth_m, 1.5):
+            length, width = plot.frontage_m - 2 * sides - less_long, plot.depth_m - front - rear - less_wide
+            if length < 8 or width < 8 or (best is not None and length * width <= best[0]):
+                continue
+            for at in range(9):
+                u, v = less_long * (0.5, 0.0, 1.0)[at % 3], less_wide * (0.0, 0.5, 1.0)[at // 3]
+                x, y = plot.axes.to_world(sides + u, front + v)
+                axes = Axes(x, y, plot.axes.ux, plot.axes.uy)
+                if inside.contains(Polygon(axes.rectangle(0, 0, length, width))):
+                    best = (length * width, axes, length, width)
+                    break
+    return None if best is None else best[1:]
 
 
 def tower(plot: Plot, rng: Generator) -> Design | None:
@@ -35,7 +41,9 @@ def tower(plot: Plot, rng: Generator) -> Design | None:
     if room is None:
         return None
     axes, length, width = room
-    return _institution("tower", axes, axes.rectangle(0, 0, length, width), int(rng.integers(16, 23)), 3.3, "terraces", 4.0)
+    return _institution(
+        "tower", axes, axes.rectangle(0, 0, length, width), int(rng.integers(16, 23)), 3.3, "terraces", 4.0
+    )
 
 
 def apartments(plot: Plot, rng: Generator) -> Design | None:
@@ -59,7 +67,9 @@ def school_l(plot: Plot, rng: Generator) -> Design | None:
     axes, a, b = room
     w = min(8.5, a / 2.2, b / 2.2)
     local = [(0, 0), (a, 0), (a, w), (w, w), (w, b), (0, b)]
-    return _institution("school", axes, [axes.to_world(*p) for p in local], int(rng.integers(2, 5)), 3.6, "parapet", 2.5)
+    return _institution(
+        "school", axes, [axes.to_world(*p) for p in local], int(rng.integers(2, 5)), 3.6, "parapet", 2.5
+    )
 
 
 def school_u(plot: Plot, rng: Generator) -> Design | None:
@@ -70,7 +80,9 @@ def school_u(plot: Plot, rng: Generator) -> Design | None:
     axes, a, b = room
     w = min(8.0, a / 3.2, b / 2.2)
     local = [(0, 0), (w, 0), (w, b - w), (a - w, b - w), (a - w, 0), (a, 0), (a, b), (0, b)]
-    return _institution("school", axes, [axes.to_world(*p) for p in local], int(rng.integers(2, 5)), 3.6, "parapet", 2.5)
+    return _institution(
+        "school", axes, [axes.to_world(*p) for p in local], int(rng.integers(2, 5)), 3.6, "parapet", 2.5
+    )
 
 
 def market(plot: Plot, rng: Generator) -> Design | None:
@@ -81,7 +93,9 @@ def market(plot: Plot, rng: Generator) -> Design | None:
     axes, length, width = room
     options = {"teeth": float(max(3, int(length // 6)))}
     ring = axes.rectangle(0, 0, length, width)
-    return _institution("market", axes, ring, 1, between(rng, (5.0, 6.0)), "saw-tooth", 3.0, slope=0.35, options=options)
+    return _institution(
+        "market", axes, ring, 1, between(rng, (5.0, 6.0)), "saw-tooth", 3.0, slope=0.35, options=options
+    )
 
 
 def pagoda(plot: Plot, rng: Generator) -> Design | None:

@@ -26,19 +26,6 @@ PIT_RUN = 0.35
 """A pit's walls are shored: horizontal metres for one of depth."""
 
 
-class Cover(IntEnum):
-    """Land cover of the truth raster."""
-
-    OPEN = 1
-    UNDER_TREES = 2
-    UNDER_BUILDING = 3
-    ALLEY = 4
-    BANK = 5
-    WATER = 6
-    UNDER_BRIDGE = 7
-    EXCAVATION = 8
-
-
 class Ground(IntEnum):
     """What the bare ground is made of: sets how bright it is and whether grass stands on it."""
 
@@ -89,7 +76,7 @@ class Terrain:
 def natural_height(layout: Layout, land: Land, seed: int, x: Array, y: Array) -> Array:
     """The land before anyone dug: rises from the river, and undulates."""
     rng = stream(seed, "undulation")
-    p, q = layout.to_plan(x, y)
+    p, _ = layout.to_plan(x, y)
     low, high = land.base_height_m
     along = np.clip((p - layout.bank.offset) / max(layout.size - layout.bank.offset, 1.0), 0.0, 1.0)
     height = low + (high - low) * along
@@ -183,7 +170,7 @@ def underpass_half_width(layout: Layout) -> float:
 def nodes(size: float, rows: slice | None = None) -> tuple[Array, Array]:
     """X (columns,) and y (rows,) of the terrain's nodes in the scene's frame."""
     n = round(size / NODE_M)
-    centres = (np.arange(n) + 0.5) * NODE_M
+    centres = (np.arange(n) + 0.5) * np.float64(NODE_M)
     return centres, centres[rows or slice(None)]
 
 

@@ -120,16 +120,12 @@ def lay_out(recipe: Recipe, seed: int) -> Layout:
         + land.dike_height_m * DIKE_OUTER_RUN
         + PATH_M
     )
-    embankment_corridor = (
-        land.embankment_crest_m / 2 + land.embankment_height_m * land.embankment_slope + PATH_M
-    )
+    embankment_corridor = land.embankment_crest_m / 2 + land.embankment_height_m * land.embankment_slope + PATH_M
     amplitude = min(0.02 * size, 8.0)
     canal_q = between(rng, (0.24, 0.30)) * size
     count = land.main_roads
     first, last = 0.25, 0.85
-    roads = tuple(
-        (first + (last - first) * (k + between(rng, (0.4, 0.6))) / count) * size for k in range(count)
-    )
+    roads = tuple((first + (last - first) * (k + between(rng, (0.4, 0.6))) / count) * size for k in range(count))
     return Layout(
         size=size,
         angle=angle,

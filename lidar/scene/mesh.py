@@ -108,7 +108,9 @@ class Bins:
     """Cells along a side."""
 
 
-def bin_boxes(low: NDArray[np.float64], high: NDArray[np.float64], top: NDArray[np.float64], extent: float, size: float) -> Bins:
+def bin_boxes(
+    low: NDArray[np.float64], high: NDArray[np.float64], top: NDArray[np.float64], extent: float, size: float
+) -> Bins:
     """Bin items by their rectangles, (k, 2) each."""
     n = int(np.ceil(extent / size))
     k = len(low)
@@ -147,8 +149,8 @@ def _bins(
     return Bins(start, items, tops, size, n)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _fill(corners, low, high, top, n, size, boxes, at, tops, items, write):  # type: ignore[no-untyped-def]  # noqa: ANN001
+@numba.njit(cache=True, nogil=True)
+def _fill(corners, low, high, top, n, size, boxes, at, tops, items, write):  # type: ignore[no-untyped-def]
     """Count the items of each cell, or write them to their places."""
     slack = 0.02
     for k in range(len(low)):
@@ -167,8 +169,8 @@ def _fill(corners, low, high, top, n, size, boxes, at, tops, items, write):  # t
                 tops[cell] = max(tops[cell], top[k])
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _touches(triangle, x0, y0, size):  # type: ignore[no-untyped-def]  # noqa: ANN001
+@numba.njit(cache=True, nogil=True)
+def _touches(triangle, x0, y0, size):  # type: ignore[no-untyped-def]
     """Whether a square and a triangle's plan overlap, by the separating axes of the triangle's sides."""
     for k in range(3):
         ax, ay = triangle[k, 0], triangle[k, 1]

@@ -27,17 +27,24 @@ def permit_no(standing: Standing) -> str:
     return f"GP-{standing.plot + 1:06d}"
 
 
+def is_legacy(standing: Standing) -> bool:
+    """Whether the house is older than permits and stands on a certificate: such a house has no setbacks to keep."""
+    old = bool(standing.permitted.options.get("old"))
+    return standing.look_alike == "legacy_certificate" or (
+        old and standing.look_alike is None and standing.difference is None
+    )
+
+
 def _permits_of(standing: Standing, plan: Plan, seed: int) -> list[Row]:
     rng = stream(seed, "permit", standing.plot)
     design, look = standing.permitted, standing.look_alike
-    old = bool(design.options.get("old"))
     issued = day(float(rng.random()), date(2014, 1, 1), date(2023, 12, 1))
     if standing.built.status == "under_construction":
         issued = day(float(rng.random()), date(2024, 6, 1), date(2025, 1, 15))
     elif look == "missing_footprint":
         issued = day(float(rng.random()), date(2023, 9, 1), date(2024, 3, 1))
     kind = "by_stage" if design.kind in ("tower", "apartments") else "new"
-    if look == "legacy_certificate" or (old and look is None and standing.difference is None):
+    if is_legacy(standing):
         kind, issued = "legacy", day(float(rng.random()), date(1999, 1, 1), date(2006, 6, 1))
     if look == "temporary":
         kind, issued = "temporary", day(float(rng.random()), date(2022, 1, 1), date(2024, 6, 1))

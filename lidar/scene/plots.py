@@ -10,12 +10,14 @@ import numpy as np
 import shapely
 from numpy.random import Generator
 from shapely import LineString, Polygon, STRtree
+from shapely.geometry.base import BaseGeometry
 
 from lidar.scene.layout import PATH_M, Layout
 from lidar.scene.randomness import between, stream
 from lidar.scene.recipe import Recipe, Site
-from lidar.scene.shapes import Axes, Box, largest, oriented_box, polygons_of, snapped, strip
+from lidar.scene.shapes import Axes, Box, largest, lines_of, oriented_box, polygons_of, snapped, strip
 
+MAIN_ROAD, EMBANKMENT_ROAD = "Đường chính", "Đường dẫn"
 LEAST_PLOT_M2 = 20.0
 ONE_ROW_BELOW = 0.68
 """A block less deep than this share of two rows' depth has one row."""
@@ -62,19 +64,21 @@ def make_plan(layout: Layout, recipe: Recipe, seed: int) -> Plan:
     streets = _big_streets(layout, recipe, namer)
     blocks: list[Polygon] = []
     for quarter in _quarters(layout):
-        for kind, item in _cut(quarter, recipe, rng, 0):
-            if kind == "street":
-                axis, width = item
-                streets.append(namer.street(axis, width, strip(axis, width)))
-            else:
+        for item in _cut(quarter, recipe, rng, 0):
+            if isinstance(item, Polygon):
                 blocks.append(item)
-    streets = _within(streets, layout.scene_box)
+            else:
+                streets.append(namer.street(*item, strip(*item)))
+    streets = _on_land(streets, layout)
     near = _Nearest(streets)
     sites, rest = _take_sites(blocks, recipe, rng)
     plots: list[Plot] = []
     final: list[Polygon] = []
     for site, polygon in sites:
-        plots.extend(_site_plots(site, polygon, near, len(final)))
+        if site.kind in ("villa", "shop"):
+            plots.extend(_rows(polygon, recipe, rng, near, len(final), site.kind))
+        else:
+            plots.extend(_site_plots(site, polygon, near, len(final)))
         final.append(polygon)
     for polygon in rest:
         plots.extend(_rows(polygon, recipe, rng, near, len(final)))
@@ -97,12 +101,12 @@ class _Namer:
 def _big_streets(layout: Layout, recipe: Recipe, namer: _Namer) -> list[Street]:
     reserve = recipe.streets.main_reserve_m
     made = []
-    for p in layout.main_roads:
-        axis = layout.main_axis(p)
-        made.append(namer.street(axis, reserve, strip(axis, reserve), "Đường chính"))
+    for road in layout.main_roads:
+        axis = layout.main_axis(road)
+        made.append(namer.street(axis, reserve, strip(axis, reserve), MAIN_ROAD))
     crest = recipe.land.embankment_crest_m
     axis = layout.embankment_axis()
-    made.append(namer.street(axis, crest, strip(axis, crest), "Đường dẫn"))
+    made.append(namer.street(axis, crest, strip(axis, crest), EMBANKMENT_ROAD))
     p = np.arange(-layout.size * 0.25, layout.size * 1.25, 4.0)
     for offset in (-1.0, 1.0):
         reach = layout.canal_corridor_m - PATH_M / 2
@@ -119,7 +123,7 @@ def _big_streets(layout: Layout, recipe: Recipe, namer: _Namer) -> list[Street]:
 
 def _quarters(layout: Layout) -> list[Polygon]:
     """What is left of the scene when the big lines are taken out."""
-    left = layout.scene_box.buffer(-1.0)
+    left: BaseGeometry = layout.scene_box.buffer(-1.0)
     left = left.difference(layout.river_area(inland_m=7.0))
     left = left.difference(strip(layout.canal_axis(), 2 * layout.canal_corridor_m))
     left = left.difference(strip(layout.embankment_axis(), 2 * layout.embankment_corridor_m))
@@ -128,13 +132,13 @@ def _quarters(layout: Layout) -> list[Polygon]:
     return [shapely.simplify(polygon, 0.4) for polygon in polygons_of(left, 60.0)]
 
 
-def _cut(quarter: Polygon, recipe: Recipe, rng: Generator, level: int) -> Iterator[tuple[str, object]]:
-    """Cut a quarter in two by a street until it is a block. Yields ("street", (axis, width)) and ("block", polygon)."""
+def _cut(quarter: Polygon, recipe: Recipe, rng: Generator, level: int) -> Iterator[Polygon | tuple[LineString, float]]:
+    """Cut a quarter in two by a street until it is a block. Yields blocks, and streets as axis and width."""
     streets = recipe.streets
     frame = oriented_box(quarter)
     deep, long = frame.width > streets.block_depth_m, frame.length > streets.block_length_m
     if level > 14 or not (deep or long) or quarter.area < 250:
-        yield "block", quarter
+        yield quarter
         return
     width = _reserve(quarter.area, recipe, rng)
     across = not deep or frame.length > 1.5 * frame.width
@@ -142,11 +146,11 @@ def _cut(quarter: Polygon, recipe: Recipe, rng: Generator, level: int) -> Iterat
     parts = polygons_of(quarter.difference(strip(axis, width)), 40.0)
     inside = axis.intersection(quarter)
     if len(parts) < 2 or inside.is_empty:
-        yield "block", quarter
+        yield quarter
         return
-    for line in [inside] if isinstance(inside, LineString) else list(inside.geoms):
-        if isinstance(line, LineString) and line.length > 2:
-            yield "street", (line, width)
+    for line in lines_of(inside):
+        if line.length > 2:
+            yield line, width
     for part in parts:
         yield from _cut(part, recipe, rng, level + 1)
 
@@ -172,14 +176,17 @@ def _cutting_line(frame: Box, across: bool, share: float, skew_deg: float) -> Li
     )
 
 
-def _within(streets: list[Street], area: Polygon) -> list[Street]:
-    """Streets cut at the scene's border."""
+def _on_land(streets: list[Street], layout: Layout) -> list[Street]:
+    """Streets cut at the scene's border and at the water; main roads alone cross the canal."""
+    land = layout.scene_box.difference(layout.river_area(inland_m=0.5))
+    dry = land.difference(strip(layout.canal_axis(), 2 * layout.canal_half_m + 6.0))
     kept = []
     for street in streets:
+        area = land if street.name.startswith(MAIN_ROAD) else dry
         axis, ground = street.axis.intersection(area), largest(street.area.intersection(area))
         if ground is None or axis.is_empty:
             continue
-        lines = [axis] if isinstance(axis, LineString) else [g for g in axis.geoms if isinstance(g, LineString)]
+        lines = lines_of(axis)
         longest = max(lines, key=lambda line: line.length, default=None)
         if longest is not None:
             kept.append(Street(street.uid, street.name, street.reserve_m, longest, ground))
@@ -210,7 +217,9 @@ def _take_sites(
         order = rng.permutation(len(pool))
         fits = [k for k in order if oriented_box(pool[k]).width >= site.depth_m and pool[k].area >= 0.9 * site.area_m2]
         if not fits:
-            fits = sorted(range(len(pool)), key=lambda k: (-oriented_box(pool[k]).width * min(pool[k].area, site.area_m2)))
+            fits = sorted(
+                range(len(pool)), key=lambda k: -oriented_box(pool[k]).width * min(pool[k].area, site.area_m2)
+            )
             fits = fits[:1]
         if not fits:
             continue
@@ -258,11 +267,13 @@ def _plot(kind: str, polygon: Polygon, axes: Axes, street: Street, block: int) -
     return Plot(kind, polygon, Axes(x, y, axes.ux, axes.uy), u1 - u0, v1 - v0, street, block)
 
 
-def _rows(block: Polygon, recipe: Recipe, rng: Generator, near: _Nearest, index: int) -> Iterator[Plot]:
+def _rows(
+    block: Polygon, recipe: Recipe, rng: Generator, near: _Nearest, index: int, wanted: str | None = None
+) -> Iterator[Plot]:
     """Cut a block into one row of plots, or two back to back."""
     frame = oriented_box(block)
     axes, length, width = frame.axes, frame.length, frame.width
-    kind, frontage = _row_kind(recipe, rng, width)
+    kind, frontage = _row_kind(recipe, rng, width, wanted)
     two = width >= ONE_ROW_BELOW * recipe.streets.block_depth_m and kind != "villa"
     middle = between(rng, (-0.06, 0.06)) * width if two else None
     for turn in (1, -1):
@@ -280,11 +291,11 @@ def _rows(block: Polygon, recipe: Recipe, rng: Generator, near: _Nearest, index:
             yield from _row(kind, frontage, piece, side, length, width, rng, near, index)
 
 
-def _row_kind(recipe: Recipe, rng: Generator, width: float) -> tuple[str, tuple[float, float]]:
+def _row_kind(recipe: Recipe, rng: Generator, width: float, wanted: str | None) -> tuple[str, tuple[float, float]]:
     houses, draw = recipe.houses, rng.random()
-    if draw < houses.villa_share and width > 14:
+    if wanted == "villa" or (wanted is None and draw < houses.villa_share and width > 14):
         return "villa", houses.villa_frontage_m
-    if draw < houses.villa_share + houses.shop_share:
+    if wanted == "shop" or (wanted is None and draw < houses.villa_share + houses.shop_share):
         return "shop", houses.shop_frontage_m
     return "house", houses.frontage_m
 

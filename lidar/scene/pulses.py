@@ -21,8 +21,6 @@ from lidar.scene.casting import (
     uniform,
 )
 
-# ruff: noqa: ANN001, ANN202
-
 LEAF_PASSES, WIRE_PASSES = 0.62, 0.9
 """Share of the pulses with enough light left behind a leaf, a wire."""
 GROUND_ROUGH_GRASS, GROUND_WATER = 4, 5
@@ -30,8 +28,8 @@ WIRE_MATERIAL, LEAF_MATERIAL, GRASS_MATERIAL, NOISE_MATERIAL, GROUND_MATERIAL = 
 """Index into the table of brightness; ground kinds follow from GROUND_MATERIAL on."""
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)  # type: ignore[untyped-decorator]
-def cast(  # type: ignore[no-untyped-def]  # noqa: PLR0913
+@numba.njit(cache=True, nogil=True, parallel=True)
+def cast(  # type: ignore[no-untyped-def]
     first, count, per_line, rate, path, aim, noise, scene, heights, ground, tri, tri_info, tri_bins, crowns,
     crown_bins, wires, wire_bins, brightness, seed, out_xyz, out_class, out_intensity, out_angle, out_count,
 ):  # fmt: skip

@@ -53,7 +53,7 @@ class Land:
 
 @dataclass(frozen=True, slots=True)
 class Streets:
-    """The network: a quarter is cut in two until its blocks are small enough; the bigger the quarter, the wider the cut."""
+    """The network: quarters are cut in two until they are blocks; the larger the quarter, the wider the street."""
 
     main_reserve_m: float
     ladder_area_m2: tuple[float, ...]

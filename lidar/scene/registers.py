@@ -31,7 +31,28 @@ LAND_USES = {
 }
 SURNAMES = ("Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương", "Lý")
 MIDDLE = ("Văn", "Thị", "Minh", "Ngọc", "Thanh", "Quốc", "Kim", "Hữu", "Đức", "Mỹ")
-GIVEN = ("An", "Bình", "Chi", "Dũng", "Giang", "Hà", "Hạnh", "Khoa", "Lan", "Linh", "Mai", "Nam", "Phúc", "Quỳnh", "Sơn", "Tâm", "Thảo", "Trung", "Vy", "Yến")
+GIVEN = (
+    "An",
+    "Bình",
+    "Chi",
+    "Dũng",
+    "Giang",
+    "Hà",
+    "Hạnh",
+    "Khoa",
+    "Lan",
+    "Linh",
+    "Mai",
+    "Nam",
+    "Phúc",
+    "Quỳnh",
+    "Sơn",
+    "Tâm",
+    "Thảo",
+    "Trung",
+    "Vy",
+    "Yến",
+)
 
 Row = dict[str, Any]
 
@@ -126,10 +147,11 @@ def _road(uid: str, name: str, reserve: float, axis: LineString) -> Row:
 def _zones(plan: Plan) -> list[Row]:
     """One zone a block, after its widest street."""
     rows = []
-    for index, block in enumerate(plan.blocks):
-        plots = [plot for plot in plan.plots if plot.block == index]
-        if not plots:
-            continue
+    of_block: dict[int, list[Plot]] = {}
+    for plot in plan.plots:
+        of_block.setdefault(plot.block, []).append(plot)
+    for index, plots in sorted(of_block.items()):
+        block = plan.blocks[index]
         kind = plots[0].kind
         reserve = max(plot.street.reserve_m for plot in plots)
         floors = 25 if kind == "tower" else (9 if kind == "apartments" else most_floors(reserve))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import atan, ceil, cos, pi, radians, sin, sqrt, tan
+from math import ceil, cos, radians, sin, sqrt, tan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,9 @@ FIRST_SECOND = 425_427_218.0
 TURN_S = 180.0
 """Between two strips."""
 SOLID_BIN_M, CROWN_BIN_M, WIRE_BIN_M = 1.0, 4.0, 4.0
-BRIGHTNESS = np.array([900, 700, 1500, 1100, 350, 420, 620, 1000, 800, 150, 480, 260, 850, 640, 600, 120, 950], dtype=np.float64)
+BRIGHTNESS = np.array(
+    [900, 700, 1500, 1100, 350, 420, 620, 1000, 800, 150, 480, 260, 850, 640, 600, 120, 950], dtype=np.float64
+)
 """Mean intensity of each material, of noise, then of each kind of ground."""
 
 
@@ -59,7 +61,11 @@ class Strip:
         """The ground it may touch."""
         (x, y), (dx, dy), w = self.start, self.direction, self.half_width + 5.0
         ends = ((x, y), (x + dx * self.length, y + dy * self.length))
-        ring = [(ex + s * w * dy, ey - s * w * dx) for (ex, ey), sides in zip(ends, ((-1, 1), (1, -1)), strict=True) for s in sides]
+        ring = [
+            (ex + s * w * dy, ey - s * w * dx)
+            for (ex, ey), sides in zip(ends, ((-1, 1), (1, -1)), strict=True)
+            for s in sides
+        ]
         return Polygon(ring)
 
 
@@ -94,7 +100,7 @@ def plan_flight(scanner: Scanner, size: float, seed: int) -> list[Strip]:
     half_width = scanner.flying_height_m * tan(radians(scanner.half_angle_deg))
     across = size / 2 * (abs(dx) + abs(dy))
     count = max(2, ceil((across + half_width) * 2 / scanner.strip_spacing_m) - 1)
-    strips = []
+    strips: list[Strip] = []
     for k in range(count):
         offset = (k - (count - 1) / 2) * scanner.strip_spacing_m
         if abs(offset) > across + half_width - 1.0:
@@ -106,7 +112,15 @@ def plan_flight(scanner: Scanner, size: float, seed: int) -> list[Strip]:
         shift = rng.normal(0.0, scanner.strip_shift_m, 3)
         roll = float(rng.normal(0.0, scanner.strip_roll_mrad)) / 1000
         strips.append(
-            Strip(len(strips) + 1, (x, y), (turn * dx, turn * dy), 2 * run, half_width, (shift[0], shift[1], shift[2]), roll)
+            Strip(
+                len(strips) + 1,
+                (x, y),
+                (turn * dx, turn * dy),
+                2 * run,
+                half_width,
+                (shift[0], shift[1], shift[2]),
+                roll,
+            )
         )
     return strips
 
@@ -132,8 +146,12 @@ class Flight:
         size = world.size
         self.mesh_bins = bin_triangles(world.mesh, size, SOLID_BIN_M)
         crowns, wires = world.crowns, world.wires
-        self.crown_bins = bin_boxes(*_boxes(crowns, [0, 1], crowns[:, 3]), crowns[:, 2] + crowns[:, 4], size, CROWN_BIN_M)
-        self.wire_bins = bin_boxes(*_boxes(wires, [0, 1, 3, 4], None), np.maximum(wires[:, 2], wires[:, 5]), size, WIRE_BIN_M)
+        self.crown_bins = bin_boxes(
+            *_boxes(crowns, [0, 1], crowns[:, 3]), crowns[:, 2] + crowns[:, 4], size, CROWN_BIN_M
+        )
+        self.wire_bins = bin_boxes(
+            *_boxes(wires, [0, 1, 3, 4], None), np.maximum(wires[:, 2], wires[:, 5]), size, WIRE_BIN_M
+        )
         tops = [float(world.terrain.heights.max())]
         tops += [float(b.top.max()) for b in (self.mesh_bins, self.crown_bins, self.wire_bins) if len(b.items)]
         self.top = max(tops)
@@ -186,18 +204,16 @@ class Flight:
             )  # fmt: skip
             kept = np.arange(MAX_RETURNS)[None, :] < count[:, None]
             pulse, order = np.nonzero(kept)
-            yield n, Returns(
-                xyz=xyz[kept],
-                classes=classes[kept],
-                intensity=np.clip(intensity[kept], 1, 65535).astype(np.uint16),
-                angle=angle[pulse].astype(np.float32),
-                number=(order + 1).astype(np.uint8),
-                of=count[pulse].astype(np.uint8),
-                time=start + (first + pulse) / rate,
-                strip=np.full(len(pulse), strip.number, dtype=np.uint16),
+            yield (
+                n,
+                Returns(
+                    xyz=xyz[kept],
+                    classes=classes[kept],
+                    intensity=np.clip(intensity[kept], 1, 65535).astype(np.uint16),
+                    angle=angle[pulse].astype(np.float32),
+                    number=(order + 1).astype(np.uint8),
+                    of=count[pulse].astype(np.uint8),
+                    time=start + (first + pulse) / rate,
+                    strip=np.full(len(pulse), strip.number, dtype=np.uint16),
+                ),
             )
-
-
-def mean_incidence(scanner: Scanner) -> float:
-    """Mean absolute scan angle, degrees."""
-    return float(atan(tan(radians(scanner.half_angle_deg)) / 2) * 180 / pi)

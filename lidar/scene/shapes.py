@@ -7,7 +7,7 @@ from math import hypot
 
 import numpy as np
 import shapely
-from shapely import LineString, MultiPolygon, Polygon
+from shapely import LineString, Polygon
 
 Point = tuple[float, float]
 Ring = list[Point]
@@ -47,7 +47,7 @@ class Box:
 
 def oriented_box(polygon: Polygon) -> Box:
     """Its longer side along u."""
-    ring = np.asarray(shapely.minimum_rotated_rectangle(polygon).exterior.coords)
+    ring = shapely.get_coordinates(shapely.minimum_rotated_rectangle(polygon))
     first, second = ring[1] - ring[0], ring[2] - ring[1]
     a, b = float(np.hypot(*first)), float(np.hypot(*second))
     centre = ring[:4].mean(axis=0)
@@ -66,6 +66,13 @@ def polygons_of(geometry: shapely.Geometry, least_area: float = 1.0) -> list[Pol
     return [p for part in getattr(geometry, "geoms", ()) for p in polygons_of(part, least_area)]
 
 
+def lines_of(geometry: shapely.Geometry) -> list[LineString]:
+    """The lines of any geometry."""
+    if isinstance(geometry, LineString):
+        return [] if geometry.is_empty else [geometry]
+    return [line for part in getattr(geometry, "geoms", ()) for line in lines_of(part)]
+
+
 def largest(geometry: shapely.Geometry) -> Polygon | None:
     """The polygon of most area, or None."""
     return max(polygons_of(geometry, 0.0), key=lambda p: p.area, default=None)
@@ -80,9 +87,7 @@ def snapped(polygon: Polygon) -> Polygon:
 
 def strip(line: LineString, width: float) -> Polygon:
     """The line's strip, of this full width, with flat ends."""
-    made = line.buffer(width / 2, cap_style="flat", join_style="mitre")
-    assert isinstance(made, Polygon | MultiPolygon)
-    found = largest(made)
+    found = largest(line.buffer(width / 2, cap_style="flat", join_style="mitre"))
     return found if found is not None else Polygon()
 
 

@@ -26,6 +26,7 @@ MILLIMETRE = 1000.0
 Plane = tuple[float, float, float]
 """(a, b, c): z = a·x + b·y + c."""
 Key = tuple[int, int]
+_NEAR = (0, -1, 1, -2, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,26 @@ def _key(point: Point) -> Key:
     return (round(point[0] * MILLIMETRE), round(point[1] * MILLIMETRE))
 
 
+def _known(key: Key, known: dict[Key, Key]) -> Key:
+    """The vertex met before within two millimetres: where planes meet, each cell computes the corner on its own."""
+    if key in known:
+        return known[key]
+    x, y = key
+    for near in ((x + dx, y + dy) for dx in _NEAR for dy in _NEAR):
+        if near in known:
+            known[key] = known[near]
+            return known[near]
+    known[key] = key
+    return key
+
+
 def _noded(cells: Sequence[Cell]) -> list[CellRings]:
     """Rings on whole millimetres that share every vertex of their neighbours; outer rings left, holes right turning."""
     raw: list[CellRings] = []
+    known: dict[Key, Key] = {}
     for cell in cells:
-        outer = _dedupe([_key(p) for p in cell.ring])
-        holes = [_dedupe([_key(p) for p in hole])[::-1] for hole in cell.holes]
+        outer = _dedupe([_known(_key(p), known) for p in cell.ring])
+        holes = [_dedupe([_known(_key(p), known) for p in hole])[::-1] for hole in cell.holes]
         raw.append([outer, *holes])
     points = sorted({key for rings in raw for ring in rings for key in ring})
     grid: dict[Key, list[Key]] = defaultdict(list)
@@ -227,6 +242,17 @@ class _Shell:
         self.faces.append(Face(rings, Surface.GROUND))
 
 
+def is_closed(solid: Solid) -> bool:
+    """Whether each edge is used exactly once in each direction."""
+    used: set[tuple[int, int]] = set()
+    count = 0
+    for face in solid.faces:
+        for ring in face.rings:
+            used.update(zip(ring, (*ring[1:], ring[0]), strict=True))
+            count += len(ring)
+    return len(used) == count and all((j, i) in used and i != j for i, j in used)
+
+
 def faults(solid: Solid) -> list[str]:
     """What is wrong with a solid: open or doubly used edges, faces that are not flat, a volume that is not positive."""
     found = []
@@ -270,5 +296,7 @@ def volume(solid: Solid) -> float:
     for face in solid.faces:
         for ring in face.rings:
             points = solid.vertices[list(ring)] - origin
-            total += float(np.einsum("ij,ij->", np.cross(points[1:-1], points[2:]), np.broadcast_to(points[0], (len(ring) - 2, 3))))
+            total += float(
+                np.einsum("ij,ij->", np.cross(points[1:-1], points[2:]), np.broadcast_to(points[0], (len(ring) - 2, 3)))
+            )
     return total / 6

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from shapely import Polygon
 
-from lidar.scene.designs import Design, HalfPlane, facing, front_line, house, rear_line, villa
+from lidar.scene.designs import Design, HalfPlane, facing, house, villa, yards
 from lidar.scene.institutions import SITES
 from lidar.scene.land import NODE_M, Terrain
 from lidar.scene.plots import Plan, Plot
@@ -72,7 +72,9 @@ def build_stock(plan: Plan, terrain: Terrain, recipe: Recipe, seed: int) -> list
         made = structure(built, ground, rng)
         footprint = snapped(built.polygon)
         uid = f"b-{plot_index + 1:06d}"
-        stock.append(Standing(uid, plot_index, permitted, built, made, roof_heights(made.solid), footprint, difference, look))
+        stock.append(
+            Standing(uid, plot_index, permitted, built, made, roof_heights(made.solid), footprint, difference, look)
+        )
     return stock
 
 
@@ -87,7 +89,7 @@ def ground_height(terrain: Terrain, footprint: Polygon) -> float:
 def _natural_designs(plan: Plan, recipe: Recipe, seed: int) -> dict[int, Design]:
     """What the owner of each plot would build within the rules."""
     designs: dict[int, Design] = {}
-    yards: dict[tuple[int, str], float] = {}
+    row_yards: dict[tuple[int, str], float] = {}
     for index, plot in enumerate(plan.plots):
         rng = stream(seed, "design", index)
         if plot.kind in NO_BUILDING:
@@ -95,25 +97,26 @@ def _natural_designs(plan: Plan, recipe: Recipe, seed: int) -> dict[int, Design]
         made: Design | None
         if plot.kind in SITES:
             made = SITES[plot.kind](plot, rng)
+            if made is not None:
+                free = yards(plot, made.ring)[0]
+                made = replace(made, setback_front_m=round(free - 0.5, 1) if free > 0.9 else None)
         elif rng.random() < recipe.houses.empty_share:
             continue
         elif plot.kind == "villa":
             made = villa(plot, recipe.houses, rng)
         else:
             key = (plot.block, plot.street.uid)
-            if key not in yards:
+            if key not in row_yards:
                 yard_rng = stream(seed, "yard", *key)
                 has_yard = plot.street.reserve_m >= 5 and plot.depth_m > 13 and yard_rng.random() < 0.35
-                yards[key] = round(between(yard_rng, (1.8, 3.0)), 1) if has_yard else 0.0
-            made = house(plot, recipe.houses, yards[key], rng)
+                row_yards[key] = round(between(yard_rng, (1.8, 3.0)), 1) if has_yard else 0.0
+            made = house(plot, recipe.houses, row_yards[key], rng)
         if made is not None:
             designs[index] = made
     return designs
 
 
-def _assign(
-    plan: Plan, natural: dict[int, Design], recipe: Recipe, seed: int
-) -> tuple[dict[int, str], dict[int, str]]:
+def _assign(plan: Plan, natural: dict[int, Design], recipe: Recipe, seed: int) -> tuple[dict[int, str], dict[int, str]]:
     """Choose which buildings get which difference or look-alike; one each at most."""
     rng = stream(seed, "planted")
     houses = [i for i, d in natural.items() if d.kind in ("house", "shop", "villa")]
@@ -158,9 +161,7 @@ def _can_look(design: Design, kind: str) -> bool:
     return not old
 
 
-def _as_planted(
-    plot: Plot, design: Design, kind: str | None, rng: Generator
-) -> tuple[Design | None, Design | None]:
+def _as_planted(plot: Plot, design: Design, kind: str | None, rng: Generator) -> tuple[Design | None, Design | None]:
     """(permitted, built) of a design that is to differ in this way; None where it cannot."""
     if kind == "storeys":
         return design, replace(design, floors=design.floors + int(rng.choice((1, 1, 2))))
@@ -171,9 +172,9 @@ def _as_planted(
     if kind == "setback":
         cut = between(rng, (1.4, 2.4))
         less = _with_ring(design, clip(design.ring, *front[:2], front[2] + cut))
-        parcel_front = front_line(plot)
-        yard = front[2] - parcel_front[2] if abs(front[0] - parcel_front[0]) < 1e-6 else design.setback_front_m or 0.0
-        return (replace(less, setback_front_m=round(yard + cut, 2)) if less else None), design
+        if less is None:
+            return None, None
+        return replace(less, setback_front_m=round(yards(plot, less.ring)[0] - 0.02, 2)), design
     if kind == "parcel_line":
         out = between(rng, (0.6, 1.0)) if plot.street.reserve_m > 3 else between(rng, (0.45, 0.6))
         return design, _with_ring(design, pushed_out(design.ring, front, out))
@@ -197,9 +198,7 @@ def _with_ring(design: Design, ring: Ring) -> Design | None:
 def pushed_out(ring: Ring, side: HalfPlane, distance: float) -> Ring:
     """The ring with one side moved outwards."""
     nx, ny, c = side
-    return [
-        (x - nx * distance, y - ny * distance) if abs(nx * x + ny * y - c) < 0.06 else (x, y) for x, y in ring
-    ]
+    return [(x - nx * distance, y - ny * distance) if abs(nx * x + ny * y - c) < 0.06 else (x, y) for x, y in ring]
 
 
 def _as_look_alike(permitted: Design, built: Design, look: str | None) -> tuple[Design, Design]:
@@ -214,7 +213,6 @@ def _under_construction(built: Design, recipe: Recipe, rng: Generator) -> Design
     if rng.random() >= recipe.houses.under_construction_share or built.floors < 2:
         return built
     reached = int(rng.integers(1, built.floors))
-    return replace(built, floors=reached, roof="flat", slope=0.0, stair_head=False, tank=False, status="under_construction")
-
-
-__all__ = ["DIFFERENCES", "LOOK_ALIKES", "Standing", "build_stock", "ground_height", "parcel_uid", "rear_line"]
+    return replace(
+        built, floors=reached, roof="flat", slope=0.0, stair_head=False, tank=False, status="under_construction"
+    )

@@ -14,7 +14,7 @@ from lidar.scene import roofs
 from lidar.scene.designs import Design
 from lidar.scene.randomness import between
 from lidar.scene.shapes import Axes, Ring, is_convex
-from lidar.scene.solids import Cell, build_solid, faults, level, normal
+from lidar.scene.solids import Cell, build_solid, is_closed, level, normal
 
 STAIR_HEAD_M = 2.6
 TANK_M = 1.7
@@ -49,7 +49,7 @@ def _sound(cells: list[Cell], ground: float) -> Solid | None:
         solid = build_solid(cells, ground)
     except (ValueError, ZeroDivisionError):
         return None
-    return None if faults(solid) else solid
+    return solid if is_closed(solid) else None
 
 
 def _cells(design: Design, eave: float, rng: Generator) -> tuple[list[Cell], float]:

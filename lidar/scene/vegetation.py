@@ -9,32 +9,34 @@ from numpy.typing import NDArray
 from shapely import Polygon, STRtree
 
 from lidar.scene.land import Terrain
-from lidar.scene.plots import Plan
+from lidar.scene.plots import EMBANKMENT_ROAD, Plan
 from lidar.scene.randomness import between, stream
 from lidar.scene.recipe import Recipe
 from lidar.scene.stock import Standing
 
 Array = NDArray[np.float64]
 BUILT_CLEARANCE_M = 0.8
+DECK_CLEARANCE_M = 5.0
 
 
-def make_crowns(plan: Plan, stock: list[Standing], terrain: Terrain, recipe: Recipe, seed: int) -> Array:
+def make_crowns(
+    plan: Plan, stock: list[Standing], terrain: Terrain, decks: list[Polygon], recipe: Recipe, seed: int
+) -> Array:
     """(k, 6) ellipsoids: x, y, z of the centre, radius, half height, extinction a metre."""
     rng = stream(seed, "trees")
     size = recipe.extent.size_m
-    built = STRtree([b.footprint for b in stock])
+    kept_clear = [b.footprint for b in stock] + [deck.buffer(DECK_CLEARANCE_M) for deck in decks]
+    built = STRtree(kept_clear)
     spots = _along_streets(plan, recipe, rng) + _in_the_open(plan, recipe, rng)
     crowns: list[Array] = []
     for x, y, tall in spots:
         if not (0 < x < size and 0 < y < size):
             continue
-        if _is_wet(terrain, x, y) or built.query(shapely.Point(x, y).buffer(BUILT_CLEARANCE_M), "intersects").size:
+        if _is_barren(terrain, x, y) or built.query(shapely.Point(x, y).buffer(BUILT_CLEARANCE_M), "intersects").size:
             continue
         ground = float(terrain.at(np.array([x]), np.array([y]))[0])
         crowns.append(tree(x, y, ground, tall, rng))
-    for standing in stock:
-        if standing.look_alike == "tree_over_roof":
-            crowns.append(_over_roof(standing, rng))
+    crowns += [_over_roof(standing, rng) for standing in stock if standing.look_alike == "tree_over_roof"]
     return np.concatenate(crowns) if crowns else np.empty((0, 6))
 
 
@@ -58,7 +60,7 @@ def tree(x: float, y: float, ground: float, height: float, rng: Generator) -> Ar
 def _along_streets(plan: Plan, recipe: Recipe, rng: Generator) -> list[tuple[float, float, float]]:
     spots = []
     for street in plan.streets:
-        if street.reserve_m < 5:
+        if street.reserve_m < 5 or street.name.startswith(EMBANKMENT_ROAD):
             continue
         spacing = recipe.greenery.street_tree_spacing_m
         for side in (-1, 1):
@@ -89,9 +91,15 @@ def _over_roof(standing: Standing, rng: Generator) -> Array:
     ground = standing.structure.ground
     top = standing.heights.highest + between(rng, (2.5, 4.5))
     radius = min(3.2, 0.3 * (centre.bounds[3] - centre.bounds[1]) + 1.2)
-    return np.array([[point.x, point.y, top - 1.6, radius, 1.6, 0.5], [point.x + 1.0, point.y - 0.7, (ground + top) / 2 + 2, 1.6, 2.0, 0.4]])
+    return np.array(
+        [
+            [point.x, point.y, top - 1.6, radius, 1.6, 0.5],
+            [point.x + 1.0, point.y - 0.7, (ground + top) / 2 + 2, 1.6, 2.0, 0.4],
+        ]
+    )
 
 
-def _is_wet(terrain: Terrain, x: float, y: float) -> bool:
+def _is_barren(terrain: Terrain, x: float, y: float) -> bool:
     n = len(terrain.water)
-    return bool(terrain.water[min(int(y * 2), n - 1), min(int(x * 2), n - 1)])
+    row, column = min(int(y * 2), n - 1), min(int(x * 2), n - 1)
+    return bool(terrain.water[row, column] or terrain.pit[row, column])

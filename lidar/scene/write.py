@@ -35,7 +35,9 @@ def write_json(document: Mapping[str, Any], path: Path) -> None:
         part.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n")
 
 
-def write_layers(layers: Mapping[str, Sequence[Mapping[str, Any]]], path: Path, origin: tuple[float, float], crs: CRS) -> None:
+def write_layers(
+    layers: Mapping[str, Sequence[Mapping[str, Any]]], path: Path, origin: tuple[float, float], crs: CRS
+) -> None:
     """A GeoPackage; rows with `geom` in the scene frame become features, others rows of a table."""
     with _fixed_time(), written_whole(path) as part:
         for name, rows in layers.items():
@@ -62,7 +64,9 @@ def _fixed_time() -> Iterator[None]:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 
 
-def write_points(returns: Returns, classes: NDArray[np.uint8], path: Path, origin: tuple[float, float], crs: CRS) -> None:
+def write_points(
+    returns: Returns, classes: NDArray[np.uint8], path: Path, origin: tuple[float, float], crs: CRS
+) -> None:
     """A LAZ tile: LAS 1.4, point format 6, compound CRS as WKT, whole millimetres."""
     header = laspy.LasHeader(version="1.4", point_format=6)
     header.creation_date = FLOWN

@@ -1,204 +1,168 @@
-"""PDAL pipelines: parameters, errors, and runs of the real program."""
+"""Ground, rasters and reprojection by PDAL, against arithmetic and other libraries."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import laspy
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from pyproj import CRS
 
-from gis.errors import BadInput, BadParameter, MissingProgram, ProgramFailed, UnreadableFile
-from gis.resources import resource
-from lidar import pdal as module
-from lidar.pdal import filled, find_pdal, load_pipeline, parameters_of, run_pipeline, version
+from gis.crs import transformer
+from gis.errors import BadCrs, BadInput, BadParameter, MissingCrs, UnreadableFile
+from gis.grid import Grid
+from gis.raster import read_raster
+from lidar.pdal import classify_with_pdal, extent_of, reproject_with_pdal, terrain_with_pdal
 
 pytestmark = pytest.mark.usefixtures("pdal")
 
-PIPELINES = sorted(resource("pipelines").glob("*.json"))
-NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
-VALUES = st.one_of(st.text(max_size=20), st.integers(), st.booleans(), st.floats(allow_nan=False, allow_infinity=False))
+CRS_HCMC = CRS("EPSG:9210+5727")
+WEST, SOUTH, SIDE = 602_000.0, 1_190_000.0, 60
 
 
 @pytest.fixture(scope="module")
-def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """400 points on a slope of LAS 1.2, without a CRS."""
-    path = tmp_path_factory.mktemp("points") / "a slope.las"
-    cloud = laspy.LasData(laspy.LasHeader(point_format=1, version="1.2"))
-    x, y = np.meshgrid(np.arange(20) + 0.5, np.arange(20) + 0.5)
-    cloud.x, cloud.y, cloud.z = x.ravel(), y.ravel(), (10 + 0.1 * x).ravel()
-    cloud.return_number[:], cloud.number_of_returns[:] = 1, 1
-    cloud.write(path)
+def tile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plane that rises 5 % to the east, with a flat-roofed block of 20 m on it: two points a metre each way."""
+    path = tmp_path_factory.mktemp("tile") / "tile.laz"
+    steps = (np.arange(SIDE * 2) + 0.5) / 2
+    x, y = (axis.ravel() + np.random.default_rng(1).uniform(-0.2, 0.2, axis.size) for axis in np.meshgrid(steps, steps))
+    roof = (np.abs(x - 30) < 10) & (np.abs(y - 30) < 10)
+    write_cloud(path, WEST + x, SOUTH + y, np.where(roof, 15.0, 2 + 0.05 * x), np.where(roof, 6, 2), CRS_HCMC)
     return path
 
 
-@given(name=NAMES, value=VALUES)
-def test_a_value_that_stands_alone_keeps_its_type(name: str, value: Any) -> None:
-    document = [{"type": "filters.x", "option": f"{{{name}}}"}]
-    result = filled(document, {name: value})["pipeline"][0]["option"]
-    assert result == value
-    assert type(result) is type(value)
+def write_cloud(path: Path, x, y, z, classification, crs: CRS | None) -> None:  # type: ignore[no-untyped-def]
+    header = laspy.LasHeader(point_format=6, version="1.4")
+    header.scales, header.offsets = np.full(3, 0.001), np.array([WEST, SOUTH, 0.0])
+    if crs is not None:
+        header.add_crs(crs)
+    cloud = laspy.LasData(header)
+    cloud.x, cloud.y, cloud.z, cloud.classification = x, y, z, classification.astype(np.uint8)
+    cloud.return_number[:], cloud.number_of_returns[:] = 1, 1
+    cloud.write(path)
 
 
-def test_within_a_longer_text_values_are_written_as_json_writes_them() -> None:
-    document = [{"limits": "Z[{low}:{high}]", "on": "x={flag}"}]
-    result = filled(document, {"low": np.float32(0.5), "high": 3, "flag": True})
-    assert result["pipeline"] == [{"limits": "Z[0.5:3]", "on": "x=true"}]
-
-
-def test_a_value_is_never_read_for_parameters_again() -> None:
-    assert filled([{"a": "{x} {y}"}], {"x": "{y}", "y": 1})["pipeline"] == [{"a": "{y} 1"}]
-
-
-def test_a_list_of_files_becomes_a_reader_each() -> None:
-    document = [{"type": "readers.las", "filename": "{in}"}, {"type": "writers.null"}]
-    stages = filled(document, {"in": [Path("a.las"), Path("b.las")]})["pipeline"]
-    assert [stage.get("filename") for stage in stages] == ["a.las", "b.las", None]
-
-
-def test_a_missing_parameter_is_named() -> None:
-    with pytest.raises(BadParameter, match="needs in, out"):
-        filled(load_pipeline(resource("pipelines", "ground_smrf.json")), {})
-
-
-def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(BadParameter, match=r"no such parameter; it has in"):
-        filled(load_pipeline(resource("pipelines", "info.json")), {"in": "a", "inn": "b"})
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, object()])
-def test_a_value_json_has_not_is_refused(value: object) -> None:
-    with pytest.raises(BadParameter):
-        filled([{"a": "{x}"}], {"x": value})
-
-
-@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.stem)
-def test_every_pipeline_is_described_in_the_readme(path: Path) -> None:
-    described = (resource("pipelines") / "README.md").read_text(encoding="utf-8")
-    row = next((line for line in described.splitlines() if line.startswith(f"| `{path.name}`")), "")
-    assert row, f"{path.name} has no row"
-    assert all(f"`{name}`" in row for name in parameters_of(load_pipeline(path)))
-
-
-@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.stem)
-def test_every_pipeline_uses_stages_and_options_this_pdal_knows(path: Path, pdal: Path) -> None:
-    import subprocess
-
-    for stage in load_pipeline(path)["pipeline"]:  # type: ignore[call-overload]
-        shown = subprocess.run(
-            [pdal, f"--options={stage['type']}", "--showjson"], capture_output=True, text=True, check=True
-        ).stdout
-        known = {option["name"] for driver in json.loads(shown) for option in driver[stage["type"]]}
-        assert set(stage) - {"type"} <= known, stage["type"]
-
-
+@pytest.mark.parametrize("noise", [True, False])
 @pytest.mark.parametrize("method", ["smrf", "pmf"])
-def test_after_noise_only_adds_the_noise_filters(method: str) -> None:
-    plain, after = (
-        load_pipeline(resource("pipelines", f"ground_{method}{ending}.json"))["pipeline"]  # type: ignore[call-overload]
-        for ending in ("", "_after_noise")
+def test_the_block_is_no_ground_and_the_plane_is(method: str, noise: bool, tile: Path, tmp_path: Path) -> None:
+    out = tmp_path / "ground.laz"
+    classify_with_pdal(tile, out, method, noise)
+    before, after = laspy.read(tile), laspy.read(out)
+    np.testing.assert_array_equal(np.asarray(after.x), np.asarray(before.x))
+    truth = np.asarray(before.classification) == 2
+    assert np.mean((np.asarray(after.classification) == 2) != truth) < 0.03
+    assert set(np.unique(after.classification)) <= {1, 2, 7}
+    assert after.header.parse_crs() == before.header.parse_crs()
+
+
+def test_classification_of_real_points_comes_near_the_hand_labels(shared_data: Path, tmp_path: Path) -> None:
+    sample, out = shared_data / "isprs" / "samp31.laz", tmp_path / "ground.laz"
+    classify_with_pdal(sample, out, crs=32632)
+    truth, found = (np.asarray(laspy.read(path).classification) == 2 for path in (sample, out))
+    assert np.mean(truth != found) < 0.06
+
+
+def test_the_extent_knows_bounds_number_and_both_crs(tile: Path) -> None:
+    extent = extent_of([tile])
+    assert extent.point_count == (2 * SIDE) ** 2
+    assert extent.bounds.min_x == pytest.approx(WEST + 0.25, abs=0.2)
+    assert extent.crs.sub_crs_list[0].to_epsg() == 9210
+    assert extent.crs.sub_crs_list[1].to_epsg() == 5727
+
+
+def test_the_terrain_is_the_plane_and_the_surface_the_block(tile: Path, tmp_path: Path) -> None:
+    grid = Grid(CRS("EPSG:9210"), 1.0, int(WEST), int(SOUTH), SIDE, SIDE)
+    dsm, dtm, ndsm = (
+        terrain_with_pdal([tile], tmp_path / f"{product}.tif", product, 1.0, grid) for product in ("dsm", "dtm", "ndsm")
     )
-    noise = [stage for stage in after if stage["type"] in ("filters.elm", "filters.outlier")]
-    assert len(noise) == 2
-    assert [stage for stage in after if stage not in noise] == plain
+    x, y = grid.centres()
+    plane = np.broadcast_to(2 + 0.05 * (x - WEST), grid.shape)
+    inside = (np.abs(y - SOUTH - 30)[:, None] < 8) & (np.abs(x - WEST - 30)[None, :] < 8)
+    outside = (np.abs(y - SOUTH - 30)[:, None] > 12) | (np.abs(x - WEST - 30)[None, :] > 12)
+    assert np.abs(dtm.values - plane)[outside].max() < 0.06
+    assert np.all(dsm.values[inside] == 15.0)
+    assert np.abs(dsm.values - plane)[outside].max() < 0.06
+    np.testing.assert_array_equal(ndsm.values, np.maximum(dsm.values - dtm.values, 0))
+    assert read_raster(tmp_path / "dtm.tif").grid == grid
 
 
-def test_it_is_a_release_the_pipelines_are_written_for() -> None:
-    assert version() >= (2, 2, 0)
+@pytest.mark.parametrize("resolution", [0.5, 0.3, 2.0])
+def test_rasters_are_aligned_like_all_others(resolution: float, tile: Path) -> None:
+    raster = terrain_with_pdal([tile], None, "dsm", resolution)
+    assert raster.grid == Grid.covering(extent_of([tile]).bounds, resolution)
 
 
-def test_a_pipeline_says_what_it_did(points: Path) -> None:
-    result = run_pipeline(resource("pipelines", "info.json"), {"in": points})
-    box = result.metadata["filters.info"]["bbox"]
-    assert result.metadata["filters.info"]["num_points"] == 400
-    assert (box["minx"], box["maxx"], box["minz"]) == pytest.approx((0.5, 19.5, 10.05), abs=0.011)
-    assert result.seconds > 0
+def test_points_without_classes_are_classified_on_the_way(tile: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.laz"
+    cloud = laspy.read(tile)
+    cloud.classification[:] = 0
+    cloud.write(bare)
+    grid = Grid(CRS("EPSG:9210"), 1.0, int(WEST), int(SOUTH), SIDE, SIDE)
+    found = terrain_with_pdal([bare], None, "dtm", grid=grid, keep_classes=False)
+    known = terrain_with_pdal([tile], None, "dtm", grid=grid)
+    assert np.nanpercentile(np.abs(found.values - known.values), 95) < 0.06
 
 
-def test_text_becomes_laz(tmp_path: Path) -> None:
-    text, out = tmp_path / "points.txt", tmp_path / "points.laz"
-    text.write_text("X,Y,Z\n602001.25,1190000.5,1.5\n602002.25,1190001.5,2.75\n")
-    parameters = {"in": text, "out": out, "separator": ",", "crs": "EPSG:9210+5727"}
-    run_pipeline(resource("pipelines", "text_to_laz.json"), parameters)
-    cloud = laspy.read(out)
-    assert np.asarray(cloud.x).tolist() == pytest.approx([602001.25, 602002.25])
-    assert np.asarray(cloud.z).tolist() == pytest.approx([1.5, 2.75])
-    assert cloud.header.parse_crs().name == "VN-2000 / TM-3 105-45 + Hon Dau 1992 height"
+def test_two_tiles_make_one_raster(tile: Path, tmp_path: Path) -> None:
+    cloud = laspy.read(tile)
+    halves = [tmp_path / "west.laz", tmp_path / "east.laz"]
+    east = np.asarray(cloud.x) > WEST + SIDE / 2
+    for path, chosen in zip(halves, (~east, east), strict=True):
+        part = laspy.LasData(cloud.header)
+        part.points = cloud.points[chosen]
+        part.write(path)
+    np.testing.assert_array_equal(
+        terrain_with_pdal(halves, None, "dsm", 1.0).values, terrain_with_pdal([tile], None, "dsm", 1.0).values
+    )
 
 
-@pytest.mark.parametrize("cut", [0, 100, 300, 5000])
-def test_a_damaged_file_is_named_in_one_line(cut: int, points: Path, tmp_path: Path) -> None:
-    damaged = tmp_path / "cut.las"
-    damaged.write_bytes(points.read_bytes()[:cut])
-    with pytest.raises(UnreadableFile, match=r"cut\.las") as caught:
-        run_pipeline(resource("pipelines", "info.json"), {"in": damaged})
-    assert "\n" not in str(caught.value)
+@pytest.mark.parametrize("target", [4326, 3857, 9210])
+def test_reprojection_is_the_pinned_one(target: int, tile: Path, tmp_path: Path) -> None:
+    out = tmp_path / "moved.laz"
+    reproject_with_pdal(tile, out, target)
+    before, after = laspy.read(tile), laspy.read(out)
+    x, y = transformer(9210, target).transform(np.asarray(before.x), np.asarray(before.y))
+    tolerance = 1e-8 if target == 4326 else 1e-3
+    np.testing.assert_allclose(np.asarray(after.x), x, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(np.asarray(after.y), y, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(np.asarray(after.z), np.asarray(before.z), rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    "stage",
-    [
-        {"type": "filters.nonsense"},
-        {"type": "filters.smrf", "cell": "wide"},
-        {"type": "filters.smrf", "color": 1},
-        {"type": "filters.range", "limits": "Taste[0:1]"},
-        {"type": "filters.reprojection", "out_srs": "EPSG:99999"},
-    ],
-    ids=lambda stage: str(list(stage.values())[-1]),
-)
-def test_a_wrong_document_is_told_from_a_failure(stage: dict[str, Any], points: Path) -> None:
-    with pytest.raises(BadInput, match="not a pipeline PDAL can run") as caught:
-        run_pipeline(["{in}", stage, {"type": "writers.null"}], {"in": points})
-    assert not isinstance(caught.value, UnreadableFile)
+def test_points_without_a_crs_ask_for_one(tmp_path: Path) -> None:
+    path = tmp_path / "none.laz"
+    write_cloud(path, np.array([WEST]), np.array([SOUTH]), np.array([1.0]), np.array([2]), None)
+    with pytest.raises(MissingCrs):
+        extent_of([path])
+    assert extent_of([path], crs=9210).crs.to_epsg() == 9210
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]]", '{"pipeline": 3}', '"a"', "\xff"])
-def test_a_file_that_is_no_pipeline_is_refused(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "no.json"
-    path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(UnreadableFile, match=r"no\.json"):
-        run_pipeline(path)
+def test_terrain_without_ground_says_to_classify(tile: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.laz"
+    cloud = laspy.read(tile)
+    cloud.classification[:] = 0
+    cloud.write(bare)
+    with pytest.raises(BadInput, match="classify the points first"):
+        terrain_with_pdal([bare], None, "dtm", 1.0)
 
 
-def test_a_pipeline_without_stages_is_refused() -> None:
-    with pytest.raises(BadInput, match="no list of stages"):
-        run_pipeline([])
+def test_points_in_feet_are_refused(shared_data: Path) -> None:
+    with pytest.raises(BadCrs, match="not in metres"):
+        terrain_with_pdal([shared_data / "pdal" / "autzen_trim.laz"], None, "dsm", 5.0)
 
 
-def test_a_folder_that_cannot_be_written_to_is_a_failure(points: Path) -> None:
-    with pytest.raises(ProgramFailed, match="for output"):
-        run_pipeline(["{in}", {"type": "writers.las", "filename": "/nowhere/out.las"}], {"in": points})
+def test_an_unreadable_input_leaves_the_old_output(tile: Path, tmp_path: Path) -> None:
+    damaged, out = tmp_path / "damaged.laz", tmp_path / "out.laz"
+    damaged.write_bytes(tile.read_bytes()[:2000])
+    out.write_bytes(b"old")
+    with pytest.raises(UnreadableFile):
+        classify_with_pdal(damaged, out)
+    assert out.read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["damaged.laz", "out.laz"]
 
 
-def test_a_pipeline_that_takes_too_long_is_ended(points: Path) -> None:
-    with pytest.raises(ProgramFailed, match="not done after"):
-        run_pipeline(resource("pipelines", "info.json"), {"in": points}, time_limit=0.001)
-
-
-def test_a_program_named_but_absent_is_said() -> None:
-    with pytest.raises(MissingProgram, match="DIABA_PDAL names /nowhere/pdal"):
-        find_pdal({"DIABA_PDAL": "/nowhere/pdal", "PATH": "/usr/bin"})
-
-
-def test_the_program_on_the_path_comes_before_the_private_one(tmp_path: Path) -> None:
-    program = tmp_path / "pdal"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    assert find_pdal({"PATH": str(tmp_path)}).path == program
-
-
-def test_without_any_program_the_way_to_get_it_is_said(tmp_path: Path) -> None:
-    with pytest.raises(MissingProgram, match=r"scripts/pdal\.sh"):
-        find_pdal({"PATH": str(tmp_path), "DIABA_CACHE": str(tmp_path)})
-
-
-def test_a_release_too_old_is_refused(tmp_path: Path) -> None:
-    program = tmp_path / "pdal"
-    program.write_text("#!/bin/sh\necho 'pdal 1.8.0 (git-version: Release)'\n")
-    program.chmod(0o755)
-    with pytest.raises(ProgramFailed, match=r"release 1\.8\.0; 2\.2 or later"):
-        version(module.PdalProgram(program, {}))
+def test_unknown_choices_are_refused(tile: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadParameter, match="smrf, pmf"):
+        classify_with_pdal(tile, tmp_path / "x.laz", "csf")
+    with pytest.raises(BadParameter, match="dtm, dsm, ndsm"):
+        terrain_with_pdal([tile], None, "slope")

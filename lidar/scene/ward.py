@@ -1,0 +1,78 @@
+"""The ward before the flight: land, plots, buildings, greenery, infrastructure, registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shapely import Polygon
+
+from lidar.point_cloud import Class
+from lidar.scene.furniture import make_furniture
+from lidar.scene.infrastructure import bridge_decks, deck_meshes, make_power_lines
+from lidar.scene.land import Earthwork, Ground, Terrain, make_terrain
+from lidar.scene.layout import Layout, lay_out
+from lidar.scene.mesh import Material, Mesh, solid_mesh
+from lidar.scene.plots import Plan, make_plan
+from lidar.scene.randomness import between, stream
+from lidar.scene.recipe import Recipe
+from lidar.scene.registers import Registers, make_registers
+from lidar.scene.scanner import World
+from lidar.scene.stock import Standing, build_stock
+from lidar.scene.vegetation import make_crowns
+
+TILED = ("gabled", "hipped", "dormer", "tiers")
+SHEETED = ("shed", "saw-tooth")
+EARTHWORK_DEPTH_M = {"excavation": 4.5, "filled": -1.1, "unfilled": 0.9}
+GREEN = ("villa", "pagoda", "school_l", "school_u")
+KERB_M = (0.12, 0.37)
+
+
+@dataclass(frozen=True, slots=True)
+class Ward:
+    """Everything there is, in the scene frame."""
+
+    recipe: Recipe
+    seed: int
+    layout: Layout
+    plan: Plan
+    terrain: Terrain
+    stock: list[Standing]
+    world: World
+    decks: list[Polygon]
+    registers: Registers
+
+
+def make_ward(recipe: Recipe, seed: int) -> Ward:
+    """Draw the ward and its registers."""
+    layout = lay_out(recipe, seed)
+    plan = make_plan(layout, recipe, seed)
+    terrain = _terrain(layout, plan, recipe, seed)
+    stock = build_stock(plan, terrain, recipe, seed)
+    wires, poles = make_power_lines(layout, plan, terrain, recipe, seed)
+    decks = bridge_decks(layout, terrain)
+    outlines = [polygon for polygon, _ in decks]
+    meshes = [_mesh(standing) for standing in stock]
+    meshes += poles + deck_meshes(decks) + make_furniture(plan, stock, terrain, recipe, seed)
+    crowns = make_crowns(plan, stock, terrain, outlines, recipe, seed)
+    world = World(layout.size, terrain, Mesh.joined(meshes), crowns, wires)
+    return Ward(recipe, seed, layout, plan, terrain, stock, world, outlines, make_registers(plan, stock, recipe, seed))
+
+
+def _mesh(standing: Standing) -> Mesh:
+    """A building's triangles, roofed after its kind of roof."""
+    roof = standing.structure.roof
+    cover = Material.TILE if roof in TILED else Material.METAL if roof in SHEETED else Material.CONCRETE
+    return solid_mesh(standing.structure.solid, Class.BUILDING, cover, Material.PAINT)
+
+
+def _terrain(layout: Layout, plan: Plan, recipe: Recipe, seed: int) -> Terrain:
+    rng = stream(seed, "ground")
+    kerbs = [(block, between(rng, KERB_M)) for block in plan.blocks]
+    works = [
+        Earthwork(plot.kind, plot.polygon, EARTHWORK_DEPTH_M[plot.kind] * between(rng, (0.85, 1.15)))
+        for plot in plan.plots
+        if plot.kind in EARTHWORK_DEPTH_M
+    ]
+    pavements = [(p.polygon, Ground.GRASS if p.kind in GREEN else Ground.CONCRETE) for p in plan.plots]
+    pavements += [(s.area, Ground.ASPHALT if s.reserve_m >= 3 else Ground.CONCRETE) for s in plan.streets]
+    return make_terrain(layout, recipe, seed, kerbs, works, pavements)

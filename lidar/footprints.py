@@ -178,21 +178,6 @@ def read_footprints(
     return _sound(uids, geometries, target, path.name, problems)
 
 
-def supplement(known: Footprints, derived: Footprints, uncovered: float = 0.6) -> Footprints:
-    """The known outlines, and those derived ones of which more than a share lies outside of every known one."""
-    derived = derived.to(known.crs)
-    if len(known) == 0 or len(derived) == 0:
-        return Footprints.joined(known, derived)
-    tree = shapely.STRtree(known.polygons)
-    mine, theirs = tree.query(derived.polygons, predicate="intersects")
-    free = np.ones(len(derived), dtype=bool)
-    for index in np.unique(mine):
-        covers = shapely.union_all(known.polygons[theirs[mine == index]])
-        polygon = derived.polygons[index]
-        free[index] = shapely.difference(polygon, covers).area > uncovered * polygon.area
-    return Footprints.joined(known, derived.subset(free))
-
-
 def _objects(items: Sequence[Any]) -> NDArray[np.object_]:
     """An array of objects of that length, whatever the objects are."""
     array = np.empty(len(items), dtype=object)

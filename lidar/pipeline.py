@@ -14,12 +14,13 @@ from gis.grid import Grid
 from lidar import ground, noise, terrain
 from lidar.classify import classify
 from lidar.derive_footprints import derive_footprints
-from lidar.footprints import Footprints, supplement
+from lidar.footprints import Footprints
 from lidar.ground import classify_ground
 from lidar.noise import mark_noise
 from lidar.point_cloud import PointCloud
 from lidar.read import read_many
 from lidar.reconstruct import reconstruct_all
+from lidar.supplement import supplement
 from lidar.terrain import Terrain, rasterise
 from lidar.tile import LARGEST_BUFFER, Tile
 

@@ -16,7 +16,7 @@ from statistics import NormalDist
 
 import numpy as np
 import shapely
-from shapely import LineString, MultiLineString, Polygon, STRtree
+from shapely import LineString, Polygon, STRtree
 from shapely.geometry.base import BaseGeometry
 
 
@@ -131,6 +131,8 @@ def differences(
         for parcel, part in register.buildings_on_parcels(observation, parameters):
             permit = register.permit_of(part, parameters)
             if permit is None:
+                if shapely.area(part) < parameters.smallest_building:
+                    continue
                 extended = register.permit_beside(parcel, part) if parcel and not observation.known else None
                 found.append(_without_permit(observation, parcel, part, extended, register))
                 continue
@@ -200,16 +202,22 @@ class _Register:
         near = [self.permits[i].footprint for i in self.permit_tree.query(part, predicate="intersects")]
         return float(shapely.area(shapely.intersection(part, shapely.union_all(near))) / shapely.area(part))
 
-    def front(self, parcel: Parcel, depth: float = 1.0) -> BaseGeometry | None:
-        """The parcel's edges along the nearest road: the front side, found from geometry."""
+    def front(self, parcel: Parcel, permit: Permit, tolerance: float = 0.5) -> LineString | None:
+        """The front edge: the one nearest to a road from which the permit's drawing keeps the setback it states.
+
+        None where no edge agrees with the drawing: what the setback is measured from is then not known.
+        """
         if not self.roads:
             return None
         ring = np.asarray(parcel.boundary.exterior.coords)[:, :2]
         edges = [LineString(pair) for pair in pairwise(ring)]
+        agreeing = [
+            edge
+            for edge in edges
+            if edge.length > 1.0 and abs(edge.distance(permit.footprint) - permit.setback_front) <= tolerance
+        ]
         road = self.roads[int(self.road_tree.nearest(parcel.boundary))]
-        away = [(edge.centroid.distance(road), edge) for edge in edges if edge.length > 0.5]
-        nearest = min((distance for distance, _ in away), default=np.inf)
-        return MultiLineString([edge for distance, edge in away if distance < nearest + depth]) if away else None
+        return min(agreeing, key=lambda edge: (edge.centroid.distance(road), edge.wkt), default=None)
 
 
 def _confidence(delta: float, tolerance: float, sigma: float) -> float:
@@ -343,7 +351,7 @@ def _into_setback(
 ) -> Difference | None:
     if parcel is None or not permit.setback_front > 0:
         return None
-    front = register.front(parcel)
+    front = register.front(parcel, permit)
     if front is None:
         return None
     actual = float(shapely.distance(front, shapely.intersection(part, parcel.boundary)))

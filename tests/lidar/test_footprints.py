@@ -14,7 +14,7 @@ from shapely import MultiPolygon, Point, Polygon, box
 from gis.bounds import BoundingBox
 from gis.crs import normalise, transformer
 from gis.errors import BadCrs, BadParameter, MissingCrs, UnreadableFile
-from lidar.footprints import Footprints, read_footprints, supplement
+from lidar.footprints import Footprints, read_footprints
 
 CRS = normalise(9210)
 BOW_TIE = Polygon([(0, 0), (10, 10), (10, 0), (0, 10)])
@@ -143,14 +143,6 @@ def test_a_layer_is_chosen_by_name(tmp_path: Path) -> None:
     assert len(read_footprints(path, layer="roads")) == 0
     with pytest.raises(UnreadableFile):
         read_footprints(path, layer="houses")
-
-
-def test_derived_outlines_fill_only_what_is_not_known() -> None:
-    known = Footprints.of([("k", box(0, 0, 10, 10))], CRS)
-    derived = Footprints.of(
-        [("same", box(1, 1, 11, 11)), ("half", box(5, 0, 15, 10)), ("new", box(20, 0, 30, 10))], CRS
-    )
-    assert supplement(known, derived).uids == ("k", "new")
 
 
 def test_two_outlines_under_one_uid_cannot_be_made() -> None:

@@ -41,7 +41,7 @@ def test_an_extension_is_added_without_the_house() -> None:
 
 
 def test_what_is_narrow_or_small_is_a_disagreement_of_outlines() -> None:
-    assert added([box(0, 0, 10, 10)], [box(0, 0, 12.4, 10)]) == []
+    assert added([box(0, 0, 10, 10)], [box(0, 0, 12.2, 10)]) == []
     assert added([box(0, 0, 10, 10)], [box(0, 0, 10, 10).union(box(10, 0, 13, 2.5))]) == []
 
 

@@ -15,7 +15,8 @@ find_python() {
     for candidate in "${PYTHON:-}" python3 python3.11 python3.12 python3.13 /usr/bin/python3; do
         [ -n "$candidate" ] && have "$candidate" || continue
         if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-            "$candidate" -c 'import sys; print(sys.executable)'
+            # of an activated environment, the Python it was made from
+            "$candidate" -c 'import sys; print(getattr(sys, "_base_executable", sys.executable))'
             return 0
         fi
     done

@@ -109,6 +109,7 @@ class Planted:
     footprint_missing_share: float
     footprint_sigma_m: float
     demolished_share: float
+    """Of the empty plots: the base map still shows the house that is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from lidar.scene.solids import Cell, build_solid, is_closed, level, normal
 
 STAIR_HEAD_M = 2.6
 TANK_M = 1.7
+WELL_FLOOR_M = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,21 @@ def _cells(design: Design, eave: float, rng: Generator) -> tuple[list[Cell], flo
         cells = roofs.parapet(ring, eave, design.parapet_m)
     if not cells:
         cells = [Cell(ring, level(eave), design.holes)]
+    if design.well:
+        cells = roofs.with_well(cells, _well(design), eave - design.eave_m + WELL_FLOOR_M)
     cells = roofs.with_fixtures(cells, _fixtures(design, cells, rng))
     if roof in ("gabled", "hipped", "dormer", "shed", "saw-tooth", "tiers"):
         return cells, max(c.height_at(x, y) for c in cells for x, y in c.ring)
     return cells, eave
+
+
+def _well(design: Design) -> Ring:
+    """A light well (giếng trời) behind the middle of a long house."""
+    local = [design.axes.to_local(x, y) for x, y in design.ring]
+    u0, u1 = min(u for u, _ in local), max(u for u, _ in local)
+    v0, v1 = min(v for _, v in local), max(v for _, v in local)
+    u, v = u0 + 0.30 * (u1 - u0), v0 + 0.74 * (v1 - v0)
+    return design.axes.rectangle(u, v, u + 0.4 * (u1 - u0), v + 1.8)
 
 
 def _pitched(design: Design, eave: float) -> list[Cell]:

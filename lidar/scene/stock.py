@@ -14,8 +14,9 @@ from lidar.scene.land import NODE_M, Terrain
 from lidar.scene.plots import Plan, Plot
 from lidar.scene.randomness import between, stream
 from lidar.scene.recipe import Recipe
+from lidar.scene.roof_heights import RoofHeights, roof_heights
 from lidar.scene.shapes import Ring, clip, snapped
-from lidar.scene.structures import RoofHeights, Structure, roof_heights, structure
+from lidar.scene.structures import Structure, structure
 
 DIFFERENCES = ("no_permit", "storeys", "footprint", "parcel_line", "setback")
 LOOK_ALIKES = (

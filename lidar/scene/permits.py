@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from math import ceil
 
@@ -64,11 +65,19 @@ def _permits_of(standing: Standing, seed: int) -> list[Row]:
     if look == "temporary":
         kind, issued = "temporary", day(float(rng.random()), date(2022, 1, 1), date(2024, 6, 1))
     row = _row(standing.plot, kind, design, issued, standing.structure.ground)
+    row["height_m"] = max(row["height_m"], _same_storeys_top(standing))
     if look == "older_parcel_uid":
         row["parcel_uid"] = f"{parcel_uid(standing.plot)}-2003"
     if look == "renovation":
         return _renovated(row, design, issued)
     return [row]
+
+
+def _same_storeys_top(standing: Standing) -> float:
+    """What stands, with the permitted storeys: a longer shed roof rises a little, which no permit is meant to forbid."""
+    if standing.built.status != "finished":
+        return 0.0
+    return ceil(design_top(replace(standing.built, floors=standing.permitted.floors)) * 10) / 10
 
 
 def _row(plot: int, kind: str, design: Design, issued: date, ground: float) -> Row:

@@ -69,17 +69,15 @@ def test_a_ray_meets_the_triangle_that_brute_force_finds() -> None:
     bins = bin_triangles(mesh, 100.0, 1.0)
     hits = 0
     for _ in range(400):
-        target = rng.uniform([0, 0, 0], [100, 100, 5])
-        origin = np.array([*(target[:2] + rng.uniform(-150, 150, 2)), 300.0])
+        target = rng.uniform([20, 20, 0], [80, 80, 5])
+        origin = np.array([*(target[:2] + rng.uniform(-90, 90, 2)), 300.0])
         d = (target - origin) / np.linalg.norm(target - origin)
         t0, t1 = (60.0 - origin[2]) / d[2], (-20.0 - origin[2]) / d[2]
         found, which = casting.solid_hit(
             mesh.corners, bins.start, bins.items, bins.top, bins.size, bins.n, *origin, *d, t0, t1
         )
         ranges = brute_force(mesh.corners.astype(float), origin, d)
-        inside = origin[:2] + ranges[:, None] * d[:2]
-        ok = (ranges > t0) & (ranges < t1) & (inside > 0.01).all(1) & (inside < 99.99).all(1)
-        expected = np.where(ok, ranges, np.inf).min()
+        expected = np.where((ranges > t0) & (ranges < t1), ranges, np.inf).min()
         assert found == pytest.approx(expected, abs=1e-4)
         hits += which >= 0
     assert hits > 100
@@ -106,17 +104,17 @@ def test_without_noise_all_points_lie_on_the_ground() -> None:
 
 
 def test_roofs_hide_the_ground_and_narrow_alleys_are_dark() -> None:
-    walls = Mesh.joined([box(20, 20, 74.25, 130, 1, 14), box(75.75, 20, 130, 130, 1, 14)])
+    walls = Mesh.joined([box(20, 20, 130, 74.25, 1, 14), box(20, 75.75, 130, 130, 1, 14)])
     scanner = plain(density_per_m2=8.0, strip_spacing_m=300.0, drop_share=0.0)
     returns = fly(world(mesh=walls), scanner)
     x, y = returns.xyz[:, 0], returns.xyz[:, 1]
     ground = returns.classes == 2
     under = ground & (x > 21) & (x < 73) & (y > 21) & (y < 129)
     assert not under.any()
-    alley = ground & (x > 74.3) & (x < 75.7) & (y > 30) & (y < 120)
-    street = ground & (y < 15)
-    seen, open_ = alley.sum() / (1.4 * 90), street.sum() / (SIZE * 15)
-    assert seen < 0.75 * open_
+    alley = ground & (y > 74.3) & (y < 75.7) & (x > 30) & (x < 120)
+    street = ground & (x < 15)
+    seen, in_the_open = alley.sum() / (1.4 * 90), street.sum() / (SIZE * 15)
+    assert seen < 0.4 * in_the_open
 
 
 def test_walls_and_roofs_are_hit_at_their_heights() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from numpy.random import Generator
 from shapely import Polygon
-from shapely.affinity import rotate, translate
+from shapely.affinity import translate
 
-from lidar.scene.randomness import between, stream
+from lidar.scene.designs import Design
+from lidar.scene.randomness import stream
 from lidar.scene.recipe import Recipe
 from lidar.scene.registers import Row
 from lidar.scene.shapes import snapped
@@ -15,7 +16,7 @@ from lidar.scene.stock import Standing
 SURVEYED = "2023-06-30"
 
 
-def base_map(stock: list[Standing], recipe: Recipe, seed: int) -> list[Row]:
+def base_map(stock: list[Standing], empty: dict[int, Design], recipe: Recipe, seed: int) -> list[Row]:
     """Footprints as the base map has them: shifted, some missing, some of houses that are gone."""
     wanted = recipe.planted
     rows: list[Row] = []
@@ -25,10 +26,11 @@ def base_map(stock: list[Standing], recipe: Recipe, seed: int) -> list[Row]:
         unpermitted = standing.difference == "no_permit" and rng.random() < 0.6
         if newest or unpermitted or rng.random() < wanted.footprint_missing_share:
             continue
-        moved = surveyed(standing.footprint, wanted.footprint_sigma_m, rng)
-        rows.append(_row(standing.uid, moved))
+        rows.append(_row(standing.uid, surveyed(standing.footprint, wanted.footprint_sigma_m, rng)))
+    for plot, design in empty.items():
+        rng = stream(seed, "demolished", plot)
         if rng.random() < wanted.demolished_share:
-            rows.append(_row(f"{standing.uid}-gone", _gone(standing.footprint, rng)))
+            rows.append(_row(f"b-{plot + 1:06d}-gone", surveyed(design.polygon, wanted.footprint_sigma_m, rng)))
     return rows
 
 
@@ -48,10 +50,3 @@ def surveyed(polygon: Polygon, sigma: float, rng: Generator) -> Polygon:
         rings.append(coords)
     made = Polygon(rings[0], rings[1:])
     return snapped(made) if made.is_valid else snapped(moved)
-
-
-def _gone(polygon: Polygon, rng: Generator) -> Polygon:
-    """A shed that stood in the yard behind."""
-    shift = between(rng, (6.0, 9.0))
-    small = polygon.centroid.buffer(1.8, quad_segs=1)
-    return snapped(rotate(translate(small, shift, shift), 30))

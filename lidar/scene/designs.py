@@ -37,6 +37,7 @@ class Design:
     parapet_m: float = 0.0
     stair_head: bool = False
     tank: bool = False
+    well: bool = False
     setback_front_m: float | None = None
     setback_rear_m: float | None = None
     status: str = "finished"
@@ -129,6 +130,7 @@ def house(plot: Plot, houses: Houses, front_yard: float, rng: Generator) -> Desi
         parapet_m=round(between(rng, (0.4, 1.1)), 2) if roof in ("parapet", "stepped") else 0.0,
         stair_head=roof in ("parapet", "stepped") and rng.random() < 0.7,
         tank=roof in ("parapet", "stepped") and rng.random() < 0.6,
+        well=not old and plot.depth_m > 14 and plot.frontage_m > 3.6 and rng.random() < 0.3,
         setback_front_m=front_yard if front_yard else None,
         setback_rear_m=rear if rear and not old else None,
         options={"old": float(old), "step": between(rng, (3.5, 4.5))},

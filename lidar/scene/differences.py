@@ -53,7 +53,7 @@ def _of(standing: Standing, plan: Plan) -> list[Row]:
     if standing.difference == "no_permit":
         return [_row(standing, "no_permit", standing.footprint.area, "m2", None)]
     built, permitted, plot = standing.built, standing.permitted, plan.plots[standing.plot]
-    number = permit_no(standing)
+    number = permit_no(standing.plot)
     rows = []
     more = built.floors - permitted.floors
     if more >= 1:

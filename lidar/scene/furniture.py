@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 CAR, MOTORBIKE, PERSON, STALL = (4.4, 1.8, 1.5), (1.9, 0.7, 1.1), (0.45, 0.35, 1.65), (2.2, 2.2, 2.3)
 """Length, width, height, metres."""
-AWNING_SHARE, BALCONY_SHARE = 0.3, 0.5
+AWNING_SHARE, BALCONY_SHARE, CLUTTER_SHARE = 0.3, 0.5, 0.4
 WALLED = ("villa", "school_l", "school_u", "pagoda", "apartments")
 CRANE_M, JIB_M = 38.0, 26.0
 
@@ -183,6 +183,7 @@ def _attached(standing: Standing, plot: Plot, rng: Generator) -> list[Mesh]:
     ground = standing.structure.ground
     if design.status == "under_construction":
         return _bars(design.ring, standing.structure.eave, rng)
+    made += _roof_clutter(standing, rng)
     reserve = plot.street.reserve_m
     if rng.random() < AWNING_SHARE:
         out = min(between(rng, (0.9, 1.8)), 0.4 * reserve)
@@ -196,6 +197,23 @@ def _attached(standing: Standing, plot: Plot, rng: Generator) -> list[Mesh]:
             if not Polygon(corners).exterior.is_ccw:
                 corners.reverse()
             made.append(prism(corners, [z - 0.15] * 4, [z + 0.95] * 4, Class.BUILDING, Material.CONCRETE))
+    return made
+
+
+def _roof_clutter(standing: Standing, rng: Generator) -> list[Mesh]:
+    """Plant tubs, drying racks, heaters and sheds that nobody drew on a plan."""
+    design = standing.built
+    if design.roof not in ("parapet", "flat") or rng.random() > CLUTTER_SHARE:
+        return []
+    inner = Polygon(design.ring).buffer(-0.8)
+    made = []
+    for u, v, size, tall in rng.random((int(rng.integers(1, 6)), 4)):
+        west, south, east, north = standing.footprint.bounds
+        axes = Axes(west + u * (east - west), south + v * (north - south), design.axes.ux, design.axes.uy)
+        if inner.contains(shapely.Point(axes.x, axes.y)):
+            half, top = 0.15 + 0.5 * size, standing.structure.eave + 0.3 + 1.2 * tall
+            low = standing.structure.eave
+            made.append(box(axes, -half, -half, half, half, low, top, Class.BUILDING, Material.METAL))
     return made
 
 

@@ -21,11 +21,12 @@ from lidar.scene.city_model import building_rows, write_city_model
 from lidar.scene.differences import true_differences
 from lidar.scene.land import NODE_M
 from lidar.scene.land_cover import land_cover
+from lidar.scene.laz import FLOWN
 from lidar.scene.recipe import Recipe
 from lidar.scene.scanner import Flight
 from lidar.scene.survey import Flown, fly
 from lidar.scene.ward import Ward, make_ward
-from lidar.scene.write import FLOWN, write_json, write_layers
+from lidar.scene.write import write_json, write_layers
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done ("ward" or "flight"), how far it is and how far it goes."""

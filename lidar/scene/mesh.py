@@ -31,6 +31,7 @@ class Material(IntEnum):
     LEAF = 6
     CAR = 7
     CLOTH = 8
+    DARK = 9
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from math import ceil
 
+from numpy.random import Generator
+
 from lidar.scene.designs import Design
-from lidar.scene.plots import Plan
 from lidar.scene.randomness import stream
 from lidar.scene.registers import FLIGHT_DAY, Row, day, permit_area
 from lidar.scene.stock import Standing, parcel_uid
 from lidar.scene.structures import design_top
 
+UNBUILT_PERMIT_SHARE = 0.6
+"""Of the empty plots: a permit was issued and nothing was built, or it expired, or was revoked."""
 
-def make_permits(plan: Plan, stock: list[Standing], seed: int) -> list[Row]:
-    """One permit or more for each building but those without."""
+
+def make_permits(stock: list[Standing], empty: dict[int, Design], seed: int) -> list[Row]:
+    """One permit or more for each building but those without, and some for plots where nothing stands."""
     rows: list[Row] = []
     for standing in stock:
         if standing.difference != "no_permit":
-            rows += _permits_of(standing, plan, seed)
+            rows += _permits_of(standing, seed)
+    for plot, design in empty.items():
+        rng = stream(seed, "unbuilt permit", plot)
+        if rng.random() < UNBUILT_PERMIT_SHARE:
+            rows.append(_unbuilt(plot, design, rng))
     return rows
 
 
-def permit_no(standing: Standing) -> str:
-    """The number of the permit in force for a building."""
-    return f"GP-{standing.plot + 1:06d}"
+def permit_no(plot: int) -> str:
+    """The number of the permit in force for the building on a plot."""
+    return f"GP-{plot + 1:06d}"
+
+
+def _unbuilt(plot: int, design: Design, rng: Generator) -> Row:
+    status = str(rng.choice(["valid", "expired", "revoked"]))
+    years = (date(2024, 4, 1), date(2025, 2, 1)) if status == "valid" else (date(2015, 1, 1), date(2022, 1, 1))
+    row = _row(plot, "new", design, day(float(rng.random()), *years), float("nan"))
+    return {**row, "status": status, "ground_level_m": None}
 
 
 def is_legacy(standing: Standing) -> bool:
@@ -35,7 +51,7 @@ def is_legacy(standing: Standing) -> bool:
     )
 
 
-def _permits_of(standing: Standing, plan: Plan, seed: int) -> list[Row]:
+def _permits_of(standing: Standing, seed: int) -> list[Row]:
     rng = stream(seed, "permit", standing.plot)
     design, look = standing.permitted, standing.look_alike
     issued = day(float(rng.random()), date(2014, 1, 1), date(2023, 12, 1))
@@ -48,7 +64,8 @@ def _permits_of(standing: Standing, plan: Plan, seed: int) -> list[Row]:
         kind, issued = "legacy", day(float(rng.random()), date(1999, 1, 1), date(2006, 6, 1))
     if look == "temporary":
         kind, issued = "temporary", day(float(rng.random()), date(2022, 1, 1), date(2024, 6, 1))
-    row = _row(permit_no(standing), kind, design, issued, standing)
+    row = _row(standing.plot, kind, design, issued, standing.structure.ground)
+    row["height_m"] = max(row["height_m"], _same_storeys_top(standing))
     if look == "older_parcel_uid":
         row["parcel_uid"] = f"{parcel_uid(standing.plot)}-2003"
     if look == "renovation":
@@ -56,20 +73,26 @@ def _permits_of(standing: Standing, plan: Plan, seed: int) -> list[Row]:
     return [row]
 
 
-def _row(number: str, kind: str, design: Design, issued: date, standing: Standing) -> Row:
+def _same_storeys_top(standing: Standing) -> float:
+    """What stands, with the permitted storeys: a longer shed roof rises a little, which no permit is meant to forbid."""
+    if standing.built.status != "finished":
+        return 0.0
+    return ceil(design_top(replace(standing.built, floors=standing.permitted.floors)) * 10) / 10
+
+
+def _row(plot: int, kind: str, design: Design, issued: date, ground: float) -> Row:
     area = permit_area(design)
-    ground = standing.structure.ground
     expires = issued + timedelta(days=365)
     if kind == "temporary":
         expires = issued + timedelta(days=5 * 365)
     return {
-        "permit_no": number,
+        "permit_no": permit_no(plot),
         "type": kind,
         "status": "valid",
         "issued": issued.isoformat(),
         "expires": None if kind == "legacy" else expires.isoformat(),
         "superseded_by": None,
-        "parcel_uid": parcel_uid(standing.plot),
+        "parcel_uid": parcel_uid(plot),
         "use": design.kind,
         "floors": design.floors,
         "basements": 2 if design.kind == "tower" else 0,

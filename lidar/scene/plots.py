@@ -19,6 +19,7 @@ from lidar.scene.shapes import Axes, Box, largest, lines_of, oriented_box, polyg
 
 MAIN_ROAD, EMBANKMENT_ROAD = "Đường chính", "Đường dẫn"
 LEAST_PLOT_M2 = 20.0
+QUARTERS_FROM_BANK_M = 7.8
 ONE_ROW_BELOW = 0.68
 """A block less deep than this share of two rows' depth has one row."""
 
@@ -124,7 +125,7 @@ def _big_streets(layout: Layout, recipe: Recipe, namer: _Namer) -> list[Street]:
 def _quarters(layout: Layout) -> list[Polygon]:
     """What is left of the scene when the big lines are taken out."""
     left: BaseGeometry = layout.scene_box.buffer(-1.0)
-    left = left.difference(layout.river_area(inland_m=7.0))
+    left = left.difference(layout.river_area(inland_m=QUARTERS_FROM_BANK_M))
     left = left.difference(strip(layout.canal_axis(), 2 * layout.canal_corridor_m))
     left = left.difference(strip(layout.embankment_axis(), 2 * layout.embankment_corridor_m))
     for p in layout.main_roads:

@@ -24,7 +24,9 @@ from lidar.scene.casting import (
 LEAF_PASSES, WIRE_PASSES = 0.62, 0.9
 """Share of the pulses with enough light left behind a leaf, a wire."""
 GROUND_ROUGH_GRASS, GROUND_WATER = 4, 5
-WIRE_MATERIAL, LEAF_MATERIAL, GRASS_MATERIAL, NOISE_MATERIAL, GROUND_MATERIAL = 5, 6, 6, 9, 10
+FAINT = 75.0
+"""A return this bright is lost with a chance of 1/e."""
+WIRE_MATERIAL, LEAF_MATERIAL, GRASS_MATERIAL, NOISE_MATERIAL, GROUND_MATERIAL = 5, 6, 6, 10, 11
 """Index into the table of brightness; ground kinds follow from GROUND_MATERIAL on."""
 
 
@@ -188,10 +190,11 @@ def cast(  # type: ignore[no-untyped-def]
             z = oz + t * bz + noise[4] + noise[5] * across
             if not (0.0 <= x < size and 0.0 <= y < size):
                 continue
+            bright = brightness[material[k]] * (0.35 + 0.65 / found)
+            if uniform(seed, i, 140 + k) < np.exp(-bright / FAINT):
+                continue
             out_xyz[p, kept, 0], out_xyz[p, kept, 1], out_xyz[p, kept, 2] = x, y, z
             out_class[p, kept] = code[k]
-            share = 1.0 / found if found > 1 else 1.0
-            bright = brightness[material[k]] * (0.35 + 0.65 * share)
             out_intensity[p, kept] = bright * np.exp(0.18 * normal(seed, i, 120 + 2 * k))
             kept += 1
         out_count[p] = kept

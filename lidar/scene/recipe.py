@@ -12,6 +12,20 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from gis.errors import BadInput, BadParameter, NotFound, UnreadableFile
 from gis.resources import resource
 
+SITE_KINDS = (
+    "apartments",
+    "excavation",
+    "filled",
+    "market",
+    "pagoda",
+    "school_l",
+    "school_u",
+    "shop",
+    "tower",
+    "unfilled",
+    "villa",
+)
+"""What a site may be; `villa` and `shop` are rows of such houses."""
 Range = tuple[float, float]
 T = TypeVar("T")
 
@@ -109,6 +123,7 @@ class Planted:
     footprint_missing_share: float
     footprint_sigma_m: float
     demolished_share: float
+    """Of the empty plots: the base map still shows the house that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +217,13 @@ def _check(recipe: Recipe) -> None:
         raise BadParameter("tile_m", extent.tile_m, "the scene's size must be a multiple of the tile's")
     if any(value % 1 for value in extent.origin_m):
         raise BadParameter("origin_m", extent.origin_m, "must be whole metres")
+    if not 1 <= recipe.scanner.half_angle_deg <= 45:
+        raise BadParameter("half_angle_deg", recipe.scanner.half_angle_deg, "must lie between 1 and 45 degrees")
+    if not 0.1 <= recipe.scanner.density_per_m2 <= 100:
+        raise BadParameter("density_per_m2", recipe.scanner.density_per_m2, "must lie between 0.1 and 100")
+    for site in recipe.sites:
+        if site.kind not in SITE_KINDS:
+            raise BadParameter("sites", site.kind, f"must be one of {', '.join(SITE_KINDS)}")
     if len(streets.ladder_area_m2) + 1 != len(streets.ladder_reserve_m):
         raise BadParameter("ladder_reserve_m", streets.ladder_reserve_m, "one more than ladder_area_m2")
 

@@ -64,7 +64,7 @@ class Registers:
     layers: Mapping[str, list[Row]]
 
 
-def make_registers(plan: Plan, stock: list[Standing], recipe: Recipe, seed: int) -> Registers:
+def make_registers(plan: Plan, stock: list[Standing], empty: dict[int, Design], recipe: Recipe, seed: int) -> Registers:
     """Write all registers."""
     from lidar.scene.base_map import base_map
     from lidar.scene.permits import make_permits
@@ -77,8 +77,8 @@ def make_registers(plan: Plan, stock: list[Standing], recipe: Recipe, seed: int)
             "rights": rights,
             "roads": [_road(s.uid, s.name, s.reserve_m, s.axis) for s in plan.streets],
             "planning_zones": _zones(plan),
-            "permits": make_permits(plan, stock, seed),
-            "footprints": base_map(stock, recipe, seed),
+            "permits": make_permits(stock, empty, seed),
+            "footprints": base_map(stock, empty, recipe, seed),
         }
     )
 

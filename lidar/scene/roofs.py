@@ -40,6 +40,16 @@ def with_fixtures(cells: Sequence[Cell], fixtures: Sequence[tuple[Ring, float]])
     return made
 
 
+def with_well(cells: Sequence[Cell], ring: Ring, floor: float) -> list[Cell]:
+    """Sink a light well into the cell that holds it whole; left out where none does."""
+    made = list(cells)
+    for k, cell in enumerate(made):
+        if Polygon(cell.ring, cell.holes).buffer(-0.1).contains(Polygon(ring)):
+            made[k] = Cell(cell.ring, cell.plane, (*cell.holes, ring))
+            return [*made, Cell(ring, level(floor))]
+    return made
+
+
 def through(x: float, y: float, z: float, slope_x: float, slope_y: float) -> Plane:
     """The plane through a point, with slopes along x and y."""
     return (slope_x, slope_y, z - slope_x * x - slope_y * y)

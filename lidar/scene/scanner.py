@@ -8,8 +8,10 @@ from math import ceil, cos, radians, sin, sqrt, tan
 
 import numpy as np
 from numpy.typing import NDArray
+from pyproj import CRS
 from shapely import Polygon
 
+from lidar.point_cloud import PointCloud
 from lidar.scene.casting import MAX_RETURNS
 from lidar.scene.land import Terrain
 from lidar.scene.mesh import Bins, Mesh, bin_boxes, bin_triangles
@@ -27,7 +29,7 @@ TURN_S = 180.0
 """Between two strips."""
 SOLID_BIN_M, CROWN_BIN_M, WIRE_BIN_M = 1.0, 4.0, 4.0
 BRIGHTNESS = np.array(
-    [900, 700, 1500, 1100, 350, 420, 620, 1000, 800, 150, 480, 260, 850, 640, 600, 120, 950], dtype=np.float64
+    [900, 700, 1500, 1100, 180, 420, 620, 1000, 800, 70, 400, 480, 260, 850, 640, 600, 120, 950], dtype=np.float64
 )
 """Mean intensity of each material, of noise, then of each kind of ground."""
 
@@ -85,6 +87,22 @@ class Returns:
     def chosen(self, mask: NDArray[np.bool_]) -> Returns:
         """The returns of a mask."""
         return Returns(*(getattr(self, name)[mask] for name in self.__slots__))
+
+    def cloud(self, origin: tuple[float, float], crs: CRS) -> PointCloud:
+        """As points of a CRS in which the scene's south-west corner lies at `origin`, with their true classes."""
+        return PointCloud(
+            x=self.xyz[:, 0] + origin[0],
+            y=self.xyz[:, 1] + origin[1],
+            z=self.xyz[:, 2].copy(),
+            classification=self.classes,
+            intensity=self.intensity,
+            return_number=self.number,
+            number_of_returns=self.of,
+            point_source_id=self.strip,
+            gps_time=self.time,
+            scan_angle=self.angle,
+            crs=crs,
+        )
 
     @classmethod
     def joined(cls, parts: list[Returns]) -> Returns:

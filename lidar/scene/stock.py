@@ -9,14 +9,14 @@ import numpy as np
 from numpy.random import Generator
 from shapely import Polygon
 
-from lidar.scene.designs import Design, HalfPlane, facing, house, villa, yards
-from lidar.scene.institutions import SITES
+from lidar.scene.designs import Design, HalfPlane, facing, yards
 from lidar.scene.land import NODE_M, Terrain
 from lidar.scene.plots import Plan, Plot
 from lidar.scene.randomness import between, stream
 from lidar.scene.recipe import Recipe
+from lidar.scene.roof_heights import RoofHeights, roof_heights
 from lidar.scene.shapes import Ring, clip, snapped
-from lidar.scene.structures import RoofHeights, Structure, roof_heights, structure
+from lidar.scene.structures import Structure, structure
 
 DIFFERENCES = ("no_permit", "storeys", "footprint", "parcel_line", "setback")
 LOOK_ALIKES = (
@@ -29,7 +29,6 @@ LOOK_ALIKES = (
     "older_parcel_uid",
     "missing_footprint",
 )
-NO_BUILDING = ("excavation", "filled", "unfilled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,8 @@ def parcel_uid(plot: int) -> str:
     return f"p-{plot + 1:06d}"
 
 
-def build_stock(plan: Plan, terrain: Terrain, recipe: Recipe, seed: int) -> list[Standing]:
-    """Put a building on most plots; plant differences and look-alikes."""
-    natural = _natural_designs(plan, recipe, seed)
+def build_stock(plan: Plan, natural: dict[int, Design], terrain: Terrain, recipe: Recipe, seed: int) -> list[Standing]:
+    """Build the owners' designs, by plot; plant differences and look-alikes."""
     planted, alike = _assign(plan, natural, recipe, seed)
     stock = []
     for plot_index, design in natural.items():
@@ -84,36 +82,6 @@ def ground_height(terrain: Terrain, footprint: Polygon) -> float:
     points = [footprint.exterior.interpolate(k / count, normalized=True) for k in range(count)]
     x, y = np.array([p.x for p in points]), np.array([p.y for p in points])
     return round(float(np.quantile(terrain.at(x, y), 0.05)), 3)
-
-
-def _natural_designs(plan: Plan, recipe: Recipe, seed: int) -> dict[int, Design]:
-    """What the owner of each plot would build within the rules."""
-    designs: dict[int, Design] = {}
-    row_yards: dict[tuple[int, str], float] = {}
-    for index, plot in enumerate(plan.plots):
-        rng = stream(seed, "design", index)
-        if plot.kind in NO_BUILDING:
-            continue
-        made: Design | None
-        if plot.kind in SITES:
-            made = SITES[plot.kind](plot, rng)
-            if made is not None:
-                free = yards(plot, made.ring)[0]
-                made = replace(made, setback_front_m=round(free - 0.5, 1) if free > 0.9 else None)
-        elif rng.random() < recipe.houses.empty_share:
-            continue
-        elif plot.kind == "villa":
-            made = villa(plot, recipe.houses, rng)
-        else:
-            key = (plot.block, plot.street.uid)
-            if key not in row_yards:
-                yard_rng = stream(seed, "yard", *key)
-                has_yard = plot.street.reserve_m >= 5 and plot.depth_m > 13 and yard_rng.random() < 0.35
-                row_yards[key] = round(between(yard_rng, (1.8, 3.0)), 1) if has_yard else 0.0
-            made = house(plot, recipe.houses, row_yards[key], rng)
-        if made is not None:
-            designs[index] = made
-    return designs
 
 
 def _assign(plan: Plan, natural: dict[int, Design], recipe: Recipe, seed: int) -> tuple[dict[int, str], dict[int, str]]:

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from shapely import Polygon
 
-from gis.city_model.building import Solid, Surface
+from gis.city_model.building import Solid
 from lidar.scene import roofs
 from lidar.scene.designs import Design
 from lidar.scene.randomness import between
 from lidar.scene.shapes import Axes, Ring, is_convex
-from lidar.scene.solids import Cell, build_solid, is_closed, level, normal
+from lidar.scene.solids import Cell, build_solid, is_closed, level
 
 STAIR_HEAD_M = 2.6
 TANK_M = 1.7
+WELL_FLOOR_M = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,21 @@ def _cells(design: Design, eave: float, rng: Generator) -> tuple[list[Cell], flo
         cells = roofs.parapet(ring, eave, design.parapet_m)
     if not cells:
         cells = [Cell(ring, level(eave), design.holes)]
+    if design.well:
+        cells = roofs.with_well(cells, _well(design), eave - design.eave_m + WELL_FLOOR_M)
     cells = roofs.with_fixtures(cells, _fixtures(design, cells, rng))
     if roof in ("gabled", "hipped", "dormer", "shed", "saw-tooth", "tiers"):
         return cells, max(c.height_at(x, y) for c in cells for x, y in c.ring)
     return cells, eave
+
+
+def _well(design: Design) -> Ring:
+    """A light well (giếng trời) behind the middle of a long house."""
+    local = [design.axes.to_local(x, y) for x, y in design.ring]
+    u0, u1 = min(u for u, _ in local), max(u for u, _ in local)
+    v0, v1 = min(v for _, v in local), max(v for _, v in local)
+    u, v = u0 + 0.30 * (u1 - u0), v0 + 0.74 * (v1 - v0)
+    return design.axes.rectangle(u, v, u + 0.4 * (u1 - u0), v + 1.8)
 
 
 def _pitched(design: Design, eave: float) -> list[Cell]:
@@ -123,55 +134,6 @@ def _fixtures(design: Design, cells: list[Cell], rng: Generator) -> list[tuple[R
         at = back + long + 0.5
         made.append((design.axes.rectangle(left + 0.1, at, left + 0.1 + size, at + size), z + TANK_M))
     return made
-
-
-@dataclass(frozen=True, slots=True)
-class RoofHeights:
-    """Heights above the datum of the roof surface sampled by area."""
-
-    lowest: float
-    median: float
-    p70: float
-    highest: float
-
-
-def roof_heights(solid: Solid) -> RoofHeights:
-    """Percentiles over the horizontal area of the roof faces, from about 25 samples a face triangle or 0.1 m²."""
-    heights, weights = [], []
-    for triangle, face in roof_triangles(solid):
-        u, v = _BARYCENTRIC
-        z = triangle[0, 2] + u * (triangle[1, 2] - triangle[0, 2]) + v * (triangle[2, 2] - triangle[0, 2])
-        heights.append(z)
-        weights.append(np.full(len(z), face / len(z)))
-    z, w = np.concatenate(heights), np.concatenate(weights)
-    order = np.argsort(z, kind="stable")
-    share = np.cumsum(w[order]) / w.sum()
-    picks = [float(z[order][min(int(np.searchsorted(share, q)), len(z) - 1)]) for q in (0.5, 0.7)]
-    roof = [i for f in solid.faces if f.surface is Surface.ROOF for ring in f.rings for i in ring]
-    tops = solid.vertices[roof, 2]
-    return RoofHeights(float(tops.min()), picks[0], picks[1], float(tops.max()))
-
-
-def _samples(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    i, j = np.meshgrid(np.arange(n), np.arange(n))
-    inside = i + j < n
-    return (i[inside] + 1 / 3) / n, (j[inside] + 1 / 3) / n
-
-
-_BARYCENTRIC = _samples(6)
-
-
-def roof_triangles(solid: Solid) -> list[tuple[NDArray[np.float64], float]]:
-    """Each roof triangle (3, 3) with its horizontal area, m²."""
-    from lidar.scene.mesh import triangles_of
-
-    found = []
-    for face in solid.faces:
-        if face.surface is Surface.ROOF and abs(normal(solid, face)[2]) > 1e-9:
-            for triangle in triangles_of(solid, face):
-                a, b = triangle[1, :2] - triangle[0, :2], triangle[2, :2] - triangle[0, :2]
-                found.append((triangle, abs(float(a[0] * b[1] - a[1] * b[0])) / 2))
-    return found
 
 
 def design_top(design: Design) -> float:

@@ -13,9 +13,9 @@ from pyproj import CRS
 from shapely import box
 
 from lidar.point_cloud import Class
+from lidar.scene.laz import SCALE_M, write_laz
 from lidar.scene.recipe import Extent
 from lidar.scene.scanner import Flight, Returns
-from lidar.scene.write import SCALE_M, write_points
 
 Key = tuple[int, int]
 """Row from the south and column from the west of a tile."""
@@ -57,9 +57,10 @@ def fly(flight: Flight, extent: Extent, out: Path, crs: CRS, advance: Callable[[
                 tile = Returns.joined(parts)
                 classes += np.bincount(tile.classes, minlength=256)
                 names.append(_name(key, extent))
-                unclassified = np.zeros_like(tile.classes)
-                for folder, codes in ((out / "lidar", unclassified), (out / "truth" / "points", tile.classes)):
-                    writes.append(pool.submit(write_points, tile, codes, folder / names[-1], extent.origin_m, crs))
+                truth = tile.cloud(extent.origin_m, crs)
+                measured = truth.with_classification(np.zeros_like(truth.classification))
+                writes.append(pool.submit(write_laz, measured, out / "lidar" / names[-1]))
+                writes.append(pool.submit(write_laz, truth, out / "truth" / "points" / names[-1]))
             for write in writes:
                 write.result()
             writes.clear()

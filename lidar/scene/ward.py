@@ -12,6 +12,7 @@ from lidar.scene.infrastructure import bridge_decks, deck_meshes, make_power_lin
 from lidar.scene.land import Earthwork, Ground, Terrain, make_terrain
 from lidar.scene.layout import Layout, lay_out
 from lidar.scene.mesh import Material, Mesh, solid_mesh
+from lidar.scene.owners import draw_wishes
 from lidar.scene.plots import Plan, make_plan
 from lidar.scene.randomness import between, stream
 from lidar.scene.recipe import Recipe
@@ -47,7 +48,8 @@ def make_ward(recipe: Recipe, seed: int) -> Ward:
     layout = lay_out(recipe, seed)
     plan = make_plan(layout, recipe, seed)
     terrain = _terrain(layout, plan, recipe, seed)
-    stock = build_stock(plan, terrain, recipe, seed)
+    wishes = draw_wishes(plan, recipe, seed)
+    stock = build_stock(plan, wishes.built, terrain, recipe, seed)
     wires, poles = make_power_lines(layout, plan, terrain, recipe, seed)
     decks = bridge_decks(layout, terrain)
     outlines = [polygon for polygon, _ in decks]
@@ -55,13 +57,16 @@ def make_ward(recipe: Recipe, seed: int) -> Ward:
     meshes += poles + deck_meshes(decks) + make_furniture(plan, stock, terrain, recipe, seed)
     crowns = make_crowns(plan, stock, terrain, outlines, recipe, seed)
     world = World(layout.size, terrain, Mesh.joined(meshes), crowns, wires)
-    return Ward(recipe, seed, layout, plan, terrain, stock, world, outlines, make_registers(plan, stock, recipe, seed))
+    registers = make_registers(plan, stock, wishes.empty, recipe, seed)
+    return Ward(recipe, seed, layout, plan, terrain, stock, world, outlines, registers)
 
 
 def _mesh(standing: Standing) -> Mesh:
     """A building's triangles, roofed after its kind of roof."""
     roof = standing.structure.roof
     cover = Material.TILE if roof in TILED else Material.METAL if roof in SHEETED else Material.CONCRETE
+    if standing.plot % 17 == 3:
+        cover = Material.DARK
     return solid_mesh(standing.structure.solid, Class.BUILDING, cover, Material.PAINT)
 
 

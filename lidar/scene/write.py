@@ -1,32 +1,23 @@
-"""The scene's files: same bytes for the same seed."""
+"""The scene's tables and documents: same bytes for the same seed."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import laspy
-import numpy as np
 import orjson
 import pandas as pd
 import pyogrio
-from laspy.vlrs.known import WktCoordinateSystemVlr
-from numpy.typing import NDArray
 from pyproj import CRS
 from shapely.affinity import translate
 
 from gis.crs import horizontal
 from gis.files import written_whole
-from lidar.scene.scanner import Returns
 
 FIXED_TIME = "2025-03-08T00:00:00.000Z"
-FLOWN = date(2025, 3, 8)
-SCALE_M = 0.001
 
 
 def write_json(document: Mapping[str, Any], path: Path) -> None:
@@ -62,31 +53,3 @@ def _fixed_time() -> Iterator[None]:
         yield
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
-
-
-def write_points(
-    returns: Returns, classes: NDArray[np.uint8], path: Path, origin: tuple[float, float], crs: CRS
-) -> None:
-    """A LAZ tile: LAS 1.4, point format 6, compound CRS as WKT, whole millimetres."""
-    header = laspy.LasHeader(version="1.4", point_format=6)
-    header.creation_date = FLOWN
-    header.system_identifier = "simulated scanner"
-    header.generating_software = "diaba scene"
-    header.global_encoding.wkt = True
-    header.global_encoding.gps_time_type = laspy.header.GpsTimeType.STANDARD
-    header.vlrs.append(WktCoordinateSystemVlr(crs.to_wkt("WKT1_GDAL")))
-    header.scales = np.array([SCALE_M] * 3)
-    header.offsets = np.array([*origin, 0.0])
-    record = laspy.ScaleAwarePointRecord.zeros(len(returns.time), header=header)
-    record["X"] = np.round(returns.xyz[:, 0] / SCALE_M).astype(np.int32)
-    record["Y"] = np.round(returns.xyz[:, 1] / SCALE_M).astype(np.int32)
-    record["Z"] = np.round(returns.xyz[:, 2] / SCALE_M).astype(np.int32)
-    record["intensity"] = returns.intensity
-    record["return_number"] = returns.number
-    record["number_of_returns"] = returns.of
-    record["classification"] = classes
-    record["scan_angle"] = np.round(returns.angle / 0.006).astype(np.int16)
-    record["point_source_id"] = returns.strip
-    record["gps_time"] = returns.time
-    with written_whole(path) as part, laspy.open(os.fspath(part), mode="w", header=header, do_compress=True) as sink:
-        sink.write_points(record)

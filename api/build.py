@@ -19,14 +19,6 @@ from typing import Any, Literal
 import geopandas as gpd
 import numpy as np
 import shapely
-from gis.store.catalog import LidarTile, PointProduct, RasterProduct
-from gis.store.runs import PlannedTile
-from lidar.catalog import FileRecord
-from lidar.footprints import Footprints, read_footprints
-from lidar.pipeline import DEFAULT_BUFFER, RESOLUTION, process_tile
-from lidar.scheduler import run
-from lidar.tile import LARGEST_BUFFER, Tile
-from lidar.write import write_laz
 from pyproj import CRS
 
 from gis.access.roles import Role
@@ -41,8 +33,16 @@ from gis.settings import City
 from gis.store import catalog as register
 from gis.store import footprints as base_map
 from gis.store import runs
+from gis.store.catalog import LidarTile, PointProduct, RasterProduct
 from gis.store.database import Database
+from gis.store.runs import PlannedTile
 from lidar import catalog
+from lidar.catalog import FileRecord
+from lidar.footprints import Footprints, read_footprints
+from lidar.pipeline import DEFAULT_BUFFER, RESOLUTION, process_tile
+from lidar.scheduler import run
+from lidar.tile import LARGEST_BUFFER, Tile
+from lidar.write import write_laz
 
 PRODUCTS: tuple[Literal["dtm", "dsm", "ndsm"], ...] = ("dtm", "dsm", "ndsm")
 METHOD = 1

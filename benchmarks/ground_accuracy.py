@@ -14,15 +14,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from gis.errors import DiabaError, MissingProgram
 from lidar.accuracy import GroundErrors, ground_errors
 from lidar.ground import classify_ground
 from lidar.noise import mark_noise
 from lidar.pdal import classify_with_pdal
+from lidar.point_cloud import Class, PointCloud
 from lidar.read import read
 from lidar.write import write_laz
-
-from gis.errors import DiabaError, MissingProgram
-from lidar.point_cloud import Class, PointCloud
 
 SHARED = Path(os.environ.get("DIABA_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 ENGINES = ("native", "smrf", "pmf", "csf")

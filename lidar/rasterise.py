@@ -29,6 +29,8 @@ QUANTUM = 1e-4
 PLANE_REACH = BIN * COARSEST * (HALF_WINDOW + 1)
 """Metres: no point farther than this enters a cell's plane."""
 
+DRY, WET = 1, 2
+"""Of a cell whose height is known from points: on ground, on water."""
 WATER_REACH = 2.0
 """Metres from a water return within which a cell nearer to it than to ground is water."""
 
@@ -39,7 +41,15 @@ MAX_BIN_WEIGHT = 64
 """Points of a bin that count: errors inside a bin are not independent, and a million echoes are one place."""
 MAX_SHIFT = 0.4
 """Distance of the supporting points' centroid from the cell, in radii, above which a plane would extrapolate."""
-CONFIDENCE = 1.5
+CORE = 0.1
+"""Of the radius' square: where a point's weight has fallen to half, on top of the biweight; near points count most."""
+NEAR = 0.35
+"""Of the radius: where the nearest points are farther, the cell lies in a hole, to be bridged."""
+TOO_FEW, ONE_SIDED, FITTED = 0, 1, 2
+MAX_ONE_SIDED = 1
+"""Radii that may hold enough points, all on one side, before the cell counts as lying in a hole: wider ones would reach
+across it."""
+CONFIDENCE = 2.0
 """Half-width, in σ, of the intervals that must overlap for a wider kernel to be taken."""
 NOISE_FLOOR = 0.005
 """Metres: no airborne scanner ranges better, whatever a handful of residuals says."""
@@ -172,14 +182,15 @@ def _gather(level: int, moments: Any, layout: Any, u: float, v: float, near: Any
 
 
 @njit(nogil=True, cache=True, inline="never")
-def _plane(near: Any, found: int, radius: float, fit: Any) -> bool:
-    """Weighted plane through bins within a radius (biweight kernel); whether it rests on enough.
+def _plane(near: Any, found: int, radius: float, fit: Any) -> int:
+    """Weighted plane through bins within a radius (biweight kernel); what it rests on.
 
     `fit` receives: height at the place, residual variance of one point, variance factor of the height, slope.
     """
     r2 = radius * radius
+    core = CORE * r2
     sw = swx = swy = swz = swxx = swxy = swyy = swxz = swyz = 0.0
-    points, bins, z0 = 0.0, 0, 0.0
+    points, bins, z0, nearest = 0.0, 0, 0.0, r2
     for i in range(found):
         d2 = near[i, 4]
         if d2 >= r2:
@@ -187,10 +198,12 @@ def _plane(near: Any, found: int, radius: float, fit: Any) -> bool:
         if bins == 0:
             z0 = near[i, 2]
         t = 1.0 - d2 / r2
-        w = t * t * near[i, 3]
+        t *= t / (1.0 + d2 / core)
+        w = t * near[i, 3]
         dx, dy, dz = near[i, 0], near[i, 1], near[i, 2] - z0
         points += near[i, 3]
         bins += 1
+        nearest = min(nearest, d2)
         sw += w
         swx += w * dx
         swy += w * dy
@@ -201,15 +214,17 @@ def _plane(near: Any, found: int, radius: float, fit: Any) -> bool:
         swxz += w * dx * dz
         swyz += w * dy * dz
     if bins < MIN_BINS or points < MIN_POINTS:
-        return False
+        return TOO_FEW
+    if nearest > NEAR * NEAR * r2:
+        return ONE_SIDED
     cx, cy, cz = swx / sw, swy / sw, swz / sw
     if cx * cx + cy * cy > MAX_SHIFT * MAX_SHIFT * r2:
-        return False
+        return ONE_SIDED
     a, b, c = swxx / sw - cx * cx, swxy / sw - cx * cy, swyy / sw - cy * cy
     e, f = swxz / sw - cx * cz, swyz / sw - cy * cz
     determinant = a * c - b * b
     if determinant < 1e-3 * r2 * r2 * 0.0625:
-        return False
+        return ONE_SIDED
     gx, gy = (c * e - b * f) / determinant, (a * f - b * e) / determinant
     height = cz - gx * cx - gy * cy
     # l = (1 − c·A⁻¹(p − c)) w / Σw is what each bin adds to the height at the place
@@ -220,20 +235,22 @@ def _plane(near: Any, found: int, radius: float, fit: Any) -> bool:
         if d2 >= r2:
             continue
         t = 1.0 - d2 / r2
+        t *= t / (1.0 + d2 / core)
         n = near[i, 3]
-        w = t * t * n
+        w = t * n
         dx, dy, dz = near[i, 0], near[i, 1], near[i, 2] - z0
         share = w * (1.0 + hx * (dx - cx) + hy * (dy - cy)) / sw
         squares += share * share / n
         residual = dz - height - gx * dx - gy * dy
-        spread += t * t * n * residual * residual
-        freedom += t * t
+        spread += t * n * residual * residual
+        freedom += t
     fit[0] = height + z0
     fit[1] = spread / max(freedom * (1.0 - 3.0 / bins), 0.25 * freedom)
     fit[4] = max(bins - 3.0, 1.0)
+    fit[5] = np.sqrt((cx * cx + cy * cy) / r2)
     fit[2] = squares
     fit[3] = np.sqrt(gx * gx + gy * gy)
-    return True
+    return FITTED
 
 
 SECTORS = 16
@@ -250,6 +267,7 @@ def _half_planes(near: Any, found: int, radius: float, noise: float, sector: Any
     r2 = radius * radius
     sector[:] = 0.0
     z0 = near[0, 2]
+    lowest, highest = np.inf, -np.inf
     for i in range(found):
         d2 = near[i, 4]
         if d2 >= r2:
@@ -260,6 +278,8 @@ def _half_planes(near: Any, found: int, radius: float, noise: float, sector: Any
         angle = (np.arctan2(dy, dx) / (2.0 * np.pi) + 1.0) * SECTORS
         k = int(angle) % SECTORS
         w = t * t * n
+        if d2 < 0.5 * r2:
+            lowest, highest = min(lowest, dz), max(highest, dz)
         sector[k, 0] += w
         sector[k, 1] += w * dx
         sector[k, 2] += w * dy
@@ -314,7 +334,8 @@ def _half_planes(near: Any, found: int, radius: float, noise: float, sector: Any
             second += w * plane[k, 1] * plane[k, 1]
             spread += w * plane[k, 0] * plane[k, 2]
     mean /= total
-    fit[0] = mean + z0
+    margin = np.sqrt(noise)
+    fit[0] = min(max(mean, lowest - margin), highest + margin) + z0
     fit[1] = np.sqrt(spread / total + max(second / total - mean * mean, 0.0))
     return True
 
@@ -332,7 +353,7 @@ def local_noise(moments: Any, layout: Any, variance: Any) -> None:
     size = BIN * COARSEST
     for row in prange(rows):
         near = np.empty(((2 * HALF_WINDOW + 1) ** 2, 5))
-        fit = np.empty(5)
+        fit = np.empty(6)
         for column in range(columns):
             variance[row, column] = np.nan
             k = layout[LEVELS - 1, 0] + row * columns + column
@@ -341,7 +362,7 @@ def local_noise(moments: Any, layout: Any, variance: Any) -> None:
             u, v = column * size + moments[k, MEAN_X], row * size + moments[k, MEAN_Y]
             for level in range(LEVELS):
                 found = _gather(level, moments, layout, u, v, near)
-                if _plane(near, found, BIN * 2**level * HALF_WINDOW, fit):
+                if _plane(near, found, BIN * 2**level * HALF_WINDOW, fit) == FITTED:
                     variance[row, column] = fit[1]
                     break
 
@@ -364,15 +385,16 @@ def quiet_noise(variance: Any, noise: Any) -> None:
                         around[n] = variance[r, c]
                         n += 1
             quiet = np.sort(around[:n])[int(QUIET * n)] if n else 0.0
-            noise[row, column] = max(quiet, NOISE_FLOOR * NOISE_FLOOR)
+            noise[row, column] = max(1.25 * quiet, NOISE_FLOOR * NOISE_FLOOR)
+
 
 QUIET = 0.35
-EDGE = 2.5
+EDGE = 4.0
+EDGE_SHIFT = 0.2
+
 
 @njit(nogil=True, cache=True, parallel=True)
-def fit_planes(
-    moments: Any, layout: Any, noise_map: Any, u: Any, v: Any, height: Any, sigma: Any, known: Any
-) -> None:
+def fit_planes(moments: Any, layout: Any, noise_map: Any, u: Any, v: Any, height: Any, sigma: Any, known: Any) -> None:
     """Height and its σ at each cell's centre that ground points surround; `known` says which.
 
     The radius grows from the smallest that holds enough points for as long as the wider plane's height agrees with
@@ -392,25 +414,27 @@ def fit_planes(
     for row in prange(rows):
         near = np.empty(((2 * HALF_WINDOW + 1) ** 2, 5))
         sector = np.empty((SECTORS, 14))
-        fit = np.empty(5)
+        fit = np.empty(6)
         for column in range(columns):
             taken, low, high = 0, -np.inf, np.inf
-            scale, loaded, found = 0, -1, 0
+            scale, loaded, found, one_sided = 0, -1, 0, 0
             nr = min(max(int(v[row] / (BIN * COARSEST)), 0), noise_map.shape[0] - 1)
             nc = min(max(int(u[column] / (BIN * COARSEST)), 0), noise_map.shape[1] - 1)
             noise = noise_map[nr, nc]
-            while scale < SCALES and taken < 4:
+            while scale < SCALES and taken < 3:
                 level = scale // 2
                 if loaded != level:
                     found = _gather(level, moments, layout, u[column], v[row], near)
                     loaded = level
                 radius = BIN * 2**level * HALF_WINDOW * (1.0 if scale % 2 else 0.70710678)
                 scale += 1
-                if not _plane(near, found, radius, fit):
-                    if taken:
+                rests = _plane(near, found, radius, fit)
+                if rests != FITTED:
+                    one_sided += rests == ONE_SIDED
+                    if taken or one_sided > MAX_ONE_SIDED:
                         break
                     continue
-                if taken <= 1 and fit[1] > noise * (1.0 + EDGE / np.sqrt(fit[4])):
+                if taken <= 1 and fit[5] < EDGE_SHIFT and fit[1] > noise * (1.0 + EDGE / np.sqrt(fit[4])):
                     full, spread = fit[0], fit[1]
                     if _half_planes(near, found, BIN * 2**level * HALF_WINDOW, noise, sector, fit):
                         height[row, column] = fit[0]
@@ -422,10 +446,11 @@ def fit_planes(
                 low, high = max(low, fit[0] - half), min(high, fit[0] + half)
                 if low > high:
                     break
+                drift = fit[0] - height[row, column] if taken else 0.0
                 taken += 1
                 height[row, column] = fit[0]
-                sigma[row, column] = np.sqrt(max(fit[1], noise) * fit[2])
-            known[row, column] = 1 if taken else 0
+                sigma[row, column] = np.sqrt(max(fit[1], noise) * fit[2] + drift * drift)
+            known[row, column] = DRY if taken else 0
 
 
 @njit(nogil=True, cache=True, parallel=True)
@@ -442,7 +467,7 @@ def fit_water(water: Any, ground: Any, layout: Any, u: Any, v: Any, height: Any,
         v: (rows,) metres of the cells' centres from the bins' south edge.
         height: (rows, columns) float64, north first; written.
         sigma: the same.
-        known: (rows, columns) uint8; 2 is written where there is water.
+        known: (rows, columns) uint8; `WET` is written where there is water.
     """
     rows, columns = height.shape
     for row in prange(rows):
@@ -468,7 +493,7 @@ def fit_water(water: Any, ground: Any, layout: Any, u: Any, v: Any, height: Any,
                 spread += t * t * near[i, 3] * (near[i, 2] - near[0, 2] - mean) ** 2
             height[row, column] = mean + near[0, 2]
             sigma[row, column] = np.sqrt(spread / sw + NOISE_FLOOR * NOISE_FLOOR)
-            known[row, column] = 2
+            known[row, column] = WET
 
 
 @njit(nogil=True, cache=True)

@@ -80,8 +80,8 @@ def run(epoch: str | None, false_alarm_rate: float, as_json: bool) -> None:
         )
         for d in found:
             click.echo(
-                f"{d.kind.value:12} building {d.building_uid}  parcel {d.parcel_uid or '–'}  permit {d.permit_no or '–'} "
-                f" {d.actual:.1f} against {d.limit:.1f} {d.unit}, {d.delta:+.1f} ± {d.sigma:.1f}"
+                f"{d.kind.value:12} building {d.building_uid}  parcel {d.parcel_uid or '–'}  permit {d.permit_no or '–'}"
+                f"  {d.actual:.1f} against {d.limit:.1f} {d.unit}, {d.delta:+.1f} ± {d.sigma:.1f}"
             )
 
     emit(document, as_json, text)

@@ -39,15 +39,14 @@ def command(
     from collections import Counter
 
     from gis.city_model.cityjson import write_cityjsonseq
-    from lidar.footprints import read_footprints
+    from gis.crs import horizontal
+    from gis.grid import Grid
     from lidar.derive_footprints import derive_footprints
+    from lidar.footprints import read_footprints
     from lidar.pipeline import RESOLUTION, classified
     from lidar.read import read_many
     from lidar.reconstruct import reconstruct_all
     from lidar.terrain import rasterise
-
-    from gis.crs import horizontal
-    from gis.grid import Grid
 
     started = time.perf_counter()
     points = read_many(list(sources), crs=crs)

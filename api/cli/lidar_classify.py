@@ -36,9 +36,9 @@ def command(source: Path, target: Path, engine: str, method: str, crs: CRS | Non
       diaba lidar classify ahn3.laz out.laz --crs EPSG:7415
     """
     import numpy as np
-    from lidar.read import read
 
     from lidar.point_cloud import Class
+    from lidar.read import read
 
     started = time.perf_counter()
     if engine == "pdal":

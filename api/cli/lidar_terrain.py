@@ -47,10 +47,9 @@ def command(
       diaba lidar terrain tile.laz dtm.tif --png shade.png
       diaba lidar terrain tile.laz dtm.tif --engine pdal
     """
-    from lidar.read import read_many
-
     from gis.grid import Grid
     from gis.raster import read_raster, write_cog
+    from lidar.read import read_many
 
     started = time.perf_counter()
     points = read_many(list(sources), crs=crs)
@@ -102,9 +101,9 @@ def _document(raster: Raster, target: Path, product: str, engine: str, seconds: 
 def draw(raster: Raster, path: Path) -> None:
     """Write a hill shade of a raster as PNG."""
     import matplotlib.image
-    from lidar.hillshade import hillshade
 
     from gis.files import written_whole
+    from lidar.hillshade import hillshade
 
     with written_whole(path) as part:
         matplotlib.image.imsave(part, hillshade(raster), cmap="gray", vmin=0, vmax=255, format="png")

@@ -8,7 +8,6 @@ from pathlib import Path
 import geopandas as gpd
 import matplotlib as mpl
 import numpy as np
-from lidar.hillshade import hillshade
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -17,6 +16,7 @@ from matplotlib.patches import Patch
 from gis.bounds import BoundingBox
 from gis.files import written_whole
 from gis.raster import Raster
+from lidar.hillshade import hillshade
 
 VERDICTS = {
     "no_permit": ("#c1121f", "không phép · no permit"),

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-from lidar.accuracy import GroundErrors, ground_errors
-from lidar.catalog import scan
-from lidar.read import read_many
 from numpy.typing import NDArray
 
 from gis.bounds import BoundingBox
 from gis.construction.compliance import Difference
 from gis.raster import Raster, read_raster
+from lidar.accuracy import GroundErrors, ground_errors
+from lidar.catalog import scan
 from lidar.point_cloud import Class, PointCloud
+from lidar.read import read_many
 
 OPEN_GROUND = 1
 """Code of open ground in the scene's land cover."""

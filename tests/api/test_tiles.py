@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import shapely
 from fastapi.testclient import TestClient
-from gis.access.roles import Role
-from gis.crs import transformer
-from gis.store.tiles import EXTENT, LAYERS, TileQuery, tile_bounds, tile_sql, tile_values, window_of
 from shapely.geometry import shape
 from sqlalchemy import text
 
+from gis.access.roles import Role
+from gis.crs import transformer
+from gis.store.tiles import EXTENT, LAYERS, TileQuery, tile_bounds, tile_sql, tile_values, window_of
 from tests.api.conftest import FLAGGED, PARCELS, CityStore
 from tests.gis.store_samples import EAST, NORTH, building, lot
 
@@ -95,7 +95,9 @@ def test_parcels_are_where_the_register_has_them(client: TestClient, around: lis
 
 
 def test_a_building_says_its_height_and_what_is_flagged(client: TestClient) -> None:
-    found = {one["properties"]["uid"]: one["properties"] for one in decoded(client, path_of(15))["buildings"]["features"]}
+    found = {
+        one["properties"]["uid"]: one["properties"] for one in decoded(client, path_of(15))["buildings"]["features"]
+    }
     assert found[FLAGGED]["verdict"] == "flagged"
     assert found[FLAGGED]["kinds"] == "storeys"
     assert found[FLAGGED]["height"] == 12.4

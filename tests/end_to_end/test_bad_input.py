@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lidar.write import write_laz
 
 from gis.crs import normalise
 from lidar.point_cloud import PointCloud
+from lidar.write import write_laz
 
 MEMORY_LIMIT_KB = 4 * 1024 * 1024
 """Address space a command may take on a bad file of some kilobytes; the libraries alone map about 2 GB."""

@@ -76,7 +76,7 @@ def test_a_build_killed_ten_times_ends_like_an_undisturbed_one(scene: Path, tmp_
         started = time.monotonic()
         finish(diaba(calm, *BUILD, stdout=subprocess.DEVNULL))
         whole = time.monotonic() - started
-        moments = random.Random(SEED)
+        moments = random.Random(SEED)  # noqa: S311  moments, not secrets
         for _ in range(KILLS):
             process = diaba(killed, *BUILD, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(moments.uniform(0.05, 0.9) * whole)

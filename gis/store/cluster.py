@@ -92,7 +92,7 @@ class Cluster:
     @property
     def socket(self) -> Path:
         """Folder of the socket: short, because a socket's path has at most 107 bytes."""
-        return Path("/tmp") / f"diaba-{programs.account().uid}-{self._hash}"  # noqa: S108  its owner is checked
+        return Path("/tmp") / f"diaba-{programs.account(self.data).uid}-{self._hash}"  # noqa: S108  its owner is checked
 
     @property
     def _hash(self) -> str:
@@ -107,7 +107,7 @@ class Cluster:
             StoreUnreachable: the server did not come up.
         """
         with self._locked():
-            account = programs.account()
+            account = programs.account(self.data)
             self._claim_data()
             if not (self.data / "PG_VERSION").exists():
                 self._make(account)
@@ -137,7 +137,7 @@ class Cluster:
 
     def status(self) -> ClusterStatus:
         """What there is and whether it runs."""
-        account = programs.account()
+        account = programs.account(self.data)
         data = self.data
         try:
             version = (data / "PG_VERSION").read_text(encoding="ascii").strip()

@@ -155,6 +155,8 @@ class Server:
         roles = " ".join(f'CREATE ROLE "{login}" LOGIN;' for login in logins.values())
         extensions = " ".join(f"CREATE EXTENSION {name};" for name in EXTENSIONS)
         owner = logins[Role.OWNER]
+        for login in logins.values():
+            secret_files.password(self.secrets, login)
         return (
             f"{self.admin.username} may not make logins, databases or extensions here; ask an administrator to run: "
             f'{roles} CREATE DATABASE "{database}"; and in it: {extensions} CREATE SCHEMA {SCHEMA} AUTHORIZATION '

@@ -62,7 +62,8 @@ def derive_footprints(points: PointCloud, terrain: Terrain) -> Footprints:
             continue
         own = order[starts[number] : starts[number + 1]]
         origin = (grid.west + (place[1].start - PAD) * CELL, grid.north - (place[0].start - PAD) * CELL)
-        found = _houses(np.pad(mask, PAD), origin, roof.x[own], roof.y[own], roof.z[own])
+        height = np.pad(np.where(mask, roof.height[place], np.nan), PAD, constant_values=np.nan)
+        found = _houses(np.pad(mask, PAD), height, origin, roof.x[own], roof.y[own], roof.z[own])
         polygons.extend(found)
         inner = (slice(REACH_CELLS, grid.rows - REACH_CELLS), slice(REACH_CELLS, grid.columns - REACH_CELLS))
         whole = all(p.start >= i.start and p.stop <= i.stop for p, i in zip(place, inner, strict=True))
@@ -72,17 +73,17 @@ def derive_footprints(points: PointCloud, terrain: Terrain) -> Footprints:
 
 def _houses(
     mask: NDArray[np.bool_],
+    height: NDArray[np.float64],
     origin: tuple[float, float],
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     z: NDArray[np.float64],
 ) -> list[Polygon]:
     """The outlines of a block's houses, from its cells and its roof points."""
-    block = Block.of(mask, CELL, origin)
+    block = Block.of(mask, CELL, origin, height)
     if block is None:
         return []
-    height, top = block.heights(x, y, z)
-    label = houses(height, top, CELL)
+    label = houses(*block.heights(x, y, z), CELL)
     return [outline for outline in block.outlines(label) if outline.area >= SMALLEST]
 
 

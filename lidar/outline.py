@@ -25,6 +25,10 @@ RIGHT_ANGLED = 0.55
 """Strength of the common direction (0 none, 1 all walls) from which right angles are tried."""
 BESIDE_PARAPET = 0.25
 """Quantile of a cell's points that is its roof: a parapet may take up half of the cell."""
+SURE = 10.0
+"""m: a side of this length counts fully for the direction."""
+LEVEL = 0.15
+"""Slope below which a roof tells no direction."""
 AGREEMENT = 0.80
 """Least intersection over union with the cells for a right-angled outline to stand."""
 
@@ -45,18 +49,28 @@ class Block:
     """(2 n, 2 n) which fine cells of the turned frame belong to it, the block's north at the top."""
 
     @classmethod
-    def of(cls, mask: NDArray[np.bool_], cell: float, origin: tuple[float, float]) -> Block | None:
+    def of(
+        cls,
+        mask: NDArray[np.bool_],
+        cell: float,
+        origin: tuple[float, float],
+        height: NDArray[np.float64] | None = None,
+    ) -> Block | None:
         """The block of a mask's largest part; None for an empty one.
 
         Args:
             mask: (rows, columns), north first, with empty cells all round.
             cell: m.
             origin: x and y of the upper-left corner.
+            height: (rows, columns) m, roofs, NaN where unknown: their slopes and steps show the direction too.
         """
         traced = _largest(_traced(mask, Affine(cell, 0, origin[0], 0, -cell, origin[1])))
         if traced is None:
             return None
-        direction, strength = _direction(traced)
+        votes = _outline_votes(traced)
+        if height is not None:
+            votes = (votes[0] + (roofs := _roof_votes(height, cell))[0], votes[1] + roofs[1])
+        direction, strength = atan2(votes[0].imag, votes[0].real) / 4.0, abs(votes[0]) / max(votes[1], 1e-9)
         rows, columns = mask.shape
         centre = (origin[0] + columns * cell / 2.0, origin[1] - rows * cell / 2.0)
         half = ceil(hypot(rows, columns) / 2.0) + 1
@@ -146,11 +160,11 @@ def _overlap(a: Polygon, b: Polygon) -> float:
     return common / (float(a.area) + float(b.area) - common)
 
 
-def _direction(traced: Polygon) -> tuple[float, float]:
-    """The walls' common direction, radians in [-π/4, π/4), and how common it is.
+def _outline_votes(traced: Polygon) -> tuple[complex, float]:
+    """Sum and weight of the directions of the long sides, each four times its angle, by metres.
 
-    Each long side of the simplified outline votes, by its length squared, with the line fitted through the cell
-    edges' midpoints along it.
+    Each side of the simplified outline votes with the line fitted through the cell edges' midpoints along it; long
+    sides, whose direction is sure, count more.
     """
     steps = shapely.get_coordinates(traced.segmentize(0.5).exterior)[:-1]
     corners = shapely.get_coordinates(traced.exterior.simplify(SIMPLE))[:-1]
@@ -169,11 +183,25 @@ def _direction(traced: Polygon) -> tuple[float, float]:
         angle = 0.5 * atan2(
             2.0 * float(spread[:, 0] @ spread[:, 1]), float((spread**2) @ (1, -1) @ np.ones(len(spread)))
         )
-        total += length**2 * complex(cos(4 * angle), sin(4 * angle))
-        weight += length**2
-    if weight == 0:
-        return 0.0, 0.0
-    return atan2(total.imag, total.real) / 4.0, abs(total) / weight
+        vote = length * min(length / SURE, 1.0)
+        total += vote * complex(cos(4 * angle), sin(4 * angle))
+        weight += vote
+    return total, weight
+
+
+def _roof_votes(height: NDArray[np.float64], cell: float) -> tuple[complex, float]:
+    """The same of the roofs' slopes and steps: each cell that is not level votes with the way it falls."""
+    known = np.isfinite(height)
+    if not known.any():
+        return 0j, 0.0
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    even = ndimage.median_filter(height[tuple(nearest)], 3)
+    east, south = ndimage.sobel(even, axis=1) / (8 * cell), ndimage.sobel(even, axis=0) / (8 * cell)
+    steep = np.hypot(east, south)
+    inner = ndimage.binary_erosion(known, np.ones((3, 3)), iterations=2) & (steep > LEVEL)
+    weights = np.minimum(steep[inner], 1.0) * cell
+    angle = 4.0 * np.arctan2(-south[inner], east[inner])
+    return complex(float(weights @ np.cos(angle)), float(weights @ np.sin(angle))), float(weights.sum())
 
 
 def _right_angled(traced: Polygon) -> Polygon | None:

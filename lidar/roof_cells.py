@@ -45,6 +45,8 @@ class RoofCells:
 
     solid: NDArray[np.bool_]
     """(rows, columns) whether the cell is roof."""
+    height: NDArray[np.float64]
+    """(rows, columns) median of its roof points, metres; NaN without any."""
     cell: NDArray[np.int64]
     """(n,) flat index of each point's cell."""
     x: NDArray[np.float64]
@@ -86,7 +88,7 @@ def roof_cells(points: PointCloud, terrain: Terrain, grid: Grid) -> RoofCells:
     counts = of_all.reshape(grid.shape)
     _close_gaps(solid, counts > 0, _gap_cells(counts, grid.resolution))
     kept = roof | maybe
-    return RoofCells(solid, cell[kept], x[kept], y[kept], z[kept])
+    return RoofCells(solid, height, cell[kept], x[kept], y[kept], z[kept])
 
 
 def _flat_and_high(

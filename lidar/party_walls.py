@@ -21,6 +21,8 @@ FEWEST = 3
 """Cells of roof there must be on either side."""
 RIDGE = 0.3
 """m of step asked for, a unit of slope that changes the roof's hollow side down."""
+DRIFT = 0.4
+"""Price of a step sideways, in fully explained rows: walls may run a few degrees off the block's direction."""
 NEEDED = 0.6
 """Mean share of the misfit along a line that the wall must explain."""
 SMALLEST = 8.0
@@ -88,20 +90,19 @@ def _walls(height, top, shortest):  # type: ignore[no-untyped-def]
     rows, columns = height.shape
     walls = np.zeros((rows, columns), dtype=np.bool_)
     shown = np.full((rows, columns), -1.0)
-    runs = np.zeros((columns, 3))
+    path = np.zeros(rows, dtype=np.int64)
     first, last = 1, columns - 1
     while True:
         for c in range(first, last + 1):
             for r in range(rows):
                 shown[r, c] = _shown(height, top, walls, r, c)
-        for c in range(first, last + 1):
-            runs[c] = _clearest_run(shown[:, c], shortest)
-        best = int(np.argmax(runs[:, 2]))
-        if runs[best, 2] <= 0.0:
+        start, end = _clearest(shown, shortest, path)
+        if end == start:
             return walls
-        for r in range(int(runs[best, 0]), int(runs[best, 1])):
-            walls[r, best] = True
-        first, last = max(best - SIDE, 1), min(best + SIDE, columns - 1)
+        for r in range(start, end):
+            walls[r, path[r]] = True
+        first = max(path[start:end].min() - SIDE, 1)
+        last = min(path[start:end].max() + SIDE, columns - 1)
 
 
 @njit(cache=True, nogil=True)
@@ -146,20 +147,39 @@ def _shown(height, top, walls, r, c):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _clearest_run(shown, shortest):  # type: ignore[no-untyped-def]
-    """First row, row after the last, and clearness of the stretch of a column that shows a wall best; zeros if none."""
-    found = np.zeros(3)
-    start, total = 0, 0.0
-    for r in range(shown.shape[0]):
-        if shown[r] < 0.0:
-            total = 0.0
-            continue
-        if total <= 0.0:
-            total, start = 0.0, r
-        total += shown[r] - NEEDED
-        if total > found[2] and r + 1 - start >= shortest:
-            found[0], found[1], found[2] = start, r + 1, total
-    return found
+def _clearest(shown, shortest, path):  # type: ignore[no-untyped-def]
+    """First row and row after the last of the line that shows a wall best, its columns written to `path`; 0, 0 if none.
+
+    By dynamic programming from row to row; a line may drift sideways by a cell a row, at a price.
+    """
+    rows, columns = shown.shape
+    total = np.zeros((rows, columns))
+    start = np.zeros((rows, columns), dtype=np.int64)
+    came = np.zeros((rows, columns), dtype=np.int64)
+    best, best_row, best_column = 0.0, -1, -1
+    for r in range(rows):
+        for c in range(1, columns):
+            if shown[r, c] < 0.0:
+                continue
+            total[r, c], start[r, c], came[r, c] = 0.0, r, c
+            if r > 0:
+                for shift in (0, -1, 1):
+                    before = c + shift
+                    if before < 1 or before >= columns or shown[r - 1, before] < 0.0:
+                        continue
+                    carried = total[r - 1, before] - (DRIFT if shift != 0 else 0.0)
+                    if carried > total[r, c]:
+                        total[r, c], start[r, c], came[r, c] = carried, start[r - 1, before], before
+            total[r, c] += shown[r, c] - NEEDED
+            if total[r, c] > best and r + 1 - start[r, c] >= shortest:
+                best, best_row, best_column = total[r, c], r, c
+    if best_row < 0:
+        return 0, 0
+    c = best_column
+    for r in range(best_row, start[best_row, best_column] - 1, -1):
+        path[r] = c
+        c = came[r, c]
+    return start[best_row, best_column], best_row + 1
 
 
 @njit(cache=True, nogil=True)
@@ -222,6 +242,15 @@ def _parts(inside: NDArray[np.bool_], upright: NDArray[np.bool_], level: NDArray
     fine[1::2, 1::2] = inside
     fine[1::2, 2:-1:2] = inside[:, 1:] & inside[:, :-1] & ~upright[:, 1:]
     fine[2:-1:2, 1::2] = inside[1:] & inside[:-1] & ~level[1:]
+    # Where a wall steps sideways from one row to the next, the cells at the step do not touch.
+    shifted = upright[1:, 1:-1] & upright[:-1, 2:] & ~upright[:-1, 1:-1] & ~upright[1:, 2:]
+    fine[2:-1:2, 3:-2:2] &= ~shifted
+    shifted = upright[:-1, 1:-1] & upright[1:, 2:] & ~upright[1:, 1:-1] & ~upright[:-1, 2:]
+    fine[2:-1:2, 3:-2:2] &= ~shifted
+    shifted = level[1:-1, 1:] & level[2:, :-1] & ~level[1:-1, :-1] & ~level[2:, 1:]
+    fine[3:-2:2, 2:-1:2] &= ~shifted
+    shifted = level[1:-1, :-1] & level[2:, 1:] & ~level[1:-1, 1:] & ~level[2:, :-1]
+    fine[3:-2:2, 2:-1:2] &= ~shifted
     label, _ = ndimage.label(fine)
     return np.asarray(label[1::2, 1::2], dtype=np.int64)
 

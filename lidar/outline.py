@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import atan2, ceil, cos, hypot, pi, sin
 
 import numpy as np
@@ -12,38 +13,135 @@ from rasterio.features import shapes
 from scipy import ndimage
 from shapely import Polygon, affinity
 
+from lidar.roof_cells import quantiles
+
 SHORTEST_EDGE = 1.25
 """m: a step in a wall below this is taken for the cells' doing."""
 SMALLEST_COURT = 6.0
 """m²: a hole below this is closed."""
-FINE = 0.25
-"""m: cells of the mask when turned."""
 SIMPLE = 0.75
 """m: how far a free outline may leave the cells."""
 RIGHT_ANGLED = 0.55
 """Strength of the common direction (0 none, 1 all walls) from which right angles are tried."""
+BESIDE_PARAPET = 0.25
+"""Quantile of a cell's points that is its roof: a parapet may take up half of the cell."""
+SURE = 10.0
+"""m: a side of this length counts fully for the direction."""
+LEVEL = 0.15
+"""Slope below which a roof tells no direction."""
 AGREEMENT = 0.80
 """Least intersection over union with the cells for a right-angled outline to stand."""
 
 
-def outline_of(mask: NDArray[np.bool_], cell: float, origin: tuple[float, float]) -> Polygon | None:
-    """The outline of the mask's largest connected part; None for an empty mask.
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of roof cells, turned so that most of its walls run along rows and columns."""
 
-    Args:
-        mask: (rows, columns), north first, its border all false.
-        cell: m.
-        origin: x and y of the upper-left corner.
-    """
-    traced = _largest(_traced(mask, Affine(cell, 0, origin[0], 0, -cell, origin[1])))
-    if traced is None:
-        return None
-    direction, strength = _direction(traced)
-    if strength >= RIGHT_ANGLED:
-        fitted = _right_angled(mask, cell, origin, direction)
-        if fitted is not None and _overlap(fitted, traced) >= AGREEMENT:
-            return fitted
-    free = traced.simplify(SIMPLE)
-    return free if isinstance(free, Polygon) and free.is_valid and not free.is_empty else traced
+    direction: float
+    """Radians from the CRS' axes to the block's, within an eighth of a turn either way."""
+    strength: float
+    """How common the direction is to its walls, 0 to 1."""
+    centre: tuple[float, float]
+    """x and y in the CRS of the turned frame's middle."""
+    cell: float
+    """m: side of a coarse cell; a fine one is half."""
+    fine: NDArray[np.bool_]
+    """(2 n, 2 n) which fine cells of the turned frame belong to it, the block's north at the top."""
+
+    @classmethod
+    def of(
+        cls,
+        mask: NDArray[np.bool_],
+        cell: float,
+        origin: tuple[float, float],
+        height: NDArray[np.float64] | None = None,
+    ) -> Block | None:
+        """The block of a mask's largest part; None for an empty one.
+
+        Args:
+            mask: (rows, columns), north first, with empty cells all round.
+            cell: m.
+            origin: x and y of the upper-left corner.
+            height: (rows, columns) m, roofs, NaN where unknown: their slopes and steps show the direction too.
+        """
+        traced = _largest(_traced(mask, Affine(cell, 0, origin[0], 0, -cell, origin[1])))
+        if traced is None:
+            return None
+        votes = _outline_votes(traced)
+        if height is not None:
+            votes = (votes[0] + (roofs := _roof_votes(height, cell))[0], votes[1] + roofs[1])
+        direction, strength = atan2(votes[0].imag, votes[0].real) / 4.0, abs(votes[0]) / max(votes[1], 1e-9)
+        rows, columns = mask.shape
+        centre = (origin[0] + columns * cell / 2.0, origin[1] - rows * cell / 2.0)
+        half = ceil(hypot(rows, columns) / 2.0) + 1
+        offsets = (np.arange(-2 * half, 2 * half) + 0.5) * cell / 2.0
+        across, up = np.meshgrid(offsets, offsets[::-1])
+        x = centre[0] + across * cos(direction) - up * sin(direction)
+        y = centre[1] + across * sin(direction) + up * cos(direction)
+        soft = ndimage.uniform_filter(mask.astype(np.float32), 3)
+        place = [(origin[1] - y) / cell - 0.5, (x - origin[0]) / cell - 0.5]
+        return cls(direction, strength, centre, cell, ndimage.map_coordinates(soft, place, order=1, cval=0.0) >= 0.5)
+
+    def heights(
+        self, x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(n, n) each coarse cell's roof and highest point; of cells without points the nearest one's; NaN outside.
+
+        Args:
+            x: of roof points in and around the block, metres, in the CRS.
+            y: the same.
+            z: the same.
+        """
+        n = self.fine.shape[0] // 2
+        inside = self.fine.reshape(n, 2, n, 2).sum(axis=(1, 3)) >= 2
+        east, north = x - self.centre[0], y - self.centre[1]
+        across = east * cos(self.direction) + north * sin(self.direction)
+        up = north * cos(self.direction) - east * sin(self.direction)
+        column = np.floor(across / self.cell).astype(np.int64) + n // 2
+        row = n // 2 - 1 - np.floor(up / self.cell).astype(np.int64)
+        within = (row >= 0) & (row < n) & (column >= 0) & (column < n)
+        index = (row * n + column)[within]
+        counts = np.bincount(index, minlength=n * n)
+        height = quantiles(index, z[within], np.ones(len(index), dtype=bool), counts, BESIDE_PARAPET).reshape(n, n)
+        top = np.full(n * n, -np.inf)
+        np.maximum.at(top, index, z[within])
+        known = (counts > 0).reshape(n, n)
+        if not known.any():
+            return np.full((n, n), np.nan), np.full((n, n), np.nan)
+        nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+        filled, highest = height[tuple(nearest)], top.reshape(n, n)[tuple(nearest)]
+        return np.where(inside, filled, np.nan), np.where(inside, highest, np.nan)
+
+    def outlines(self, label: NDArray[np.int64]) -> list[Polygon]:
+        """The outline of each house, in the CRS.
+
+        Args:
+            label: (n, n) number of each coarse cell's house, 0 outside.
+        """
+        if not label.any():
+            return []
+        nearest = ndimage.distance_transform_edt(label == 0, return_distances=False, return_indices=True)
+        owner = np.where(self.fine, label[tuple(nearest)].repeat(2, axis=0).repeat(2, axis=1), 0)
+        found = []
+        for number, place in enumerate(ndimage.find_objects(owner), start=1):
+            if place is None:
+                continue
+            mask = np.pad(owner[place] == number, 1)
+            outline = self._outline(mask, place[0].start - 1, place[1].start - 1)
+            if outline is not None:
+                found.append(outline)
+        return found
+
+    def _outline(self, mask: NDArray[np.bool_], row: int, column: int) -> Polygon | None:
+        side, half = self.cell / 2.0, self.fine.shape[0] / 2.0
+        traced = _largest(_traced(mask, Affine(side, 0, (column - half) * side, 0, -side, (half - row) * side)))
+        if traced is None:
+            return None
+        made = _right_angled(traced) if self.strength >= RIGHT_ANGLED else None
+        if made is None or _overlap(made, traced) < AGREEMENT:
+            free = traced.simplify(SIMPLE)
+            made = free if isinstance(free, Polygon) and free.is_valid and not free.is_empty else traced
+        return affinity.translate(affinity.rotate(made, self.direction * 180.0 / pi, origin=(0, 0)), *self.centre)
 
 
 def _traced(mask: NDArray[np.bool_], transform: Affine) -> list[Polygon]:
@@ -62,11 +160,11 @@ def _overlap(a: Polygon, b: Polygon) -> float:
     return common / (float(a.area) + float(b.area) - common)
 
 
-def _direction(traced: Polygon) -> tuple[float, float]:
-    """The walls' common direction, radians in [-π/4, π/4), and how common it is.
+def _outline_votes(traced: Polygon) -> tuple[complex, float]:
+    """Sum and weight of the directions of the long sides, each four times its angle, by metres.
 
-    Each long side of the simplified outline votes, by its length squared, with the line fitted through the cell
-    edges' midpoints along it.
+    Each side of the simplified outline votes with the line fitted through the cell edges' midpoints along it; long
+    sides, whose direction is sure, count more.
     """
     steps = shapely.get_coordinates(traced.segmentize(0.5).exterior)[:-1]
     corners = shapely.get_coordinates(traced.exterior.simplify(SIMPLE))[:-1]
@@ -85,39 +183,35 @@ def _direction(traced: Polygon) -> tuple[float, float]:
         angle = 0.5 * atan2(
             2.0 * float(spread[:, 0] @ spread[:, 1]), float((spread**2) @ (1, -1) @ np.ones(len(spread)))
         )
-        total += length**2 * complex(cos(4 * angle), sin(4 * angle))
-        weight += length**2
-    if weight == 0:
-        return 0.0, 0.0
-    return atan2(total.imag, total.real) / 4.0, abs(total) / weight
+        vote = length * min(length / SURE, 1.0)
+        total += vote * complex(cos(4 * angle), sin(4 * angle))
+        weight += vote
+    return total, weight
 
 
-def _right_angled(
-    mask: NDArray[np.bool_], cell: float, origin: tuple[float, float], direction: float
-) -> Polygon | None:
-    """The outline in a frame turned into the direction, its short steps evened out, turned back."""
-    rows, columns = mask.shape
-    centre = (origin[0] + columns * cell / 2.0, origin[1] - rows * cell / 2.0)
-    reach = ceil(hypot(rows, columns) * cell / 2.0 / FINE) + 2
-    offsets = (np.arange(-reach, reach) + 0.5) * FINE
-    across, up = np.meshgrid(offsets, offsets[::-1])
-    x = centre[0] + across * cos(direction) - up * sin(direction)
-    y = centre[1] + across * sin(direction) + up * cos(direction)
-    soft = ndimage.uniform_filter(mask.astype(np.float32), 3)
-    turned = ndimage.map_coordinates(
-        soft, [(origin[1] - y) / cell - 0.5, (x - origin[0]) / cell - 0.5], order=1, cval=0.0
-    ) >= 0.5  # fmt: skip
-    found = _largest(_traced(turned, Affine(FINE, 0, -reach * FINE, 0, -FINE, reach * FINE)))
-    if found is None:
-        return None
-    outer = _evened(shapely.get_coordinates(found.exterior)[:-1])
+def _roof_votes(height: NDArray[np.float64], cell: float) -> tuple[complex, float]:
+    """The same of the roofs' slopes and steps: each cell that is not level votes with the way it falls."""
+    known = np.isfinite(height)
+    if not known.any():
+        return 0j, 0.0
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    even = ndimage.median_filter(height[tuple(nearest)], 3)
+    east, south = ndimage.sobel(even, axis=1) / (8 * cell), ndimage.sobel(even, axis=0) / (8 * cell)
+    steep = np.hypot(east, south)
+    inner = ndimage.binary_erosion(known, np.ones((3, 3)), iterations=2) & (steep > LEVEL)
+    weights = np.minimum(steep[inner], 1.0) * cell
+    angle = 4.0 * np.arctan2(-south[inner], east[inner])
+    return complex(float(weights @ np.cos(angle)), float(weights @ np.sin(angle))), float(weights.sum())
+
+
+def _right_angled(traced: Polygon) -> Polygon | None:
+    """The outline along cell edges with its short steps evened out; None when nothing valid is left."""
+    outer = _evened(shapely.get_coordinates(traced.exterior)[:-1])
     if outer is None:
         return None
-    holes = [h for h in (_evened(shapely.get_coordinates(hole)[:-1]) for hole in found.interiors) if h is not None]
+    holes = [h for h in (_evened(shapely.get_coordinates(hole)[:-1]) for hole in traced.interiors) if h is not None]
     polygon = Polygon(outer, [h for h in holes if Polygon(h).area >= SMALLEST_COURT])
-    if not polygon.is_valid or polygon.is_empty:
-        return None
-    return affinity.translate(affinity.rotate(polygon, direction * 180.0 / pi, origin=(0, 0)), *centre)
+    return polygon if polygon.is_valid and not polygon.is_empty else None
 
 
 def _evened(ring: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -1,151 +1,308 @@
-"""Walls between houses that stand in one block, seen on the roofs: steps, parapets and valleys along straight lines."""
+"""Walls between houses that stand in one block, seen on the roofs: straight lines of steps, valleys and parapets."""
 
 from __future__ import annotations
 
-from math import ceil
-
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 
-REACH = 16.0
-"""m: how far evidence of a wall may lie from it; the direction of the houses around is part of it."""
-STEP = 0.15
-"""m: a difference between two roofs at their common line; a survey's own steps between strips are below 0.1 m."""
-VALLEY = 0.5
-"""Change of slope at a line, hollow side up: two roofs of 14° or more that fall towards each other."""
+STEP = 0.12
+"""m: a difference between two roofs at their common line; survey strips differ by less."""
+VALLEY = 0.35
+"""Change of slope at a line, hollow side up: two roofs of 10° or more that fall towards each other."""
 PARAPET = 0.30
-"""m: height of a parapet over the roofs beside it."""
-PARAPET_SHARE = 0.5
-"""Share of a line on which a parapet must be seen; it is thinner than the points are apart."""
-SHORTEST = 5.0
-"""m: a line below this is no party wall: a stair head's side, a dormer, a lift house."""
+"""m: height of a parapet over the roofs on both sides."""
+CLEAR = 0.01
+"""m²: squared misfit that a wall must take away in a row of cells to count; a step of 0.13 m does."""
+SIDE = 5
+"""Cells looked at on either side of a line."""
+FEWEST = 3
+"""Cells of roof there must be on either side."""
+RIDGE = 0.3
+"""m of step asked for, a unit of slope that changes the roof's hollow side down."""
+DRIFT = 0.4
+"""Price of a step sideways, in fully explained rows: walls may run a few degrees off the block's direction."""
+NEEDED = 0.6
+"""Mean share of the misfit along a line that the wall must explain."""
+SMALLEST = 8.0
+"""m²: no house is smaller."""
+ROOM = 30.0
+"""m²: what is smaller, behind walls too short to be party walls, is a room of the house beside it."""
+FULL = 0.85
+"""Share of their common box that a room and its house fill."""
+SHORTEST = 6.0
+"""m: a line below this is no party wall: a stair head's side, a dormer, a terrace's edge."""
+NARROWEST = 2.0
+"""m: no house is narrower than this, so no two walls are nearer."""
+SHORTEST_ACROSS = 10.0
+"""m: the same for walls across most of the block's walls, the rear walls of houses back to back: two houses' width."""
+RIM = 2
+"""Cells along the block's edge that are not looked at."""
+EXTENSION = 3.0
+"""m: a wall goes on to the block's edge or the next wall if that is so near."""
 
-_NEAR, _SAMPLES = 0.75, 4
-_HALF = 5
-"""Half-length of the line looked along, in half metres: 2.5 m either way."""
-_WINDOW = 12.0
-"""m: directions are taken from walls within this distance along each axis."""
 
+def houses(height: NDArray[np.float64], top: NDArray[np.float64], cell: float) -> NDArray[np.int64]:
+    """Part a block into houses along party walls.
 
-def party_walls(
-    height: NDArray[np.float64], top: NDArray[np.float64], solid: NDArray[np.bool_], cell: float
-) -> NDArray[np.bool_]:
-    """(rows, columns) cells through which a wall runs that parts two roofs.
-
-    At each roof cell the roofs on both sides of a line through it, 5 m long, in the two main directions of the
-    buildings around, are carried on to the line from 0.75 to 2.25 m away. A wall is where they miss each other by a
-    step, meet in a valley, or something narrow stands above both, and where that is more so than beside it.
+    In each row of cells across a possible wall, a straight line is fitted to the roof on either side, and one over
+    both. A wall shows where two lines fit better and they miss each other by a step or meet in a valley, or where
+    something narrow stands above both. Lines on which enough rows show it over 6 m and more are walls, the clearest
+    first.
 
     Args:
-        height: (rows, columns) m, each cell's roof; any value where not solid.
-        top: (rows, columns) m, the cell's highest point.
-        solid: which cells are roof.
+        height: (rows, columns) m, each cell's roof, NaN outside of the block; walls run along rows or columns.
+        top: (rows, columns) m, each cell's highest point.
         cell: m.
+
+    Returns:
+        (rows, columns) number of each cell's house from 1, 0 outside.
     """
-    angle = _directions(solid, cell)
-    evidence = np.zeros((2, *solid.shape))
-    _evidence(height, top, solid, angle, cell, evidence)
-    wall = np.zeros(solid.shape, dtype=bool)
-    _crests(evidence, solid, angle, wall)
-    return _long(wall, cell)
-
-
-def _directions(solid: NDArray[np.bool_], cell: float) -> NDArray[np.float64]:
-    """(rows, columns) radians: the main direction of walls around each cell, modulo a right angle."""
-    soft = ndimage.gaussian_filter(solid.astype(np.float64), 1.5, truncate=3.0)
-    east, south = ndimage.sobel(soft, axis=1), ndimage.sobel(soft, axis=0)
-    strength, turned = np.hypot(east, south), 4.0 * np.arctan2(-south, east)
-    size = 2 * ceil(_WINDOW / cell) + 1
-    real = ndimage.uniform_filter(strength * np.cos(turned), size, mode="constant")
-    imaginary = ndimage.uniform_filter(strength * np.sin(turned), size, mode="constant")
-    return np.asarray(np.arctan2(imaginary, real) / 4.0, dtype=np.float64)
+    inside = np.isfinite(height)
+    # Parapets and eaves along the block's own edge are not walls between houses.
+    rim = ~ndimage.binary_erosion(inside, np.ones((3, 3)), iterations=RIM)
+    height = np.where(rim, np.nan, height)
+    turned = (np.ascontiguousarray(height.T), np.ascontiguousarray(top.T))
+    upright, level = _walls(height, top, round(SHORTEST / cell)), _walls(*turned, round(SHORTEST / cell)).T
+    # The longer walls part the houses of a row; across them, only what goes through several houses is a wall.
+    if upright.sum() >= level.sum():
+        level = _walls(*turned, round(SHORTEST_ACROSS / cell)).T
+    else:
+        upright = _walls(height, top, round(SHORTEST_ACROSS / cell))
+    closed_upright, closed_level = upright.copy(), np.ascontiguousarray(level)
+    reach = round(EXTENSION / cell)
+    _extend(upright, np.ascontiguousarray(level), inside, reach, closed_upright)
+    closed = np.ascontiguousarray(closed_level.T)
+    _extend(
+        np.ascontiguousarray(level.T), np.ascontiguousarray(upright.T), np.ascontiguousarray(inside.T), reach, closed
+    )
+    return _without_slivers(_parts(inside, closed_upright, np.ascontiguousarray(closed.T)), cell)
 
 
 @njit(cache=True, nogil=True)
-def _side(height, solid, r, c, dr, dc, line):  # type: ignore[no-untyped-def]
-    """Carry the roof on one side on to the line: whether it can be, its height there, its slope away from it."""
-    n, sum_d, sum_z, sum_dd, sum_dz = 0, 0.0, 0.0, 0.0, 0.0
-    for k in range(_SAMPLES):
-        d = line + 0.5 * k
-        row, column = int(np.round(r + dr * d)), int(np.round(c + dc * d))
-        if row < 0 or column < 0 or row >= solid.shape[0] or column >= solid.shape[1] or not solid[row, column]:
-            break
-        z = height[row, column]
-        n += 1
-        sum_d += d
-        sum_z += z
-        sum_dd += d * d
-        sum_dz += d * z
-    if n < 3:
-        return False, 0.0, 0.0
-    slope = (n * sum_dz - sum_d * sum_z) / (n * sum_dd - sum_d * sum_d)
-    return True, (sum_z - slope * sum_d) / n, slope
+def _walls(height, top, shortest):  # type: ignore[no-untyped-def]
+    """(rows, columns) whether a wall runs between a cell and the one to its left.
+
+    The clearest stretch of a column becomes a wall; what the walls found explain is no evidence for another, because
+    the roof is looked at up to them and not beyond.
+    """
+    rows, columns = height.shape
+    walls = np.zeros((rows, columns), dtype=np.bool_)
+    shown = np.full((rows, columns), -1.0)
+    path = np.zeros(rows, dtype=np.int64)
+    first, last = 1, columns - 1
+    while True:
+        for c in range(first, last + 1):
+            for r in range(rows):
+                shown[r, c] = _shown(height, top, walls, r, c)
+        start, end = _clearest(shown, shortest, path)
+        if end == start:
+            return walls
+        for r in range(start, end):
+            walls[r, path[r]] = True
+        first = max(path[start:end].min() - SIDE, 1)
+        last = min(path[start:end].max() + SIDE, columns - 1)
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _evidence(height, top, solid, angle, cell, evidence):  # type: ignore[no-untyped-def]
-    """How much each cell looks like a wall across each of the two directions; 1 is enough."""
-    rows, columns = solid.shape
-    for r in prange(rows):
-        steps, kinks = np.empty(2 * _HALF + 1), np.empty(2 * _HALF + 1)
-        for c in range(columns):
-            if not solid[r, c]:
+@njit(cache=True, nogil=True)
+def _shown(height, top, walls, r, c):  # type: ignore[no-untyped-def]
+    """How well a wall at a cell's left edge explains its row: share of the misfit it takes away; 0 if it does not
+    take enough or the roofs do not meet like two houses', -1 where it cannot be said.
+    """
+    columns = height.shape[1]
+    if walls[r, c]:
+        return -1.0
+    # Sums of d, z, d², dz, z² and counts, left and right: of all cells, and of those without the cell at the line.
+    near, far = np.zeros((2, 6)), np.zeros((2, 6))
+    for side in range(2):
+        for k in range(SIDE):
+            at = c + k if side == 1 else c - 1 - k
+            if at < 0 or at >= columns or not np.isfinite(height[r, at]):
+                break
+            if k > 0 and walls[r, at if side == 1 else at + 1]:
+                break
+            d, z = (k + 0.5) / 2.0, height[r, at]
+            _add(near[side], d, z)
+            if k > 0:
+                _add(far[side], d, z)
+    if near[0, 5] < FEWEST or near[1, 5] < FEWEST:
+        return -1.0
+    left, left_slope = _line(far[0])
+    right, right_slope = _line(far[1])
+    if max(top[r, c - 1], top[r, c]) > max(left, right) + PARAPET:
+        return 1.0
+    left, left_slope = _line(near[0])
+    right, right_slope = _line(near[1])
+    bend = left_slope + right_slope
+    # A ridge beside the line looks like a small step: lines carried past it miss each other.
+    if abs(right - left) < STEP + RIDGE * max(-bend, 0.0) and bend < VALLEY:
+        return 0.0
+    both = near[1].copy()
+    for j in range(6):
+        both[j] += -near[0, j] if j == 0 or j == 3 else near[0, j]
+    whole = _misfit(both)
+    gain = whole - _misfit(near[0]) - _misfit(near[1])
+    return gain / whole if gain >= CLEAR else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _clearest(shown, shortest, path):  # type: ignore[no-untyped-def]
+    """First row and row after the last of the line that shows a wall best, its columns written to `path`; 0, 0 if none.
+
+    By dynamic programming from row to row; a line may drift sideways by a cell a row, at a price.
+    """
+    rows, columns = shown.shape
+    total = np.zeros((rows, columns))
+    start = np.zeros((rows, columns), dtype=np.int64)
+    came = np.zeros((rows, columns), dtype=np.int64)
+    best, best_row, best_column = 0.0, -1, -1
+    for r in range(rows):
+        for c in range(1, columns):
+            if shown[r, c] < 0.0:
                 continue
-            for way in range(2):
-                turn = angle[r, c] + way * np.pi / 2.0
-                # Across and along the wall, in cells a metre; rows run south.
-                across_r, across_c = -np.sin(turn) / cell, np.cos(turn) / cell
-                along_r, along_c = -np.cos(turn) / cell, -np.sin(turn) / cell
-                count, high = 0, 0
-                for k in range(-_HALF, _HALF + 1):
-                    at_r, at_c = r + along_r * 0.5 * k, c + along_c * 0.5 * k
-                    left, left_z, left_slope = _side(height, solid, at_r, at_c, -across_r, -across_c, _NEAR)
-                    right, right_z, right_slope = _side(height, solid, at_r, at_c, across_r, across_c, _NEAR)
-                    if not (left and right):
+            total[r, c], start[r, c], came[r, c] = 0.0, r, c
+            if r > 0:
+                for shift in (0, -1, 1):
+                    before = c + shift
+                    if before < 1 or before >= columns or shown[r - 1, before] < 0.0:
                         continue
-                    steps[count] = right_z - left_z
-                    kinks[count] = right_slope + left_slope
-                    count += 1
-                    row, column = int(np.round(at_r)), int(np.round(at_c))
-                    if top[row, column] > max(left_z, right_z) + PARAPET:
-                        high += 1
-                if count < _HALF:
-                    continue
-                step = abs(np.median(steps[:count])) / STEP
-                kink = np.median(kinks[:count]) / VALLEY
-                evidence[way, r, c] = max(step, kink, high / count / PARAPET_SHARE)
+                    carried = total[r - 1, before] - (DRIFT if shift != 0 else 0.0)
+                    if carried > total[r, c]:
+                        total[r, c], start[r, c], came[r, c] = carried, start[r - 1, before], before
+            total[r, c] += shown[r, c] - NEEDED
+            if total[r, c] > best and r + 1 - start[r, c] >= shortest:
+                best, best_row, best_column = total[r, c], r, c
+    if best_row < 0:
+        return 0, 0
+    c = best_column
+    for r in range(best_row, start[best_row, best_column] - 1, -1):
+        path[r] = c
+        c = came[r, c]
+    return start[best_row, best_column], best_row + 1
 
 
 @njit(cache=True, nogil=True)
-def _crests(evidence, solid, angle, wall):  # type: ignore[no-untyped-def]
-    """Cells whose evidence is enough and no less than that of the two beside them across the line."""
-    rows, columns = solid.shape
-    for way in range(2):
-        for r in range(2, rows - 2):
-            for c in range(2, columns - 2):
-                own = evidence[way, r, c]
-                if own < 1.0:
+def _add(sums, d, z):  # type: ignore[no-untyped-def]
+    sums[0] += d
+    sums[1] += z
+    sums[2] += d * d
+    sums[3] += d * z
+    sums[4] += z * z
+    sums[5] += 1.0
+
+
+@njit(cache=True, nogil=True)
+def _line(sums):  # type: ignore[no-untyped-def]
+    """Height at distance 0 and slope of the line through the points summed."""
+    n = sums[5]
+    slope = (n * sums[3] - sums[0] * sums[1]) / (n * sums[2] - sums[0] * sums[0])
+    return (sums[1] - slope * sums[0]) / n, slope
+
+
+@njit(cache=True, nogil=True)
+def _misfit(sums):  # type: ignore[no-untyped-def]
+    """Sum of squares about the line."""
+    n = sums[5]
+    spread_d = sums[2] - sums[0] * sums[0] / n
+    spread_z = sums[4] - sums[1] * sums[1] / n
+    common = sums[3] - sums[0] * sums[1] / n
+    return max(spread_z - common * common / spread_d, 0.0)
+
+
+@njit(cache=True, nogil=True)
+def _extend(walls, crossing, inside, reach, closed):  # type: ignore[no-untyped-def]
+    """Carry each wall on to the block's edge or a crossing wall where one is near; walls run along columns.
+
+    `crossing[r, c]` is a wall between a cell and the one above it.
+    """
+    rows, columns = walls.shape
+    for c in range(1, columns):
+        for r in range(rows):
+            if not walls[r, c]:
+                continue
+            for way in (-1, 1):
+                if 0 <= r + way < rows and walls[r + way, c]:
                     continue
-                turn = angle[r, c] + way * np.pi / 2.0
-                highest = True
-                for d in (-2, -1, 1, 2):
-                    row = int(np.round(r - np.sin(turn) * d))
-                    column = int(np.round(c + np.cos(turn) * d))
-                    other = evidence[way, row, column]
-                    if other > own or (other == own and d < 0):
-                        highest = False
+                for k in range(1, reach + 1):
+                    at = r + way * k
+                    edge = at if way == 1 else at + 1
+                    ends = at < 0 or at >= rows or not (inside[at, c] and inside[at, c - 1])
+                    ends = ends or crossing[edge, c] or crossing[edge, c - 1] or walls[at, c]
+                    if ends:
+                        for back in range(1, k):
+                            closed[r + way * back, c] = True
                         break
-                if highest:
-                    wall[r, c] = True
 
 
-def _long(wall: NDArray[np.bool_], cell: float) -> NDArray[np.bool_]:
-    """The walls that, cell touching cell, go on for at least the shortest length."""
-    label, count = ndimage.label(wall, structure=np.ones((3, 3)))
-    keep = np.zeros(count + 1, dtype=bool)
-    for number, place in enumerate(ndimage.find_objects(label), start=1):
-        across, down = (part.stop - part.start for part in place)
-        keep[number] = np.hypot(across, down) * cell >= SHORTEST
-    return np.asarray(keep[label], dtype=bool)
+def _parts(inside: NDArray[np.bool_], upright: NDArray[np.bool_], level: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Connected cells that no wall parts, by drawing cells twice as fine with the walls between them."""
+    rows, columns = inside.shape
+    fine = np.zeros((2 * rows + 1, 2 * columns + 1), dtype=bool)
+    fine[1::2, 1::2] = inside
+    fine[1::2, 2:-1:2] = inside[:, 1:] & inside[:, :-1] & ~upright[:, 1:]
+    fine[2:-1:2, 1::2] = inside[1:] & inside[:-1] & ~level[1:]
+    # Where a wall steps sideways from one row to the next, the cells at the step do not touch.
+    shifted = upright[1:, 1:-1] & upright[:-1, 2:] & ~upright[:-1, 1:-1] & ~upright[1:, 2:]
+    fine[2:-1:2, 3:-2:2] &= ~shifted
+    shifted = upright[:-1, 1:-1] & upright[1:, 2:] & ~upright[1:, 1:-1] & ~upright[:-1, 2:]
+    fine[2:-1:2, 3:-2:2] &= ~shifted
+    shifted = level[1:-1, 1:] & level[2:, :-1] & ~level[1:-1, :-1] & ~level[2:, 1:]
+    fine[3:-2:2, 2:-1:2] &= ~shifted
+    shifted = level[1:-1, :-1] & level[2:, 1:] & ~level[1:-1, 1:] & ~level[2:, :-1]
+    fine[3:-2:2, 2:-1:2] &= ~shifted
+    label, _ = ndimage.label(fine)
+    return np.asarray(label[1::2, 1::2], dtype=np.int64)
+
+
+def _without_slivers(label: NDArray[np.int64], cell: float) -> NDArray[np.int64]:
+    """Give what cannot be a house by itself to a neighbour, the smallest first.
+
+    What is too narrow or too small goes to the neighbour it shares most border with. A room (a stair head, a terrace,
+    a light well's surround) whose border with a neighbour is too short for a party wall goes to the one it completes
+    to the fullest rectangle.
+    """
+    label = label.copy()
+    settled: set[int] = set()
+    while True:
+        sizes = np.bincount(label.ravel())
+        waiting = [int(k) for k in np.argsort(sizes[1:], kind="stable") + 1 if sizes[k] and int(k) not in settled]
+        waiting = [k for k in waiting if sizes[k] * cell * cell < ROOM or _is_narrow(label == k, cell)]
+        if not waiting:
+            return label
+        part = waiting[0]
+        borders = _borders(label, part)
+        if sizes[part] * cell * cell < SMALLEST or _is_narrow(label == part, cell):
+            into = max(borders, key=lambda k: (borders[k], -k), default=0)
+        else:
+            short = [k for k, cells in borders.items() if cells * cell < SHORTEST]
+            fullness = {k: _fullness(label, part, k) for k in short}
+            into = max(fullness, key=lambda k: (fullness[k], -k), default=0)
+            into = into if into and fullness[into] >= FULL else part
+        if into == part:
+            settled.add(part)
+        else:
+            label[label == part] = into
+            settled.discard(into)
+
+
+def _borders(label: NDArray[np.int64], part: int) -> dict[int, int]:
+    """How many cell edges a part shares with each of its neighbours."""
+    padded = np.pad(label, 1)
+    mask = label == part
+    sides = (padded[1:-1, :-2], padded[1:-1, 2:], padded[:-2, 1:-1], padded[2:, 1:-1])
+    counts = np.bincount(np.concatenate([side[mask] for side in sides]))
+    return {int(k): int(counts[k]) for k in np.flatnonzero(counts) if k not in (0, part)}
+
+
+def _fullness(label: NDArray[np.int64], part: int, other: int) -> float:
+    """Share of their common box that two parts fill."""
+    both = (label == part) | (label == other)
+    rows, columns = np.flatnonzero(both.any(axis=1)), np.flatnonzero(both.any(axis=0))
+    return float(both.sum() / ((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)))
+
+
+def _is_narrow(mask: NDArray[np.bool_], cell: float) -> bool:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    own = np.pad(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
+    return bool((2.0 * ndimage.distance_transform_edt(own).max() - 0.5) * cell < NARROWEST)

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uvicorn
+from fastapi.testclient import TestClient
+
 from api.cli.serve import listen
 from api.main import create_app
 from api.settings import ServiceSettings
-from fastapi.testclient import TestClient
 from gis.access.roles import Role
 from gis.bounds import BoundingBox
 from gis.crs import CrsLike, horizontal, normalise
@@ -30,7 +31,6 @@ from gis.store.catalog import LidarTile, RasterProduct
 from gis.store.cluster import Cluster
 from gis.store.database import Database
 from gis.store.runs import PlannedTile
-
 from tests.gis.store_samples import EAST, NORTH, building, register_layers, write_registers
 
 PARCELS = 40

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import shapely
 from fastapi.testclient import TestClient
-from gis.crs import transformer
-from gis.store.collections import COLLECTIONS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box, shape
 
+from gis.crs import transformer
+from gis.store.collections import COLLECTIONS
 from tests.api.conftest import FLAGGED, PARCELS
 from tests.gis.store_samples import EAST, NORTH, building, lot
 
@@ -157,7 +157,8 @@ def test_a_box_finds_what_touches_it(
     found = set(uids(get(client, "/collections/parcels/items", bbox=text, bbox_crs=f"{EPSG}{code}")))
     # A box of another projection is turned a little, so the one that holds the area reaches over it.
     exactly, possibly = (
-        {f"p-{n:04d}" for n in range(PARCELS) if lot(n).intersects(reach)} for reach in (area, box(*area.buffer(0.5).bounds))
+        {f"p-{n:04d}" for n in range(PARCELS) if lot(n).intersects(reach)}
+        for reach in (area, box(*area.buffer(0.5).bounds))
     )
     assert exactly <= found <= possibly
     assert code != 9210 or found == exactly
@@ -248,7 +249,8 @@ def test_nothing_was_known_before_it_was_recorded(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "moment", ["", "yesterday", "2026-13-01", "0000-01-01", "2026-01-01/2025-01-01", "../..", "/", "2026-01-01/x", "1" * 999]
+    "moment",
+    ["", "yesterday", "2026-13-01", "0000-01-01", "2026-01-01/2025-01-01", "../..", "/", "2026-01-01/x", "1" * 999],
 )
 def test_a_time_that_is_none_is_refused(client: TestClient, moment: str) -> None:
     answer = client.get("/collections/parcels/items", params={"datetime": moment})

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from gis import crs as reference
@@ -94,16 +94,14 @@ def current(
 def of_day(connection: Connection, as_of: date | None = None, known_at: datetime | None = None) -> GeoDataFrame:
     """Each building as the last campaign before the end of a day (today) measured it."""
     table = building_version
-    newest = (
-        select(table.c.uid, table.c.epoch, table.c.version)
-        .where(at(table, as_of, known_at))
-        .distinct(table.c.uid)
-        .order_by(table.c.uid, func.lower(table.c.valid).desc(), table.c.epoch.desc())
-        .subquery()
-    )
-    same = and_(*(table.c[name] == newest.c[name] for name in ("uid", "epoch", "version")))
+    latest_first = (func.lower(table.c.valid).desc(), table.c.epoch.desc())
+    rank = func.row_number().over(partition_by=table.c.uid, order_by=latest_first).label("rank")
+    keys = [table.c[name] for name in ("uid", "epoch", "version")]
+    ranked = select(*keys, rank).where(at(table, as_of, known_at)).subquery()
+    newest = and_(ranked.c.rank == 1, *(key == ranked.c[key.name] for key in keys))
+    source = table.join(ranked, newest)
     return frames.read(
-        connection, list(table.columns), same, [table.c.uid], source=table.join(newest, same), geometry="footprint"
+        connection, list(table.columns), literal(True), [table.c.uid], source=source, geometry="footprint"
     )
 
 

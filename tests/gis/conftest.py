@@ -16,19 +16,9 @@ from gis.crs import CrsLike, normalise
 from gis.settings import City, Settings
 from gis.store.cluster import Cluster
 from gis.store.database import Database
+from tests.gis.store_samples import remove_cluster
 
 _numbers = itertools.count(1)
-
-
-def remove_cluster(home: Path) -> None:
-    """Stop a home's cluster and delete all it made."""
-    cluster = Cluster(home)
-    cluster.stop()
-    data, socket = cluster.data, cluster.socket
-    if not data.is_relative_to(home):
-        shutil.rmtree(data.parent, ignore_errors=True)
-    shutil.rmtree(socket, ignore_errors=True)
-    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

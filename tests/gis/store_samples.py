@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,21 @@ import pyogrio
 from shapely import LineString, Polygon, box
 
 from gis.city_model.building import Building, Face, Reason, Solid, Surface
+from gis.store.cluster import Cluster
+from gis.store.postmaster import Postmaster
+
+
+def remove_cluster(home: Path) -> None:
+    """Stop a home's cluster and delete all it made."""
+    cluster = Cluster(home)
+    # Nothing of it is kept, so that no checkpoint need be waited for.
+    Postmaster(cluster.data).end(signal.SIGQUIT, 30)
+    data, socket = cluster.data, cluster.socket
+    if not data.is_relative_to(home):
+        shutil.rmtree(data.parent, ignore_errors=True)
+    shutil.rmtree(socket, ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)
+
 
 EAST, NORTH = 603_000.0, 1_191_000.0
 """A corner in Ho Chi Minh City, EPSG:9210."""

@@ -6,8 +6,9 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import rasterio
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
@@ -16,6 +17,8 @@ from gis.crs import horizontal, normalise, vertical
 from gis.errors import BadCrs
 
 METRE: Final = "metre"
+EARTH_RADIUS: Final = (6_330_000.0, 6_400_000.0)
+"""Metres; the ground's distance from the Earth's centre lies within."""
 SHORT, LONG, DOUBLE, ASCII = 3, 4, 12, 2
 """Field types of TIFF 6.0."""
 
@@ -54,17 +57,61 @@ def crs_of_records(records: ProjectionRecords, *, prefer_wkt: bool = True) -> CR
 
 
 def canonical(crs: CRS) -> CRS:
-    """The EPSG registry's own definition of each part that is one, so that equal systems compare equal."""
+    """The EPSG registry's own definition of each part that is one, so that equal systems compare equal.
+
+    Raises:
+        BadCrs: a part carries the number of another system than its parameters make.
+    """
     if crs.is_compound and len(crs.sub_crs_list) == 2:
         flat, height = (canonical(part) for part in crs.sub_crs_list)
         codes = flat.to_epsg(), height.to_epsg()
         return normalise(f"EPSG:{codes[0]}+{codes[1]}") if all(codes) else crs
     flat = crs.source_crs if crs.is_bound and crs.source_crs is not None else crs
+    claimed = flat.to_json_dict().get("id", {})
+    if claimed.get("authority") == "EPSG":
+        return _confirmed(flat, int(claimed["code"]))
     code = flat.to_epsg(min_confidence=70)
-    if code is None:
-        return flat
-    registered = CRS.from_epsg(code)
-    return registered if registered.equals(flat, ignore_axis_order=True) or flat.to_epsg(100) == code else flat
+    registered = CRS.from_epsg(code) if code is not None else None
+    return registered if registered is not None and registered.equals(flat, ignore_axis_order=True) else flat
+
+
+def _confirmed(crs: CRS, code: int) -> CRS:
+    """What EPSG has under the number a definition carries, if the definition does the same."""
+    try:
+        registered = CRS.from_epsg(code)
+    except CRSError as error:
+        raise BadCrs(f"the CRS in the header, {_plain(crs.name)!r}, has a number EPSG does not know: {code}") from error
+    if registered.equals(crs, ignore_axis_order=True) or _does_the_same(crs, registered):
+        return registered
+    raise BadCrs(f"the CRS in the header says it is EPSG:{code}, {registered.name}, but its parameters are others")
+
+
+def _does_the_same(crs: CRS, registered: CRS) -> bool:
+    """Whether two definitions of whatever wording give the same coordinates, to a millimetre."""
+    units = [[axis.unit_conversion_factor for axis in one.axis_info] for one in (crs, registered)]
+    if len(units[0]) != len(units[1]) or not np.allclose(units[0], units[1], rtol=1e-12):
+        return False
+    if crs.is_vertical and registered.is_vertical:
+        return True
+    ours, theirs = crs.ellipsoid, registered.ellipsoid
+    if ours is None or theirs is None or not np.isclose(ours.semi_major_metre, theirs.semi_major_metre, rtol=1e-12):
+        return False
+    if not np.isclose(ours.inverse_flattening, theirs.inverse_flattening, rtol=1e-9):
+        return False
+    if crs.is_geographic and registered.is_geographic:
+        return True
+    area = registered.area_of_use
+    if not (crs.is_projected and registered.is_projected) or area is None:
+        return False
+    longitude, latitude = (
+        grid.ravel()
+        for grid in np.meshgrid(np.linspace(area.west, area.east, 5), np.linspace(area.south, area.north, 5))
+    )
+    places = [
+        np.array(Transformer.from_crs(one.geodetic_crs, one, always_xy=True).transform(longitude, latitude))
+        for one in (crs, registered)
+    ]
+    return bool(np.allclose(places[0], places[1], rtol=0.0, atol=0.001))
 
 
 def _from_wkt(records: ProjectionRecords) -> CRS | None:
@@ -74,7 +121,12 @@ def _from_wkt(records: ProjectionRecords) -> CRS | None:
     try:
         return CRS.from_wkt(text)
     except CRSError as error:
-        raise BadCrs(f"the CRS in the header is no valid WKT: {text[:60]!r}") from error
+        raise BadCrs(f"the CRS in the header is no valid WKT: {_plain(text)[:60]!r}") from error
+
+
+def _plain(text: str) -> str:
+    """Text for one line of a message."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _from_geokeys(records: ProjectionRecords) -> CRS | None:
@@ -177,6 +229,20 @@ def same(first: CRS, second: CRS) -> bool:
     return bool(first == second or first.equals(second, ignore_axis_order=True))
 
 
+def contradiction(crs: CRS, bounds: tuple[float, float, float, float], z_range: tuple[float, float]) -> str:
+    """Why coordinates cannot be in the CRS their file names; empty where they can. For geocentric systems alone."""
+    if not crs.is_geocentric:
+        return ""
+    corners = [(x, y, z) for x in bounds[0::2] for y in bounds[1::2] for z in z_range]
+    radius = float(np.median(np.linalg.norm(corners, axis=1)))
+    if EARTH_RADIUS[0] <= radius <= EARTH_RADIUS[1]:
+        return ""
+    return (
+        f"its header says geocentric coordinates, but its points would lie {radius / 1000:,.0f} km from the Earth's "
+        "centre; they are in some projected CRS"
+    )
+
+
 def guess_crs(bounds: tuple[float, float, float, float]) -> list[tuple[str, str]]:
     """Systems whose area the coordinates (min x, min y, max x, max y) fall into, as (name for --crs, why).
 
@@ -202,8 +268,15 @@ def hint_for(bounds: tuple[float, float, float, float]) -> str:
 
 
 _PLAUSIBLE: Final = (
-    ("EPSG:9210+5727", "VN-2000 / TM-3 105-45, Ho Chi Minh City", (400_000, 1_000_000, 700_000, 1_350_000)),
-    ("EPSG:5899+5727", "VN-2000 / TM-3 107-45, Binh Duong and Vung Tau", (400_000, 1_000_000, 700_000, 1_350_000)),
-    ("EPSG:7415", "Dutch RD New with NAP heights", (0, 300_000, 300_000, 630_000)),
-    ("EPSG:2154+5720", "RGF93 / Lambert-93, France", (90_000, 6_000_000, 1_260_000, 7_200_000)),
+    ("EPSG:9210+5727", "VN-2000 / TM-3 105-45, Ho Chi Minh City", (400_000, 850_000, 700_000, 1_350_000)),
+    ("EPSG:5899+5727", "VN-2000 / TM-3 107-45", (400_000, 850_000, 700_000, 1_350_000)),
+    ("EPSG:3405+5727", "VN-2000 / UTM 48N", (150_000, 900_000, 850_000, 2_600_000)),
+    ("EPSG:7415", "Dutch RD New, NAP heights", (0, 300_000, 300_000, 630_000)),
+    ("EPSG:2154+5720", "Lambert-93, France", (90_000, 6_000_000, 1_260_000, 7_200_000)),
+    ("EPSG:25832", "ETRS89 / UTM 32N, Germany, Denmark, Norway", (150_000, 5_200_000, 850_000, 7_300_000)),
+    ("EPSG:5972", "ETRS89 / UTM 32N, NN2000 heights, Norway", (150_000, 6_400_000, 850_000, 7_300_000)),
+    ("EPSG:5973", "ETRS89 / UTM 33N, NN2000 heights, Norway", (-100_000, 6_400_000, 1_150_000, 7_960_000)),
+    ("EPSG:2056+5728", "CH1903+ / LV95, Switzerland", (2_480_000, 1_070_000, 2_840_000, 1_300_000)),
+    ("EPSG:7405", "British National Grid, ODN heights", (0, 0, 700_000, 1_300_000)),
 )
+"""Name for --crs, what it is, and (min x, min y, max x, max y) within which its coordinates lie."""

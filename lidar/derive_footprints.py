@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from gis.grid import Grid
 from lidar.footprints import Footprints
 from lidar.outline import outline_of
+from lidar.party_walls import REACH, party_walls
 from lidar.point_cloud import Class, PointCloud
 
 if TYPE_CHECKING:
@@ -75,13 +76,15 @@ def derive_footprints(points: PointCloud, terrain: Terrain) -> Footprints:
     """
     extent = terrain.dtm.grid
     grid = Grid.covering(extent.bounds, CELL)
-    height, solid = _roof_cells(points, terrain, grid)
-    regions = _joined(_regions(height, solid), height)
+    height, top, solid = _roof_cells(points, terrain, grid)
+    regions = _joined(_regions(height, solid, party_walls(height, top, solid, CELL)), height)
     return _outlines(regions, grid)
 
 
-def _roof_cells(points: PointCloud, terrain: Terrain, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(rows, columns) height of each roof cell and whether it is one."""
+def _roof_cells(
+    points: PointCloud, terrain: Terrain, grid: Grid
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """(rows, columns) height of each roof cell, its highest point, and whether it is one."""
     inside = (points.x >= grid.west) & (points.x < grid.east) & (points.y > grid.south) & (points.y < grid.north)
     kind = points.classification
     ignored = np.isin(
@@ -110,7 +113,9 @@ def _roof_cells(points: PointCloud, terrain: Terrain, grid: Grid) -> tuple[NDArr
     edge = ((of_maybe > 0) & (2 * of_maybe >= of_all)).reshape(shape) & ~solid
     _grow(height, solid, edge, _medians(cell, z, maybe, of_maybe).reshape(shape))
     _close_gaps(height, solid, known, _gap_cells(of_all.reshape(shape), grid))
-    return height, solid
+    top = np.full(cells, -np.inf)
+    np.maximum.at(top, cell[roof | maybe], z[roof | maybe])
+    return height, np.fmax(top.reshape(shape), height), solid
 
 
 def _flat_and_high(
@@ -212,12 +217,33 @@ def _links(height: NDArray[np.float64], label: NDArray[np.int64]) -> tuple[NDArr
     return first, second
 
 
-def _regions(height: NDArray[np.float64], solid: NDArray[np.bool_]) -> _Regions:
-    """Roof cells whose heights follow from one to the next."""
-    first, second = _links(height, np.where(solid, 0, -1))
+def _regions(height: NDArray[np.float64], solid: NDArray[np.bool_], wall: NDArray[np.bool_]) -> _Regions:
+    """Roof cells whose heights follow from one to the next without a wall between; walls go to the nearer side."""
+    open_roof = solid & ~wall
+    first, second = _links(height, np.where(open_roof, 0, -1))
     flat = height.ravel()
     level = np.abs(flat[first] - flat[second]) <= WALL_STEP
-    return _components(solid, first[level], second[level])
+    regions = _components(open_roof, first[level], second[level])
+    label = regions.label.copy()
+    _share_out(label, solid, height)
+    return _Regions(label, regions.count)
+
+
+@njit(cache=True, nogil=True)
+def _share_out(label, solid, height):  # type: ignore[no-untyped-def]
+    """Give wall cells to the region beside them nearest in height, ring by ring."""
+    rows, columns = solid.shape
+    for _ in range(4):
+        before = label.copy()
+        for r in range(1, rows - 1):
+            for c in range(1, columns - 1):
+                if before[r, c] >= 0 or not solid[r, c]:
+                    continue
+                nearest = np.inf
+                for dr, dc in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+                    if before[r + dr, c + dc] >= 0 and abs(height[r + dr, c + dc] - height[r, c]) < nearest:
+                        nearest = abs(height[r + dr, c + dc] - height[r, c])
+                        label[r, c] = before[r + dr, c + dc]
 
 
 def _components(solid: NDArray[np.bool_], first: NDArray[np.int64], second: NDArray[np.int64]) -> _Regions:
@@ -273,7 +299,7 @@ def _perimeters(label: NDArray[np.int64], count: int) -> NDArray[np.float64]:
 def _unfinished(regions: _Regions) -> NDArray[np.bool_]:
     """(count,) whether a region, or one it touches, reaches the extent's edge."""
     label, count = regions.label, regions.count
-    depth = WIDEST_GAP + 1
+    depth = WIDEST_GAP + ceil(REACH / CELL)
     cut = np.zeros(count + 1, dtype=bool)
     for strip in (label[:depth], label[-depth:], label[:, :depth], label[:, -depth:]):
         cut[strip.ravel()] = True

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from pyproj import CRS
 
 from gis.errors import BadCrs, UnreadableFile
-from lidar.crs_of_las import ProjectionRecords, crs_of_records
+from lidar.crs_of_las import ProjectionRecords, contradiction, crs_of_records
 
 SIGNATURE = b"LASF"
 HEADER_SIZES = {0: 227, 1: 227, 2: 227, 3: 235, 4: 375}
@@ -172,6 +172,8 @@ def parse_header(handle: BinaryIO, path: Path) -> LasHeader:
     _check_space(path, block, size)
     crs, problem = _crs(vlrs, prefer_wkt=bool(block.global_encoding & 0x10))
     max_x, min_x, max_y, min_y, max_z, min_z = block.extremes
+    if crs is not None and (problem := contradiction(crs, (min_x, min_y, max_x, max_y), (min_z, max_z))):
+        crs = None
     return LasHeader(
         path=path,
         version=f"1.{block.minor}",

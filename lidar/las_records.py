@@ -129,8 +129,21 @@ def is_withheld(raw: RawPoints, header: LasHeader) -> NDArray[np.bool_]:
     return flagged
 
 
-def check_sane(raw: RawPoints, header: LasHeader) -> NDArray[np.int64]:
-    """Refuse points that only damage explains; returns (16,) the points by return number.
+def count_by_return(raw: RawPoints, header: LasHeader) -> NDArray[np.int64]:
+    """(16,) points by return number."""
+    return np.bincount(returns(raw, header)[0], minlength=16).astype(np.int64)
+
+
+def agrees_by_return(counted: NDArray[np.int64], header: LasHeader) -> bool:
+    """Whether the header's points by return are those counted, or were never filled in."""
+    claimed = header.count_by_return
+    if sum(claimed) != header.point_count:
+        return True
+    return bool(np.array_equal(counted[1 : 1 + len(claimed)], claimed))
+
+
+def check_sane(raw: RawPoints, header: LasHeader) -> None:
+    """Refuse points that only damage explains.
 
     Raises:
         UnreadableFile: a point lies outside of the header's bounds, or has a time that is no number.
@@ -139,9 +152,8 @@ def check_sane(raw: RawPoints, header: LasHeader) -> NDArray[np.int64]:
     highs = (*header.bounds[2:], header.z_range[1])
     if len(raw) and any((*lows, *highs)):
         for index, axis in enumerate("xyz"):
-            scale, offset = header.scales[index], header.offsets[index]
-            low, high = int(raw[axis].min()) * scale + offset, int(raw[axis].max()) * scale + offset
-            margin = STRAY + 2 * scale
+            low, high = extent(raw, header, index)
+            margin = _margin(header, index)
             if low < lows[index] - margin or high > highs[index] + margin:
                 wrong = low if low < lows[index] - margin else high
                 raise UnreadableFile(
@@ -151,5 +163,20 @@ def check_sane(raw: RawPoints, header: LasHeader) -> NDArray[np.int64]:
                 )
     if "gps_time" in (raw.dtype.names or ()) and not np.isfinite(raw["gps_time"]).all():
         raise UnreadableFile(header.path, "damaged: a point has a time that is no number")
-    number, _ = returns(raw, header)
-    return np.bincount(number, minlength=16).astype(np.int64)
+
+
+def extent(raw: RawPoints, header: LasHeader, axis: int) -> tuple[float, float]:
+    """Least and greatest coordinate on axis 0, 1 or 2, in the file's units."""
+    steps = raw["xyz"[axis]]
+    scale, offset = header.scales[axis], header.offsets[axis]
+    return int(steps.min()) * scale + offset, int(steps.max()) * scale + offset
+
+
+def _margin(header: LasHeader, axis: int) -> float:
+    """How far a point may lie outside of the header's bounds, in the file's units.
+
+    A scale or offset that is no round decimal is either computed, by writers whose bounds are exact, or damaged.
+    """
+    scale, offset = header.scales[axis], header.offsets[axis]
+    is_round = all(float(f"{value:.9g}") == value for value in (scale, offset))
+    return (STRAY if is_round else 0.0) + 2 * scale

@@ -160,26 +160,41 @@ def _laid_out(header: LasHeader, entries: list[tuple[int, int]], start: int, tab
     return chunks
 
 
-def decode(handle: BinaryIO, header: LasHeader, record: LazRecord, chunks: list[Chunk]) -> NDArray[np.uint8]:
-    """The raw point records of some chunks, (points · record length,) bytes, in the order given.
+def load(handle: BinaryIO, header: LasHeader, record: LazRecord, chunks: list[Chunk]) -> bytes:
+    """The compressed bytes of some chunks, one behind the other in the order given.
 
     Raises:
-        UnreadableFile: the compressed bytes are damaged or missing.
+        UnreadableFile: they are missing, or a chunk's own lengths do not add up.
     """
-    raw = bytearray()
+    parts = []
     for first, last in _runs(chunks):
         handle.seek(chunks[first].offset)
         wanted = sum(chunk.size for chunk in chunks[first:last])
         part = handle.read(wanted)
         if len(part) < wanted:
             raise UnreadableFile(header.path, f"truncated: it ends at byte {header.file_size} amid its points")
-        raw += part
+        parts.append(part)
+    compressed = b"".join(parts)
     if record.layers:
-        _check_layers(header, record, chunks, raw)
+        _check_layers(header, record, chunks, compressed)
+    return compressed
+
+
+def decompress(header: LasHeader, record: LazRecord, chunks: list[Chunk], compressed: bytes) -> NDArray[np.uint8]:
+    """The raw point records, (points · record length,) bytes, of chunks that `load` gave.
+
+    Raises:
+        UnreadableFile: the compressed bytes are damaged.
+    """
     points = np.empty(sum(chunk.point_count for chunk in chunks) * header.record_length, dtype=np.uint8)
     table = [(chunk.point_count, chunk.size) for chunk in chunks]
-    guarded(header, lambda: lazrs.decompress_points_with_chunk_table(raw, record.data, points, table, None))
+    guarded(header, lambda: lazrs.decompress_points_with_chunk_table(compressed, record.data, points, table, None))
     return points
+
+
+def layer_lengths(header: LasHeader, record: LazRecord, chunk: bytes) -> tuple[int, ...]:
+    """Bytes of each layer of a layered chunk, in the order they lie at its end."""
+    return struct.unpack_from(f"<{record.layers}I", chunk, header.record_length + 4)
 
 
 def _runs(chunks: list[Chunk]) -> list[tuple[int, int]]:
@@ -192,12 +207,12 @@ def _runs(chunks: list[Chunk]) -> list[tuple[int, int]]:
     return list(zip([0, *breaks], [*breaks, len(chunks)], strict=True)) if chunks else []
 
 
-def _check_layers(header: LasHeader, record: LazRecord, chunks: list[Chunk], raw: bytearray) -> None:
+def _check_layers(header: LasHeader, record: LazRecord, chunks: list[Chunk], compressed: bytes) -> None:
     """A layered chunk opens with its first point, its point count and the length of each layer; they must add up."""
     place = 0
     head = header.record_length
     for chunk in chunks:
-        count, *lengths = struct.unpack_from(f"<{1 + record.layers}I", raw, place + head)
+        count, *lengths = struct.unpack_from(f"<{1 + record.layers}I", compressed, place + head)
         if count != chunk.point_count or head + 4 + 4 * record.layers + sum(lengths) != chunk.size:
             raise UnreadableFile(header.path, f"damaged: the chunk at byte {chunk.offset} does not add up")
         place += chunk.size

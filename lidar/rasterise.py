@@ -230,13 +230,149 @@ def _plane(near: Any, found: int, radius: float, fit: Any) -> bool:
         freedom += t * t
     fit[0] = height + z0
     fit[1] = spread / max(freedom * (1.0 - 3.0 / bins), 0.25 * freedom)
+    fit[4] = max(bins - 3.0, 1.0)
     fit[2] = squares
     fit[3] = np.sqrt(gx * gx + gy * gy)
     return True
 
 
+SECTORS = 16
+"""Of a full turn; a half plane takes half of them."""
+
+
+@njit(nogil=True, cache=True, inline="never")
+def _half_planes(near: Any, found: int, radius: float, noise: float, sector: Any, fit: Any) -> bool:
+    """Height at a place beside an edge: planes through the bins of each half disc about it, the evenest ones count.
+
+    A half disc that keeps to the place's own side of a kerb, wall or bank shows noise alone; one across it shows the step.
+    Each plane counts by its likelihood under the least residual variance found, over the variance of its height.
+    """
+    r2 = radius * radius
+    sector[:] = 0.0
+    z0 = near[0, 2]
+    for i in range(found):
+        d2 = near[i, 4]
+        if d2 >= r2:
+            continue
+        t = 1.0 - d2 / r2
+        n = near[i, 3]
+        dx, dy, dz = near[i, 0], near[i, 1], near[i, 2] - z0
+        angle = (np.arctan2(dy, dx) / (2.0 * np.pi) + 1.0) * SECTORS
+        k = int(angle) % SECTORS
+        w = t * t * n
+        sector[k, 0] += w
+        sector[k, 1] += w * dx
+        sector[k, 2] += w * dy
+        sector[k, 3] += w * dz
+        sector[k, 4] += w * dx * dx
+        sector[k, 5] += w * dx * dy
+        sector[k, 6] += w * dy * dy
+        sector[k, 7] += w * dx * dz
+        sector[k, 8] += w * dy * dz
+        sector[k, 9] += w * dz * dz
+        sector[k, 10] += t * t
+        sector[k, 11] += 1.0
+        sector[k, 12] += n
+        sector[k, 13] += w * w / n
+    best = np.inf
+    s = np.empty(14)
+    plane = np.empty((SECTORS + 1, 4))
+    for k in range(SECTORS + 1):
+        s[:] = 0.0
+        for j in range(SECTORS // 2 if k < SECTORS else SECTORS):
+            for q in range(14):
+                s[q] += sector[(k + j) % SECTORS, q]
+        plane[k, 0] = np.inf
+        if s[11] < MIN_BINS or s[12] < MIN_POINTS:
+            continue
+        sw = s[0]
+        cx, cy, cz = s[1] / sw, s[2] / sw, s[3] / sw
+        a, b, c = s[4] / sw - cx * cx, s[5] / sw - cx * cy, s[6] / sw - cy * cy
+        e, f = s[7] / sw - cx * cz, s[8] / sw - cy * cz
+        determinant = a * c - b * b
+        if determinant < 1e-4 * r2 * r2 * 0.0625:
+            continue
+        gx, gy = (c * e - b * f) / determinant, (a * f - b * e) / determinant
+        residual = max(s[9] - sw * cz * cz - sw * (gx * e + gy * f), 0.0)
+        freedom = s[10] * max(1.0 - 3.0 / s[11], 0.25)
+        variance = residual / freedom
+        # variance factor of the height at the place
+        factor = s[13] / (sw * sw) * (1.0 + (c * cx * cx - 2.0 * b * cx * cy + a * cy * cy) / determinant)
+        plane[k, 0] = max(variance, noise)
+        plane[k, 1] = cz - gx * cx - gy * cy
+        plane[k, 2] = factor
+        plane[k, 3] = s[11] - 3.0
+        best = min(best, plane[k, 0])
+    if best == np.inf:
+        return False
+    total = mean = second = spread = 0.0
+    for k in range(SECTORS + 1):
+        if plane[k, 0] < np.inf:
+            w = np.exp(-0.5 * plane[k, 3] * (plane[k, 0] - best) / best) / plane[k, 2]
+            total += w
+            mean += w * plane[k, 1]
+            second += w * plane[k, 1] * plane[k, 1]
+            spread += w * plane[k, 0] * plane[k, 2]
+    mean /= total
+    fit[0] = mean + z0
+    fit[1] = np.sqrt(spread / total + max(second / total - mean * mean, 0.0))
+    return True
+
+
 @njit(nogil=True, cache=True, parallel=True)
-def fit_planes(moments: Any, layout: Any, u: Any, v: Any, height: Any, sigma: Any, known: Any) -> None:
+def local_noise(moments: Any, layout: Any, variance: Any) -> None:
+    """Residual variance of one point about the narrowest plane at the middle of each coarsest bin; NaN where no plane is.
+
+    Args:
+        moments: of the ground's bins (`Bins.moments`).
+        layout: of their levels (`Bins.layout`).
+        variance: (rows, columns of the coarsest level) float64; written.
+    """
+    rows, columns = variance.shape
+    size = BIN * COARSEST
+    for row in prange(rows):
+        near = np.empty(((2 * HALF_WINDOW + 1) ** 2, 5))
+        fit = np.empty(5)
+        for column in range(columns):
+            variance[row, column] = np.nan
+            k = layout[LEVELS - 1, 0] + row * columns + column
+            if moments[k, COUNT] == 0:
+                continue
+            u, v = column * size + moments[k, MEAN_X], row * size + moments[k, MEAN_Y]
+            for level in range(LEVELS):
+                found = _gather(level, moments, layout, u, v, near)
+                if _plane(near, found, BIN * 2**level * HALF_WINDOW, fit):
+                    variance[row, column] = fit[1]
+                    break
+
+
+NOISE_WINDOW = 4
+"""Coarsest bins on each side over which the noise is judged."""
+
+
+@njit(nogil=True, cache=True, parallel=True)
+def quiet_noise(variance: Any, noise: Any) -> None:
+    """Lower quartile of the residual variances around each coarsest bin: what even ground shows, kerbs and banks aside."""
+    rows, columns = variance.shape
+    for row in prange(rows):
+        around = np.empty((2 * NOISE_WINDOW + 1) ** 2)
+        for column in range(columns):
+            n = 0
+            for r in range(max(row - NOISE_WINDOW, 0), min(row + NOISE_WINDOW + 1, rows)):
+                for c in range(max(column - NOISE_WINDOW, 0), min(column + NOISE_WINDOW + 1, columns)):
+                    if not np.isnan(variance[r, c]):
+                        around[n] = variance[r, c]
+                        n += 1
+            quiet = np.sort(around[:n])[int(QUIET * n)] if n else 0.0
+            noise[row, column] = max(quiet, NOISE_FLOOR * NOISE_FLOOR)
+
+QUIET = 0.35
+EDGE = 2.5
+
+@njit(nogil=True, cache=True, parallel=True)
+def fit_planes(
+    moments: Any, layout: Any, noise_map: Any, u: Any, v: Any, height: Any, sigma: Any, known: Any
+) -> None:
     """Height and its σ at each cell's centre that ground points surround; `known` says which.
 
     The radius grows from the smallest that holds enough points for as long as the wider plane's height agrees with
@@ -255,10 +391,14 @@ def fit_planes(moments: Any, layout: Any, u: Any, v: Any, height: Any, sigma: An
     rows, columns = height.shape
     for row in prange(rows):
         near = np.empty(((2 * HALF_WINDOW + 1) ** 2, 5))
-        fit = np.empty(4)
+        sector = np.empty((SECTORS, 14))
+        fit = np.empty(5)
         for column in range(columns):
-            taken, low, high, noise = 0, -np.inf, np.inf, 0.0
+            taken, low, high = 0, -np.inf, np.inf
             scale, loaded, found = 0, -1, 0
+            nr = min(max(int(v[row] / (BIN * COARSEST)), 0), noise_map.shape[0] - 1)
+            nc = min(max(int(u[column] / (BIN * COARSEST)), 0), noise_map.shape[1] - 1)
+            noise = noise_map[nr, nc]
             while scale < SCALES and taken < 4:
                 level = scale // 2
                 if loaded != level:
@@ -270,15 +410,21 @@ def fit_planes(moments: Any, layout: Any, u: Any, v: Any, height: Any, sigma: An
                     if taken:
                         break
                     continue
-                if taken == 0:
-                    noise = max(fit[1], NOISE_FLOOR * NOISE_FLOOR)
+                if taken <= 1 and fit[1] > noise * (1.0 + EDGE / np.sqrt(fit[4])):
+                    full, spread = fit[0], fit[1]
+                    if _half_planes(near, found, BIN * 2**level * HALF_WINDOW, noise, sector, fit):
+                        height[row, column] = fit[0]
+                        sigma[row, column] = fit[1]
+                        taken = 1
+                        break
+                    fit[0], fit[1] = full, spread
                 half = CONFIDENCE * np.sqrt(noise * fit[2])
                 low, high = max(low, fit[0] - half), min(high, fit[0] + half)
                 if low > high:
                     break
                 taken += 1
                 height[row, column] = fit[0]
-                sigma[row, column] = np.sqrt(max(fit[1], NOISE_FLOOR * NOISE_FLOOR) * fit[2])
+                sigma[row, column] = np.sqrt(max(fit[1], noise) * fit[2])
             known[row, column] = 1 if taken else 0
 
 

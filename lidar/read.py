@@ -16,8 +16,9 @@ from gis.errors import BadCrs, BadParameter, MissingCrs, UnreadableFile
 from lidar.copc import chunks_within
 from lidar.crs_of_las import hint_for, in_metres, same
 from lidar.las_header import LasHeader, open_file, parse_header, read_header
-from lidar.las_records import RawPoints, check_sane, decoded, raw_points
-from lidar.laz_chunks import chunk_table, decode, laz_record
+from lidar.las_records import RawPoints, agrees_by_return, check_sane, count_by_return, decoded, raw_points
+from lidar.laz_chunks import chunk_table, decompress, laz_record, load
+from lidar.laz_integrity import Integrity
 from lidar.point_cloud import PointCloud
 
 __all__ = ["LasHeader", "batches", "read", "read_header", "read_many", "resolve_crs"]
@@ -126,14 +127,23 @@ def _batches(
         chunks = chunks_within(handle, header, window)
     else:
         chunks = chunk_table(handle, header, record)
+    integrity = Integrity(header, record)
+    by_return = np.zeros(16, dtype=np.int64)
     first = 0
     while first < len(chunks):
         last, points = first + 1, chunks[first].point_count
         while last < len(chunks) and points + chunks[last].point_count <= BATCH_POINTS:
             points += chunks[last].point_count
             last += 1
-        yield raw_points(decode(handle, header, record, chunks[first:last]), header)
+        compressed = load(handle, header, record, chunks[first:last])
+        records = decompress(header, record, chunks[first:last], compressed)
+        integrity.check(chunks[first:last], compressed, records)
+        batch = raw_points(records, header)
+        by_return += count_by_return(batch, header)
+        yield batch
         first = last
+    if integrity.differing and window is None and not agrees_by_return(by_return, header):
+        raise UnreadableFile(header.path, "damaged: its points by return number are not what the header counts")
 
 
 def _uncompressed(handle: BinaryIO, header: LasHeader) -> Iterator[RawPoints]:
@@ -158,10 +168,9 @@ def _gather(
     """Decode the batches into columns; into their final place at once where all points are wanted."""
     kept: list[dict[str, NDArray[Any]]] = []
     whole: dict[str, NDArray[Any]] | None = None
-    by_return = np.zeros(16, dtype=np.int64)
     filled = 0
     for batch in source:
-        by_return += check_sane(batch, header)
+        check_sane(batch, header)
         part = decoded(batch, header, across, up)
         if window is not None:
             x, y = part["x"], part["y"]

@@ -46,6 +46,8 @@ LONELY_SHARE = 0.01
 """Share of the roof's points that may be such."""
 POINT_SIGMA = 0.05
 """m: height error that the points of one survey have in common (strip adjustment; AHN and the like state 0.05)."""
+MEASURED, MEASURED_SHARE = 0.10, 0.2
+"""m: terrain of a better σ was measured, not bridged; where less than this share of an outline has such, its best."""
 TERRAIN_SIGMA = 0.10
 """m: standard deviation of a terrain model that states none."""
 
@@ -256,13 +258,30 @@ def _border_statistics(height, sigma, starts):  # type: ignore[no-untyped-def]
         keep = np.isfinite(found)
         if not keep.any():
             continue
-        found = found[keep]
-        low = np.percentile(found, GROUND_PERCENTILE)
+        own_sigma = np.sort(sigma[starts[i] : starts[i + 1]][keep])
+        keep &= sigma[starts[i] : starts[i + 1]] <= max(MEASURED, _quantile(own_sigma, MEASURED_SHARE))
+        ordered = np.sort(_evened(found[keep]))
+        low = _quantile(ordered, GROUND_PERCENTILE / 100.0)
         ground[i] = np.round(low, 3)
-        own = np.median(sigma[starts[i] : starts[i + 1]][keep])
-        half = (np.percentile(found, 25.0) - low) / 2.0
+        own = _quantile(np.sort(sigma[starts[i] : starts[i + 1]][keep]), 0.5)
+        half = (_quantile(ordered, 0.25) - low) / 2.0
         spread[i] = np.sqrt(own * own + half * half)
     return ground, spread
+
+
+@njit(cache=True, nogil=True)
+def _evened(ring):  # type: ignore[no-untyped-def]
+    """The median of each value and its two neighbours on either side, round the ring."""
+    n = ring.shape[0]
+    if n < 5:
+        return ring
+    even = np.empty(n)
+    window = np.empty(5)
+    for k in range(n):
+        for j in range(5):
+            window[j] = ring[(k + j - 2) % n]
+        even[k] = np.sort(window)[2]
+    return even
 
 
 def _roofs(
@@ -315,18 +334,13 @@ def _cells_of(x, y, chosen):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _cell_medians(cells, z):  # type: ignore[no-untyped-def]
-    """The median of each cell's heights, sorted, and each cell's spread in the same cell order before sorting."""
-    by_height = np.argsort(z)
-    by_cell = by_height[np.argsort(cells[by_height], kind="mergesort")]
+    """The median of each cell's heights, sorted."""
+    order = np.argsort(cells)
     medians = np.empty(cells.shape[0])
     count, first = 0, 0
-    for k in range(1, by_cell.shape[0] + 1):
-        if k == by_cell.shape[0] or cells[by_cell[k]] != cells[by_cell[first]]:
-            n = k - first
-            middle = z[by_cell[first + n // 2]]
-            if n % 2 == 0:
-                middle = (middle + z[by_cell[first + n // 2 - 1]]) / 2.0
-            medians[count] = middle
+    for k in range(1, order.shape[0] + 1):
+        if k == order.shape[0] or cells[order[k]] != cells[order[first]]:
+            medians[count] = _quantile(np.sort(z[order[first:k]]), 0.5)
             count += 1
             first = k
     return np.sort(medians[:count])
@@ -335,7 +349,7 @@ def _cell_medians(cells, z):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _flat(cells, z, most):  # type: ignore[no-untyped-def]
     """(k,) whether the point's cell spreads less than `most` metres."""
-    order = np.argsort(cells, kind="mergesort")
+    order = np.argsort(cells)
     flat = np.zeros(cells.shape[0], dtype=np.bool_)
     first = 0
     for k in range(1, order.shape[0] + 1):

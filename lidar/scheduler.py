@@ -96,7 +96,7 @@ def _streamed(
         in_flight[future] = tile
         return future
 
-    done = as_completed([submitted(tile) for tile in islice(tiles, room)])  # type: ignore[no-untyped-call]
+    done = as_completed([submitted(tile) for tile in islice(tiles, room)], loop=client.loop)  # type: ignore[no-untyped-call]
     for future in done:
         tile = in_flight.pop(future)
         result = _result(future, tile)

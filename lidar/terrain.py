@@ -14,7 +14,7 @@ from gis.grid import Grid
 from gis.raster import Raster
 from lidar.bridge import MAX_BRIDGE, bridge
 from lidar.point_cloud import NOISE, Class, PointCloud
-from lidar.rasterise import PLANE_REACH, bin_points, fit_planes, fit_water
+from lidar.rasterise import PLANE_REACH, bin_points, fit_planes, fit_water, local_noise, quiet_noise
 from lidar.surface import SURFACE_REACH, close_gaps, highest, lift_pits, typical_gap
 
 REACH = 80.0
@@ -74,7 +74,10 @@ def dtm(points: PointCloud, grid: Grid) -> Raster:
     known = np.zeros(outer.shape, dtype=np.uint8)
     x, y = outer.centres()
     place = (x - bins.west, y - bins.south)
-    fit_planes(bins.moments, bins.layout, *place, height, sigma, known)
+    residual, noise = np.empty(bins.layout[-1, 1:]), np.empty(bins.layout[-1, 1:])
+    local_noise(bins.moments, bins.layout, residual)
+    quiet_noise(residual, noise)
+    fit_planes(bins.moments, bins.layout, noise, *place, height, sigma, known)
     if water.any():
         wet = bin_points(points.x, points.y, points.z, water, bounds)
         fit_water(wet.moments, bins.moments, bins.layout, *place, height, sigma, known)

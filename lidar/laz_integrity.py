@@ -1,0 +1,83 @@
+"""Damage that decodes: LAZ has no checksum, but its points must compress to the very bytes they came from."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+
+import lazrs
+import numpy as np
+from numpy.typing import NDArray
+
+from gis.errors import UnreadableFile
+from lidar.las_header import LasHeader
+from lidar.laz_chunks import VARIABLE, Chunk, LazRecord, guarded, layer_lengths
+
+
+class Integrity:
+    """Compares a file's compressed bytes with what its own points compress to, part by part.
+
+    The coder is deterministic, and every writer met (LASzip, laz-perf, laz-rs) codes alike. A flipped bit changes what
+    follows it in its chunk (in its layer, from point format 6 on), and the stream then ends elsewhere. A file is
+    called damaged when some parts agree and some do not; where none agrees, its writer codes in a way of its own,
+    which says nothing.
+    """
+
+    def __init__(self, header: LasHeader, record: LazRecord) -> None:
+        self._header, self._record = header, record
+        self.agreeing = 0
+        """Parts (layers, or chunks where there are no layers) that came out the same."""
+        self.differing = 0
+
+    def check(self, chunks: list[Chunk], compressed: bytes, points: NDArray[np.uint8]) -> None:
+        """Take in some chunks: their compressed bytes and their decompressed records, one behind the other.
+
+        Raises:
+            UnreadableFile: the file is damaged.
+        """
+        ends = np.cumsum([chunk.point_count for chunk in chunks]) * self._header.record_length
+        parts = np.split(points, ends[:-1])
+        if self._compressed(parts) == compressed:
+            self.agreeing += len(chunks)
+        else:
+            place = 0
+            for chunk, records in zip(chunks, parts, strict=True):
+                self._compare(compressed[place : place + chunk.size], records)
+                place += chunk.size
+        if self.agreeing and self.differing:
+            raise UnreadableFile(self._header.path, "damaged: compressed points are not what their values compress to")
+
+    def _compare(self, original: bytes, records: NDArray[np.uint8]) -> None:
+        again = self._compressed([records])
+        if not self._record.layers:
+            self._count(again == original)
+            return
+        head = self._header.record_length + 4 + 4 * self._record.layers
+        places = [head, head]
+        lengths = zip(*(layer_lengths(self._header, self._record, data) for data in (original, again)), strict=True)
+        for ours, theirs in lengths:
+            self._count(original[places[0] : places[0] + ours] == again[places[1] : places[1] + theirs])
+            places[0] += ours
+            places[1] += theirs
+
+    def _count(self, agrees: bool) -> None:
+        self.agreeing += agrees
+        self.differing += not agrees
+
+    def _compressed(self, parts: list[NDArray[np.uint8]]) -> bytes:
+        """The chunks these records compress to, one behind the other."""
+
+        def compress() -> bytes:
+            sink = BytesIO()
+            compressor = lazrs.ParLasZipCompressor(sink, lazrs.LazVlr(self._with_variable_chunks()))
+            compressor.compress_chunks(parts)
+            compressor.done()
+            written = sink.getvalue()
+            (table,) = struct.unpack_from("<q", written)
+            return written[8:table]
+
+        return guarded(self._header, compress)
+
+    def _with_variable_chunks(self) -> bytes:
+        """The LASzip record, its chunk size replaced, so that chunks are cut where the file has them."""
+        return self._record.data[:12] + struct.pack("<I", VARIABLE) + self._record.data[16:]

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import laspy
+import numba
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from gis.errors import BadInput
+from lidar.ground import REACH, GroundParameters, classify_ground, ground_mask
+from lidar.point_cloud import PointCloud
+
+SAMPLES = ("11", "21", "23", "31", "42", "51", "53", "61")
+ISPRS = [f"samp{n}" for n in SAMPLES]
+
+
+def columns_of(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
+    cloud = laspy.read(path)
+    return (
+        np.asarray(cloud.x, dtype=np.float64),
+        np.asarray(cloud.y, dtype=np.float64),
+        np.asarray(cloud.z, dtype=np.float64),
+        np.asarray(cloud.classification, dtype=np.uint8),
+    )
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("tile", [60.0, 100.0, 137.0])
+@pytest.mark.parametrize("sample", ["samp53", "samp11"])
+def test_tiles_with_a_buffer_give_exactly_the_untiled_ground(shared_data: Path, sample: str, tile: float) -> None:
+    x, y, z, _ = columns_of(shared_data / "isprs" / f"{sample}.laz")
+    whole = ground_mask(x, y, z)
+    for west in np.arange(x.min(), x.max() + tile, tile):
+        for south in np.arange(y.min(), y.max() + tile, tile):
+            inside = (x >= west) & (x < west + tile) & (y >= south) & (y < south + tile)
+            near = (np.abs(x - west - tile / 2) <= tile / 2 + REACH) & (
+                np.abs(y - south - tile / 2) <= tile / 2 + REACH
+            )
+            if inside.any():
+                tiled = ground_mask(x[near], y[near], z[near])
+                np.testing.assert_array_equal(tiled[inside[near]], whole[inside])
+
+
+@pytest.mark.shared_data
+def test_order_and_threads_do_not_matter(shared_data: Path) -> None:
+    x, y, z, _ = columns_of(shared_data / "isprs" / "samp53.laz")
+    whole = ground_mask(x, y, z)
+    shuffled = np.random.default_rng(3).permutation(len(x))
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        np.testing.assert_array_equal(ground_mask(x[shuffled], y[shuffled], z[shuffled]), whole[shuffled])
+    finally:
+        numba.set_num_threads(before)
+
+
+def test_no_point_has_no_ground() -> None:
+    empty = np.zeros(0)
+    assert ground_mask(empty, empty, empty).shape == (0,)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_few_points_are_answered(n: int) -> None:
+    line = np.arange(n, dtype=np.float64)
+    assert ground_mask(line, line, np.zeros(n)).shape == (n,)
+
+
+def test_points_in_a_line_are_ground() -> None:
+    x = np.linspace(0, 200, 1000)
+    assert ground_mask(x, np.full(1000, 7.3), 0.1 * x).mean() > 0.95
+
+
+def test_a_million_points_at_one_place_are_answered() -> None:
+    here = np.full(1_000_000, 5.0)
+    assert ground_mask(here, here, here).shape == (1_000_000,)
+
+
+def test_points_absurdly_far_apart_are_refused() -> None:
+    far = np.array([0.0, 1e7])
+    with pytest.raises(BadInput, match="too far"):
+        ground_mask(far, far, np.zeros(2))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_coordinate_that_is_no_number_is_refused(bad: float) -> None:
+    with pytest.raises(BadInput, match="finite"):
+        ground_mask(np.array([0.0, bad]), np.zeros(2), np.zeros(2))
+
+
+def test_columns_of_different_length_are_refused() -> None:
+    with pytest.raises(BadInput):
+        ground_mask(np.zeros(3), np.zeros(2), np.zeros(3))
+
+
+def test_parameters_out_of_range_are_refused() -> None:
+    with pytest.raises(BadInput):
+        GroundParameters(slope=-1.0)
+
+
+def test_noise_keeps_its_class_and_drags_nothing_down() -> None:
+    generator = np.random.default_rng(5)
+    x, y = generator.uniform(0, 60, (2, 20_000))
+    z = generator.normal(0, 0.03, 20_000)
+    classes = np.zeros(20_000, dtype=np.uint8)
+    z[:5], classes[:5] = -30.0, 7
+    z[5:9], classes[5:9] = 90.0, 18
+    points = classify_ground(PointCloud.from_xyz(x, y, z, CRS(9210), classification=classes))
+    np.testing.assert_array_equal(points.classification[:9], classes[:9])
+    assert (points.classification[9:] == 2).mean() > 0.999

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from lidar.morphology import EMPTY, filled, lowest_points, opening, sight_lines
+
+
+@pytest.fixture
+def surface() -> np.ndarray:
+    generator = np.random.default_rng(1)
+    return generator.normal(size=(301, 257)).astype(np.float32)
+
+
+@pytest.mark.parametrize("radius", [1, 2, 7, 18, 200])
+def test_opening_equals_the_filters_of_scipy(surface: np.ndarray, radius: int) -> None:
+    eroded = ndimage.minimum_filter(surface, 2 * radius + 1, mode="constant", cval=np.inf)
+    expected = ndimage.maximum_filter(eroded, 2 * radius + 1, mode="constant", cval=-np.inf)
+    np.testing.assert_array_equal(opening(surface, radius), expected)
+
+
+def test_opening_of_an_opening_changes_nothing(surface: np.ndarray) -> None:
+    once = opening(surface, 3)
+    np.testing.assert_array_equal(opening(once, 3), once)
+
+
+def test_empty_cells_do_not_take_part_in_an_opening(surface: np.ndarray) -> None:
+    holes = surface.copy()
+    holes[::3, ::2] = EMPTY
+    opened = opening(holes, 4)
+    valid = holes != EMPTY
+    assert np.all(opened[valid] <= holes[valid])
+    assert np.all(np.isfinite(opened))
+
+
+def test_two_threads_give_what_one_gives(surface: np.ndarray) -> None:
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        one = opening(surface, 5)
+        numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
+        np.testing.assert_array_equal(opening(surface, 5), one)
+    finally:
+        numba.set_num_threads(before)
+
+
+def test_a_cell_holds_its_lowest_point_whatever_the_order() -> None:
+    generator = np.random.default_rng(2)
+    n = 5000
+    x, y = generator.uniform(0, 20, n), generator.uniform(0, 20, n)
+    z = generator.integers(0, 5, n).astype(np.float64)
+    shuffled = generator.permutation(n)
+    used = np.ones(n, dtype=bool)
+    height, index = lowest_points(y.astype(np.int32), x.astype(np.int32), x, y, z, used, 20, 20)
+    _, again = lowest_points(
+        y[shuffled].astype(np.int32), x[shuffled].astype(np.int32), x[shuffled], y[shuffled], z[shuffled], used, 20, 20
+    )
+    np.testing.assert_array_equal(index, np.where(again >= 0, shuffled[again], -1))
+    for cell in range(20):
+        inside = (y.astype(int) == cell) & (x.astype(int) == 3)
+        assert height[cell, 3] == z[inside].min()
+
+
+def test_filling_bridges_a_gap_and_leaves_a_void() -> None:
+    surface = np.full((40, 40), EMPTY, dtype=np.float32)
+    surface[:, 0] = 3.0
+    surface[:, 4] = 3.0
+    full = filled(surface, 4)
+    np.testing.assert_allclose(full[:, 1:4], 3.0)
+    assert np.all(full[:, 12:] == EMPTY)
+
+
+def test_from_a_roof_all_ways_lead_over_an_edge_and_from_a_terrace_half_of_them_to_the_ground() -> None:
+    surface = np.zeros((60, 60), dtype=np.float32)
+    surface[20:30, 20:30] = 6.0
+    ground = surface == 0
+    attached, edges = sight_lines(surface, ground, 1.2, 25)
+    assert (attached[25, 25], edges[25, 25]) == (0, 8)
+    terrace = np.zeros((60, 60), dtype=np.float32)
+    terrace[:, :30] = 6.0
+    ground = np.ones_like(terrace, dtype=bool)
+    ground[:, 20:30] = False
+    attached, edges = sight_lines(terrace, ground, 1.2, 25)
+    assert attached[30, 25] >= 3
+    assert edges[30, 25] == 3

@@ -1,0 +1,179 @@
+"""Ground classes, rasters and reprojection by PDAL's own filters: `--engine pdal`, and a second opinion in tests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from gis.bounds import BoundingBox
+from gis.crs import CrsLike, horizontal, metres_per_unit, name_of, normalise, transformer
+from gis.errors import BadCrs, BadInput, BadParameter, MissingCrs, ProgramFailed, UnreadableFile
+from gis.files import written_whole
+from gis.grid import Grid
+from gis.raster import NODATA, Raster, write_cog
+from gis.resources import resource
+from lidar.pdal import PipelineResult, load_pipeline, run_pipeline
+
+METHODS = ("smrf", "pmf")
+"""Ground filters with a pipeline in data/pipelines. Not CSF: PDAL 2.2's ends in bad_alloc on any input."""
+
+PRODUCTS = ("dtm", "dsm", "ndsm")
+
+_NONE = {"dtm": "there is no ground point (class 2; classify the points first)", "dsm": "there is no point but noise"}
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What PDAL says about files before they are worked on."""
+
+    bounds: BoundingBox
+    crs: CRS
+    """With its vertical part where the files have one."""
+    point_count: int
+
+
+def classify_with_pdal(
+    in_path: Path | str, out_path: Path | str, method: str = "smrf", noise: bool = True, *, crs: CrsLike | None = None
+) -> PipelineResult:
+    """Classify ground (2) and the rest (1) by PDAL's SMRF or PMF, after noise (7) by its ELM and outlier filters.
+
+    The file is written whole, as LAS 1.4 point format 6. `crs` is for files that do not say theirs.
+
+    Raises:
+        BadParameter: no such method.
+        UnreadableFile: PDAL cannot read the input.
+        ProgramFailed: PDAL failed.
+    """
+    if method not in METHODS:
+        raise BadParameter("method", method, f"choose one of {', '.join(METHODS)}")
+    document = load_pipeline(resource("pipelines", f"ground_{method}{'_after_noise' if noise else ''}.json"))
+    with written_whole(out_path) as part:
+        return run_pipeline(_reading_as(document, crs), {"in": Path(in_path), "out": part})
+
+
+def reproject_with_pdal(
+    in_path: Path | str, out_path: Path | str, target: CrsLike, *, crs: CrsLike | None = None
+) -> PipelineResult:
+    """Move points into another CRS by the one transformation the house has pinned; heights pass through.
+
+    Raises:
+        MissingCrs: the file does not say its CRS and `crs` is not given.
+        BadCrs: no transformation is known.
+        UnreadableFile, ProgramFailed: as for `classify_with_pdal`.
+    """
+    source, goal = extent_of([in_path], crs=crs).crs, normalise(target)
+    parameters = {
+        "in": Path(in_path),
+        "operation": transformer(source, goal).definition,
+        "crs": goal,
+        "scale": 0.001 if horizontal(goal).is_projected else 1e-8,
+    }
+    with written_whole(out_path) as part:
+        return run_pipeline(
+            _reading_as(load_pipeline(resource("pipelines", "reproject.json")), crs), {**parameters, "out": part}
+        )
+
+
+def extent_of(paths: Sequence[Path | str], *, crs: CrsLike | None = None) -> Extent:
+    """Bounds, CRS and number of points of files PDAL can read.
+
+    Raises:
+        MissingCrs: the files do not say their CRS and `crs` is not given.
+        UnreadableFile, ProgramFailed: as for `classify_with_pdal`.
+    """
+    document = [
+        {"type": "readers.las", "filename": "{in}"},
+        {"type": "filters.merge"},
+        {"type": "filters.info"},
+        {"type": "writers.null"},
+    ]
+    said = run_pipeline(_reading_as(document, crs), {"in": [Path(path) for path in paths]}).metadata["filters.info"]
+    if not said["num_points"]:
+        raise UnreadableFile(paths[0], "it holds no points")
+    wkt = said["srs"]["compoundwkt"]
+    if not wkt:
+        raise MissingCrs(paths[0])
+    found, box = normalise(wkt), said["bbox"]
+    bounds = BoundingBox(box["minx"], box["miny"], box["maxx"], box["maxy"], horizontal(found))
+    return Extent(bounds, found, said["num_points"])
+
+
+def terrain_with_pdal(
+    paths: Sequence[Path | str],
+    out_path: Path | str | None,
+    product: str = "dtm",
+    resolution: float = 0.5,
+    grid: Grid | None = None,
+    *,
+    crs: CrsLike | None = None,
+) -> Raster:
+    """Rasterise classified points by PDAL, aligned like every other raster of the house, and write it as a COG.
+
+    dtm: inverse-distance mean of the ground points; dsm: highest point that is no noise in the circle around a cell
+    (PDAL's way; the house's own takes the cell alone); ndsm: dsm − dtm, not below 0.
+    `grid` covers the points by default; `out_path` None writes no file.
+
+    Raises:
+        BadParameter: no such product, or the grid's resolution is another.
+        BadInput: the points hold no ground for a dtm.
+        UnreadableFile, MissingCrs, ProgramFailed: as for `extent_of`.
+    """
+    if product not in PRODUCTS:
+        raise BadParameter("product", product, f"choose one of {', '.join(PRODUCTS)}")
+    extent = extent_of(paths, crs=crs)
+    if metres_per_unit(extent.crs) != 1.0:
+        raise BadCrs(f"{extent.crs.name!r} is not in metres; reproject the points first")
+    grid = grid or Grid.covering(extent.bounds, resolution)
+    if grid.resolution != resolution:
+        raise BadParameter("resolution", resolution, f"the grid's is {grid.resolution}")
+    surfaces = {name: _rasterised(paths, name, grid, crs) for name in ("dtm", "dsm") if product in (name, "ndsm")}
+    values = surfaces[product] if product in surfaces else np.maximum(surfaces["dsm"] - surfaces["dtm"], 0)
+    raster = Raster(values.astype(np.float32), grid)
+    if out_path is not None:
+        write_cog(raster, out_path, name=product, crs=extent.crs, engine="PDAL")
+    return raster
+
+
+def _rasterised(paths: Sequence[Path | str], surface: str, grid: Grid, crs: CrsLike | None) -> NDArray[np.float64]:
+    """(rows, columns) of the surface on the grid, NaN where PDAL found nothing near."""
+    name, reach = {"dtm": ("dtm_idw.json", math.sqrt(2)), "dsm": ("dsm_max.json", math.sqrt(0.5))}[surface]
+    with TemporaryDirectory(prefix="diaba-pdal-") as folder:
+        made = Path(folder) / "surface.tif"
+        parameters = {
+            "in": [Path(path) for path in paths],
+            "out": made,
+            "resolution": grid.resolution,
+            "origin_x": grid.west,
+            "origin_y": grid.south,
+            "width": grid.columns,
+            "height": grid.rows,
+            "radius": reach * grid.resolution,
+        }
+        run_pipeline(_reading_as(load_pipeline(resource("pipelines", name)), crs), parameters)
+        with rasterio.open(made) as source:
+            values = source.read(1)
+            aligned = source.transform.almost_equals(grid.transform, precision=1e-6) and values.shape == grid.shape
+    if not aligned:
+        raise ProgramFailed("pdal", f"its raster of {values.shape} cells is not aligned to the grid of {grid.shape}")
+    values = np.where(values == np.float32(NODATA), np.nan, values)
+    if np.isnan(values).all():
+        raise BadInput(f"{paths[0]}: {_NONE[surface]} in the grid")
+    return values
+
+
+def _reading_as(document: Mapping[str, Any] | Sequence[Any], crs: CrsLike | None) -> list[Any]:
+    """The document's stages, with the CRS its readers take for files that do not say theirs."""
+    stages = document["pipeline"] if isinstance(document, Mapping) else document
+    if crs is None:
+        return list(stages)
+    said = {"default_srs": name_of(normalise(crs))}
+    return [{**stage, **said} if stage.get("type", "").startswith("readers.") else stage for stage in stages]

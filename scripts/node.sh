@@ -1,0 +1,12 @@
+# The viewer's map library and the tests' browser driver: exactly the versions and hashes of package-lock.json.
+# Sourced by setup.sh.
+
+install_node() {
+    local key
+    key=$(key_of package.json package-lock.json)
+    if [ ! -d node_modules ] || ! stamped node "$key"; then
+        step "Browser packages of package-lock.json, into node_modules" \
+            attempt 3 npm ci --no-audit --no-fund --loglevel=error
+        stamp node "$key"
+    fi
+}

@@ -1,0 +1,53 @@
+"""What every test may ask for: the real data, and the programs diaba calls."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The checkout's root."""
+    return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real point clouds and registers; the test fails where it is missing."""
+    named = os.environ.get("DIABA_SHARED_DATA")
+    folder = Path(named) if named else CHECKOUT.parent / "shared" / "data"
+    if not (folder / "README.md").exists():
+        pytest.fail(
+            f"no real data in {folder}: put the folder `shared/data` beside the checkout, or name it in "
+            "DIABA_SHARED_DATA; its README.md lists what it holds and where each file comes from",
+            pytrace=False,
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pdal() -> Path:
+    """The PDAL program; the test fails where it is missing."""
+    from gis.errors import MissingProgram
+    from lidar.pdal import find_pdal
+
+    try:
+        return find_pdal().path
+    except MissingProgram as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Path:
+    """A Chromium or Chrome for the viewer's tests; the test fails where there is none."""
+    import shutil
+
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if found := shutil.which(name):
+            return Path(found)
+    pytest.fail("no Chromium or Chrome on the PATH: run `scripts/setup.sh test`", pytrace=False)

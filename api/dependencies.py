@@ -43,10 +43,10 @@ class Service:
             with self.database.open(Role.READER) as connection:
                 connection.execute(_PREPARE, {"most": f"{round(1000 * self.limits.statement_seconds)}ms"})
                 yield connection
-        except PoolTimeout as error:
-            raise TooBusy from error
         except StoreUnreachable as error:
             cause = error.__cause__
+            if isinstance(cause, PoolTimeout):
+                raise TooBusy from error
             if isinstance(cause, DBAPIError) and isinstance(cause.orig, QueryCanceled):
                 raise TooSlow(self.limits.statement_seconds) from error
             raise

@@ -19,7 +19,7 @@ from rio_tiler.models import ImageData
 from rio_tiler.mosaic import mosaic_reader
 
 from gis.bounds import BoundingBox
-from gis.crs import bound
+from gis.crs import warpable
 from gis.errors import NotFound
 from gis.grid import Grid
 from gis.raster import Raster
@@ -44,7 +44,7 @@ def tile_heights(files: Sequence[RasterFile], folder: Path, city: CRS, bounds: B
 
     def read(path: Path) -> ImageData:
         options = {
-            "src_crs": bound(city).to_wkt(),
+            "src_crs": warpable(city),
             "crs": crs,
             "transform": transform,
             "width": size,

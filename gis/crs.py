@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from functools import lru_cache
 from typing import TypeAlias
 
 from pyproj import CRS, Transformer
-from pyproj.crs.coordinate_operation import ToWGS84Transformation
-from pyproj.crs.crs import BoundCRS
 from pyproj.exceptions import CRSError, ProjError
 from pyproj.transformer import TransformerGroup
 
@@ -134,13 +133,15 @@ def transformer(source: CrsLike, target: CrsLike) -> Transformer:
 
 
 @lru_cache(maxsize=64)
-def bound(crs: CrsLike) -> CRS:
-    """The horizontal CRS with its one way to WGS 84 written into it, for GDAL and PostGIS, which else choose their own.
+def warpable(crs: CrsLike) -> str:
+    """The horizontal CRS as a text for GDAL, with its one way to WGS 84 in it, where it is pinned.
 
-    Only VN-2000 has a pinned way; any other CRS comes back as it is.
+    By its number GDAL lets PROJ choose the way, and drops one that is written beside the number.
     """
     flat = horizontal(crs)
-    if not is_vietnamese(flat) or flat.geodetic_crs is None:
-        return flat
-    to_wgs84 = ToWGS84Transformation(flat.geodetic_crs, *PINNED_POSITION_VECTOR)
-    return BoundCRS(flat, normalise(WGS84), to_wgs84)
+    if not is_vietnamese(flat):
+        return flat.to_wkt()
+    with warnings.catch_warnings():
+        # That the text does not name the datum is meant: its way to WGS 84 stands in its place.
+        warnings.simplefilter("ignore", UserWarning)
+        return f"{flat.to_proj4()} +towgs84={','.join(map(str, PINNED_POSITION_VECTOR))}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import mapbox_vector_tile
@@ -56,10 +55,10 @@ def ground(feature: dict[str, Any], tile: tuple[int, int, int]) -> shapely.Geome
 
 
 @pytest.fixture
-def around() -> Iterator[list[tuple[int, int, int]]]:
+def around() -> list[tuple[int, int, int]]:
     """All tiles of zoom 17 the small city lies in."""
     corners = transformer(9210, 4326).transform_bounds(EAST - 5, NORTH - 10, EAST + 250, NORTH + 30)
-    yield [(tile.z, tile.x, tile.y) for tile in QUAD.tiles(*corners, zooms=[17])]
+    return [(tile.z, tile.x, tile.y) for tile in QUAD.tiles(*corners, zooms=[17])]
 
 
 @pytest.mark.parametrize("zoom", [0, 5, 14, 17, 22])
@@ -201,7 +200,8 @@ def test_postgis_brings_the_register_to_the_map_the_pinned_way(store: CityStore)
     with store.database.open(Role.READER) as connection:
         found = connection.execute(
             text(
-                "SELECT ST_X(p), ST_Y(p) FROM (SELECT ST_Transform(ST_SetSRID(ST_MakePoint(:x, :y), 9210), 3857) AS p) t"
+                "SELECT ST_X(p), ST_Y(p) "
+                "FROM (SELECT ST_Transform(ST_SetSRID(ST_MakePoint(:x, :y), 9210), 3857) AS p) t"
             ),
             {"x": EAST, "y": NORTH},
         ).one()

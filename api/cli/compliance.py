@@ -79,9 +79,7 @@ def run(epoch: str | None, false_alarm_rate: float, as_json: bool) -> None:
             f"{len(found)} differences to inspect in epoch {epoch}, at a false-alarm rate of {false_alarm_rate:g}"
         )
         for d in found:
-            click.echo(
-                f"{d.kind.value:12} building {d.building_uid}  parcel {d.parcel_uid or '–'}  permit {d.permit_no or '–'}"
-                f"  {d.actual:.1f} against {d.limit:.1f} {d.unit}, {d.delta:+.1f} ± {d.sigma:.1f}"
-            )
+            place = f"building {d.building_uid}  parcel {d.parcel_uid or '–'}  permit {d.permit_no or '–'}"
+            click.echo(f"{d.kind.value:12} {place}  {d.actual:.1f} against {d.limit:.1f} {d.unit}, {d.delta:+.1f} ± {d.sigma:.1f}")
 
     emit(document, as_json, text)

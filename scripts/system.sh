@@ -16,7 +16,7 @@ find_python() {
         [ -n "$candidate" ] && have "$candidate" || continue
         if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             # of an activated environment, the Python it was made from
-            "$candidate" -c 'import sys; print(getattr(sys, "_base_executable", sys.executable))'
+            "$candidate" -c 'import os, sys; print(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))'
             return 0
         fi
     done

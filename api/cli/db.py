@@ -139,6 +139,8 @@ def migrate(to: str, as_json: bool) -> None:
 def backup(file: Path, as_json: bool) -> None:
     """Write the city's database to one file.
 
+    The key of identity numbers is not in it: it lies in the installation's secrets and is to be kept apart.
+
     \b
     Examples:
       diaba db backup city.diaba

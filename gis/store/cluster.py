@@ -112,6 +112,9 @@ class Cluster:
             if not (self.data / "PG_VERSION").exists():
                 self._make(account)
             postmaster = Postmaster(self.data)
+            if postmaster.pid() is not None and not (self.socket / f".s.PGSQL.{PORT}").exists():
+                # Systems that tidy /tmp may take the socket from under a server, which nobody reaches then.
+                postmaster.end(signal.SIGINT, STOP_SECONDS)
             if postmaster.pid() is None:
                 self._prepare_socket(account)
                 postmaster.clear_stale()

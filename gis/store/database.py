@@ -54,11 +54,7 @@ class Database:
         """Start the private cluster, make the database and bring it to the newest version; does only what is left."""
         if self.server.cluster is not None:
             self.server.cluster.start()
-        if not self.server.exists(self.name):
-            self.server.make(self.name)
-        with self.open(Role.OWNER) as connection:
-            current = migrate.revision(connection)
-        if current != migrate.newest():
+        if not self.server.exists(self.name) or self.revision() != migrate.newest():
             self.migrate()
 
     def migrate(self, to: str = migrate.HEAD) -> str | None:

@@ -22,11 +22,11 @@ LIMITS = tuple(column.name for column in permit_limit.columns if column.name not
 def save(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Saved:
     """Record permits by the columns of `permit` and `permit_limit`, `geom` as hexadecimal EWKB or None.
 
-    A permit whose limits change is a new version of the permit. An old permit may name a parcel that was split or
-    renumbered before the register began: that parcel is then known by its identity alone.
+    A permit whose limits change is a new version of the permit. A permit may be of a parcel that was split or merged
+    before the register began: such a parcel is then known by its name alone, without a version.
     """
     listed = [{name: versions.plain(value) for name, value in row.items()} for row in rows]
-    parcels.anchor(connection, (row["parcel_uid"] for row in listed if row.get("parcel_uid") is not None))
+    parcels.name(connection, (row["parcel_uid"] for row in listed if row["parcel_uid"] is not None))
     saved = versions.record(connection, permit, listed)
     columns = ["permit_no", "version", *LIMITS]
     limits = (

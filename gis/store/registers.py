@@ -125,7 +125,7 @@ def import_registers(connection: Connection, gpkg_path: Path | str) -> dict[str,
         UnreadableFile: it is no such file, or a layer, column or value is missing or of another kind.
         MissingCrs: a layer does not say its CRS.
         BadGeometry: a geometry cannot be used; the record is named.
-        BadInput: a record occurs twice, or a right refers to a parcel or party that nobody has.
+        BadInput: a record occurs twice, or a right refers to a parcel or party that file and register do not have.
     """
     path = Path(gpkg_path)
     present = _layers(path)

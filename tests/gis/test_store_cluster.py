@@ -183,6 +183,16 @@ def test_what_a_crash_left_is_no_obstacle(home: Path) -> None:
             other.kill()
 
 
+def test_a_server_whose_socket_was_tidied_away_is_started_again(home: Path) -> None:
+    cluster = Cluster(home)
+    cluster.start()
+    pid = cluster.status().pid
+    shutil.rmtree(cluster.socket)
+    cluster.start()
+    assert cluster.status().pid not in {pid, None}
+    cluster.connect().close()
+
+
 def test_two_processes_may_start_at_once(home: Path) -> None:
     script = "import sys, pathlib, gis.store.cluster as c; c.Cluster(pathlib.Path(sys.argv[1])).start()"
     started = [subprocess.Popen([sys.executable, "-c", script, str(home)], stderr=subprocess.PIPE) for _ in range(2)]

@@ -90,6 +90,14 @@ def test_a_changed_row_becomes_a_version_and_the_old_one_stays(writer: Connectio
     assert writer.scalar(text("SELECT floors FROM permit_limit WHERE permit_no = 'GPXD-0005' AND version = 1")) == 3
 
 
+def test_a_permit_may_be_of_a_parcel_that_is_no_more(writer: Connection, tmp_path: Path) -> None:
+    layers = register_layers(COUNT)
+    layers["permits"].loc[2, "parcel_uid"] = "p-0002-2003"
+    registers.import_registers(writer, write_registers(tmp_path / "old.gpkg", layers))
+    assert permits.current(writer).parcel_uid.iloc[2] == "p-0002-2003"
+    assert "p-0002-2003" not in set(parcels.current(writer).uid)
+
+
 def _cross(layers: Layers) -> None:
     frame = layers["parcels"]
     x, y = frame.geometry.iloc[4].bounds[:2]
@@ -137,11 +145,6 @@ DAMAGES: dict[str, tuple[Callable[[Layers], object], type[Exception], str]] = {
         lambda layers: layers["rights"].__setitem__("party_uid", "o-none"),
         BadInput,
         "a right refers to the party o-none",
-    ),
-    "permit of an unknown parcel": (
-        lambda layers: layers["permits"].__setitem__("parcel_uid", "p-none"),
-        BadInput,
-        "the permit GPXD-0000 refers to the parcel p-none",
     ),
     "no crs": (
         lambda layers: layers.update(roads=layers["roads"].set_crs(None, allow_override=True)),

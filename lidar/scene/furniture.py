@@ -1,8 +1,7 @@
-"""What stands about: cars, motorbikes, people, lamp posts, garden walls, stalls, a crane; awnings and balconies."""
+"""What stands about: cars, motorbikes, people, stalls, lamp posts, garden walls, a crane."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from math import atan2, cos, pi, sin
 
@@ -13,27 +12,24 @@ from numpy.typing import NDArray
 from shapely import LineString, Polygon, STRtree
 
 from lidar.point_cloud import Class
-from lidar.scene.designs import facing, front_line
 from lidar.scene.land import Terrain
-from lidar.scene.mesh import Material, Mesh
+from lidar.scene.mesh import Material, Mesh, box, prism
 from lidar.scene.plots import Plan, Plot, Street
 from lidar.scene.randomness import between, stream
 from lidar.scene.recipe import Recipe
-from lidar.scene.rules import balcony
-from lidar.scene.shapes import Axes, Ring
+from lidar.scene.shapes import Axes
 from lidar.scene.stock import Standing
 
 Array = NDArray[np.float64]
 
 CAR, MOTORBIKE, PERSON, STALL = (4.4, 1.8, 1.5), (1.9, 0.7, 1.1), (0.45, 0.35, 1.65), (2.2, 2.2, 2.3)
 """Length, width, height, metres."""
-AWNING_SHARE, BALCONY_SHARE, CLUTTER_SHARE = 0.3, 0.5, 0.4
 WALLED = ("villa", "school_l", "school_u", "pagoda", "apartments")
 CRANE_M, JIB_M = 38.0, 26.0
 
 
 def make_furniture(plan: Plan, stock: list[Standing], terrain: Terrain, recipe: Recipe, seed: int) -> list[Mesh]:
-    """Meshes of class 1 (unclassified), and of class 6 where they are part of a building."""
+    """Meshes of class 1, unclassified."""
     rng = stream(seed, "furniture")
     built = STRtree([s.footprint for s in stock])
     made = _traffic(plan, terrain, built, recipe, rng)
@@ -43,28 +39,7 @@ def make_furniture(plan: Plan, stock: list[Standing], terrain: Terrain, recipe: 
             made += _garden_wall(plot, terrain, rng)
         if plot.kind == "excavation":
             made += _crane(plot, terrain, rng)
-    for standing in stock:
-        made += _attached(standing, plan.plots[standing.plot], stream(seed, "attached", standing.plot))
     return made
-
-
-def box(
-    axes: Axes, u0: float, v0: float, u1: float, v1: float, low: float, high: float, code: int, material: int
-) -> Mesh:
-    """A box without its lower face."""
-    return prism(axes.rectangle(u0, v0, u1, v1), [low] * 4, [high] * 4, code, material)
-
-
-def prism(ring: Ring, low: Sequence[float], high: Sequence[float], code: int, material: int) -> Mesh:
-    """A convex prism over a ring, with a height for each of its corners; without its lower face."""
-    n = len(ring)
-    top = np.array([[x, y, z] for (x, y), z in zip(ring, high, strict=True)])
-    foot = np.array([[x, y, z] for (x, y), z in zip(ring, low, strict=True)])
-    triangles = [top[[0, k, k + 1]] for k in range(1, n - 1)]
-    for k in range(n):
-        m = (k + 1) % n
-        triangles += [np.array([foot[k], foot[m], top[m]]), np.array([foot[k], top[m], top[k]])]
-    return Mesh.of(np.array(triangles), code, material)
 
 
 def _height(terrain: Terrain, x: float, y: float) -> float:
@@ -167,76 +142,3 @@ def _crane(plot: Plot, terrain: Terrain, rng: Generator) -> list[Mesh]:
     jib = box(axes, -8.0, -0.35, JIB_M, 0.35, top, top + 0.3, Class.UNCLASSIFIED, Material.STEEL)
     weight = box(axes, -8.0, -0.9, -6.0, 0.9, top - 1.2, top + 0.6, Class.UNCLASSIFIED, Material.CONCRETE)
     return [*legs, jib, weight]
-
-
-def _attached(standing: Standing, plot: Plot, rng: Generator) -> list[Mesh]:
-    """Awnings of sheet metal, balconies, and the bars that stick out of an unfinished floor."""
-    design = standing.built
-    if design.kind not in ("house", "shop"):
-        return []
-    nx, ny, c = facing(design.ring, plot.axes.uy, -plot.axes.ux)
-    edge = [(x, y) for x, y in design.ring if abs(nx * x + ny * y - c) < 0.05]
-    if len(edge) < 2:
-        return []
-    made: list[Mesh] = []
-    a, b = edge[0], edge[-1]
-    ground = standing.structure.ground
-    if design.status == "under_construction":
-        return _bars(design.ring, standing.structure.eave, rng)
-    made += _roof_clutter(standing, rng)
-    reserve = plot.street.reserve_m
-    if rng.random() < AWNING_SHARE:
-        out = min(between(rng, (0.9, 1.8)), 0.4 * reserve)
-        z, drop = ground + between(rng, (2.7, 3.3)), 0.25
-        made.append(_sheet(a, b, (-nx * out, -ny * out), z, z - drop, Material.METAL))
-    if on_front_line(standing, plot) and balcony(reserve) > 0 and rng.random() < BALCONY_SHARE:
-        out = balcony(reserve)
-        for floor in range(1, design.floors - (1 if design.roof == "stepped" else 0)):
-            z = ground + floor * design.storey_m + 0.4
-            corners = [a, b, (b[0] - nx * out, b[1] - ny * out), (a[0] - nx * out, a[1] - ny * out)]
-            if not Polygon(corners).exterior.is_ccw:
-                corners.reverse()
-            made.append(prism(corners, [z - 0.15] * 4, [z + 0.95] * 4, Class.BUILDING, Material.CONCRETE))
-    return made
-
-
-def _roof_clutter(standing: Standing, rng: Generator) -> list[Mesh]:
-    """Plant tubs, drying racks, heaters and sheds that nobody drew on a plan."""
-    design = standing.built
-    if design.roof not in ("parapet", "flat") or rng.random() > CLUTTER_SHARE:
-        return []
-    inner = Polygon(design.ring).buffer(-0.8)
-    made = []
-    for u, v, size, tall in rng.random((int(rng.integers(1, 6)), 4)):
-        west, south, east, north = standing.footprint.bounds
-        axes = Axes(west + u * (east - west), south + v * (north - south), design.axes.ux, design.axes.uy)
-        if inner.contains(shapely.Point(axes.x, axes.y)):
-            half, top = 0.15 + 0.5 * size, standing.structure.eave + 0.3 + 1.2 * tall
-            low = standing.structure.eave
-            made.append(box(axes, -half, -half, half, half, low, top, Class.BUILDING, Material.METAL))
-    return made
-
-
-def on_front_line(standing: Standing, plot: Plot) -> bool:
-    """Whether the house stands on its plot's front line, so that balconies stand out over the street."""
-    nx, ny, c = front_line(plot)
-    return min(abs(nx * x + ny * y - c) for x, y in standing.built.ring) < 0.05
-
-
-def _sheet(
-    a: tuple[float, float], b: tuple[float, float], out: tuple[float, float], z: float, lower: float, material: int
-) -> Mesh:
-    """A thin sloping sheet from a wall."""
-    p = np.array([[*a, z], [*b, z], [b[0] + out[0], b[1] + out[1], lower], [a[0] + out[0], a[1] + out[1], lower]])
-    return Mesh.of(p[[[0, 1, 2], [0, 2, 3]]], Class.BUILDING, material)
-
-
-def _bars(ring: Ring, top: float, rng: Generator) -> list[Mesh]:
-    """Columns begun for the next storey."""
-    made = []
-    centre = Polygon(ring).centroid
-    for x, y in ring:
-        axes = Axes(x + 0.06 * (centre.x - x), y + 0.06 * (centre.y - y), 1.0, 0.0)
-        tall = between(rng, (0.5, 1.6))
-        made.append(box(axes, -0.12, -0.12, 0.12, 0.12, top, top + tall, Class.BUILDING, Material.CONCRETE))
-    return made

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 from gis.city_model.building import Face, Solid, Surface
-from lidar.scene.shapes import is_convex
+from lidar.scene.shapes import Axes, Ring, is_convex
 
 SKIRT_M = 0.8
 """Walls reach this far into the ground, so that no beam slips below them on sloping land."""
@@ -93,6 +93,25 @@ def triangles_of(solid: Solid, face: Face) -> NDArray[np.float64]:
     parts = shapely.get_coordinates(shapely.constrained_delaunay_triangles(polygon)).reshape(-1, 4, 2)[:, :3]
     z = np.array([[heights[(float(x), float(y))] for x, y in part] for part in parts])
     return np.concatenate([parts, z[..., None]], axis=2)
+
+
+def box(
+    axes: Axes, u0: float, v0: float, u1: float, v1: float, low: float, high: float, code: int, material: int
+) -> Mesh:
+    """A box without its lower face."""
+    return prism(axes.rectangle(u0, v0, u1, v1), [low] * 4, [high] * 4, code, material)
+
+
+def prism(ring: Ring, low: Sequence[float], high: Sequence[float], code: int, material: int) -> Mesh:
+    """A convex prism over a ring, with a height for each of its corners; without its lower face."""
+    n = len(ring)
+    top = np.array([[x, y, z] for (x, y), z in zip(ring, high, strict=True)])
+    foot = np.array([[x, y, z] for (x, y), z in zip(ring, low, strict=True)])
+    triangles = [top[[0, k, k + 1]] for k in range(1, n - 1)]
+    for k in range(n):
+        m = (k + 1) % n
+        triangles += [np.array([foot[k], foot[m], top[m]]), np.array([foot[k], top[m], top[k]])]
+    return Mesh.of(np.array(triangles), code, material)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def _permits_of(standing: Standing, seed: int) -> list[Row]:
 
 
 def _same_storeys_top(standing: Standing) -> float:
-    """What stands, with the permitted storeys: a longer shed roof rises a little, which no permit is meant to forbid."""
+    """What stands, with the permitted storeys: a longer shed roof rises a little, which no permit forbids."""
     if standing.built.status != "finished":
         return 0.0
     return ceil(design_top(replace(standing.built, floors=standing.permitted.floors)) * 10) / 10

@@ -211,24 +211,23 @@ def _take_sites(
     blocks: list[Polygon], recipe: Recipe, rng: Generator
 ) -> tuple[list[tuple[Site, Polygon]], list[Polygon]]:
     """Give each site a block or a piece of one; what is left over goes to the rows of houses."""
-    pool = list(blocks)
+    pool = [(block, oriented_box(block).width) for block in blocks]
     wanted = sorted((site for site in recipe.sites for _ in range(site.count)), key=lambda s: -s.area_m2)
     sites: list[tuple[Site, Polygon]] = []
     for site in wanted:
+        if not pool:
+            break
         order = rng.permutation(len(pool))
-        fits = [k for k in order if oriented_box(pool[k]).width >= site.depth_m and pool[k].area >= 0.9 * site.area_m2]
-        if not fits:
-            fits = sorted(
-                range(len(pool)), key=lambda k: -oriented_box(pool[k]).width * min(pool[k].area, site.area_m2)
-            )
-            fits = fits[:1]
-        if not fits:
-            continue
-        chosen = pool.pop(min(fits[:6], key=lambda k: pool[k].area))
+        fits = [k for k in order if pool[k][1] >= site.depth_m and pool[k][0].area >= 0.9 * site.area_m2]
+        if fits:
+            best = min(fits[:6], key=lambda k: pool[k][0].area)
+        else:
+            best = max(range(len(pool)), key=lambda k: pool[k][1] * min(pool[k][0].area, site.area_m2))
+        chosen, _ = pool.pop(best)
         piece, left = _cut_off(chosen, site.area_m2)
         sites.append((site, piece))
-        pool.extend(left)
-    return sites, pool
+        pool += [(part, oriented_box(part).width) for part in left]
+    return sites, [block for block, _ in pool]
 
 
 def _cut_off(block: Polygon, area: float) -> tuple[Polygon, list[Polygon]]:

@@ -24,16 +24,18 @@ from lidar.scene.casting import (
 LEAF_PASSES, WIRE_PASSES = 0.62, 0.9
 """Share of the pulses with enough light left behind a leaf, a wire."""
 GROUND_ROUGH_GRASS, GROUND_WATER = 4, 5
+HALF_STEP = 0.0005
+"""Positions are written in millimetres; none may round out of the scene."""
 FAINT = 75.0
 """A return this bright is lost with a chance of 1/e."""
 WIRE_MATERIAL, LEAF_MATERIAL, GRASS_MATERIAL, NOISE_MATERIAL, GROUND_MATERIAL = 5, 6, 6, 10, 11
-"""Index into the table of brightness; ground kinds follow from GROUND_MATERIAL on."""
+"""Index into the table of surfaces; ground kinds follow from GROUND_MATERIAL on."""
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def cast(  # type: ignore[no-untyped-def]
     first, count, per_line, rate, path, aim, noise, scene, heights, ground, tri, tri_info, tri_bins, crowns,
-    crown_bins, wires, wire_bins, brightness, seed, out_xyz, out_class, out_intensity, out_angle, out_count,
+    crown_bins, wires, wire_bins, surfaces, seed, out_xyz, out_class, out_intensity, out_angle, out_count,
 ):  # fmt: skip
     """Cast pulses `first … first + count` of one strip.
 
@@ -53,9 +55,9 @@ def cast(  # type: ignore[no-untyped-def]
         tri_bins: see `tri`.
         crowns: ellipsoids with their extinction; with their bins.
         crown_bins: see `crowns`.
-        wires: segments with their brightness; with their bins.
+        wires: segments with their chance of a return; with their bins.
         wire_bins: see `wires`.
-        brightness: mean intensity of each material, kinds of ground behind them.
+        surfaces: (2, m) mean intensity and roughness (metres) of each material, kinds of ground behind them.
         seed: of the strip.
         out_xyz: (count, MAX_RETURNS, 3) reported positions, scene frame.
         out_class: (count, MAX_RETURNS) true classes.
@@ -183,14 +185,15 @@ def cast(  # type: ignore[no-untyped-def]
         wander_along = noise[1] * normal(seed, i, 16)
         kept = 0
         for k in range(min(found, MAX_RETURNS)):
-            t = t_hit[k] + noise[0] * normal(seed, i, 100 + 2 * k)
+            rough = np.hypot(noise[0], surfaces[1, material[k]])
+            t = t_hit[k] + rough * normal(seed, i, 100 + 2 * k)
             x = ox + t * (bx + wander_across * path[4] + wander_along * path[3]) + noise[2]
             y = oy + t * (by - wander_across * path[3] + wander_along * path[4]) + noise[3]
             across = t * np.sin(angle)
             z = oz + t * bz + noise[4] + noise[5] * across
-            if not (0.0 <= x < size and 0.0 <= y < size):
+            if not (HALF_STEP <= x < size - HALF_STEP and HALF_STEP <= y < size - HALF_STEP):
                 continue
-            bright = brightness[material[k]] * (0.35 + 0.65 / found)
+            bright = surfaces[0, material[k]] * (0.35 + 0.65 / found)
             if uniform(seed, i, 140 + k) < np.exp(-bright / FAINT):
                 continue
             out_xyz[p, kept, 0], out_xyz[p, kept, 1], out_xyz[p, kept, 2] = x, y, z

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, cos, radians, sin, sqrt, tan
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,9 @@ from shapely import Polygon
 
 from lidar.point_cloud import PointCloud
 from lidar.scene.casting import MAX_RETURNS
-from lidar.scene.land import Terrain
-from lidar.scene.mesh import Bins, Mesh, bin_boxes, bin_triangles
-from lidar.scene.pulses import cast
+from lidar.scene.land import Ground, Terrain
+from lidar.scene.mesh import Bins, Material, Mesh, bin_boxes, bin_triangles
+from lidar.scene.pulses import GROUND_MATERIAL, NOISE_MATERIAL, cast
 from lidar.scene.randomness import between, stream
 from lidar.scene.recipe import Scanner
 
@@ -28,10 +29,27 @@ FIRST_SECOND = 425_427_218.0
 TURN_S = 180.0
 """Between two strips."""
 SOLID_BIN_M, CROWN_BIN_M, WIRE_BIN_M = 1.0, 4.0, 4.0
-BRIGHTNESS = np.array(
-    [900, 700, 1500, 1100, 180, 420, 620, 1000, 800, 70, 400, 480, 260, 850, 640, 600, 120, 950], dtype=np.float64
-)
-"""Mean intensity of each material, of noise, then of each kind of ground."""
+SURFACES: Final = {
+    Material.CONCRETE: (900, 0.008),
+    Material.TILE: (700, 0.025),
+    Material.METAL: (1500, 0.012),
+    Material.PAINT: (1100, 0.010),
+    Material.GLASS: (180, 0.005),
+    Material.STEEL: (420, 0.010),
+    Material.LEAF: (620, 0.030),
+    Material.CAR: (1000, 0.010),
+    Material.CLOTH: (800, 0.020),
+    Material.DARK: (70, 0.015),
+    NOISE_MATERIAL: (400, 0.0),
+    GROUND_MATERIAL + Ground.SOIL: (480, 0.020),
+    GROUND_MATERIAL + Ground.ASPHALT: (260, 0.008),
+    GROUND_MATERIAL + Ground.CONCRETE: (850, 0.008),
+    GROUND_MATERIAL + Ground.GRASS: (640, 0.020),
+    GROUND_MATERIAL + Ground.ROUGH_GRASS: (600, 0.030),
+    GROUND_MATERIAL + Ground.WATER: (120, 0.010),
+    GROUND_MATERIAL + Ground.SAND: (950, 0.020),
+}
+"""Mean intensity of a single return, and roughness of the surface within the beam (metres), by material."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +224,7 @@ class Flight:
                 scanner.drop_share,
             ]
         )
+        surfaces = np.array([SURFACES[code] for code in range(len(SURFACES))], dtype=np.float64).T.copy()
         scene = np.array([world.size, self.top, float(world.terrain.heights.max())])
         seed = int(stream(self.seed, "pulses", strip.number).integers(1 << 62))
         start = FIRST_SECOND + (strip.number - 1) * (TURN_S + 2 * world.size / scanner.speed_m_s)
@@ -218,7 +237,7 @@ class Flight:
             cast(
                 first, n, self.per_line, rate, path, aim, noise, scene, world.terrain.heights, world.terrain.ground,
                 world.mesh.corners, self.info, _tuple(self.mesh_bins), world.crowns, _tuple(self.crown_bins),
-                world.wires, _tuple(self.wire_bins), BRIGHTNESS, seed, xyz, classes, intensity, angle, count,
+                world.wires, _tuple(self.wire_bins), surfaces, seed, xyz, classes, intensity, angle, count,
             )  # fmt: skip
             kept = np.arange(MAX_RETURNS)[None, :] < count[:, None]
             pulse, order = np.nonzero(kept)

@@ -95,14 +95,14 @@ def _assign(plan: Plan, natural: dict[int, Design], recipe: Recipe, seed: int) -
     for kind in DIFFERENCES:
         least = wanted.at_least_no_permit if kind == "no_permit" else wanted.at_least
         count = max(least, round(wanted.share * len(houses)))
-        for index in [i for i in free if _can_differ(plan.plots[i], natural[i], kind)][:count]:
-            planted[index] = kind
-            free.remove(index)
+        chosen = [i for i in free if _can_differ(plan.plots[i], natural[i], kind)][:count]
+        planted.update(dict.fromkeys(chosen, kind))
+        free = [i for i in free if i not in planted]
     for kind in LOOK_ALIKES:
         count = max(wanted.look_alike_at_least, round(wanted.look_alike_share * len(houses)))
-        for index in [i for i in free if _can_look(natural[i], kind)][:count]:
-            alike[index] = kind
-            free.remove(index)
+        chosen = [i for i in free if _can_look(natural[i], kind)][:count]
+        alike.update(dict.fromkeys(chosen, kind))
+        free = [i for i in free if i not in alike]
     return planted, alike
 
 

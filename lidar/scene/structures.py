@@ -136,6 +136,11 @@ def _fixtures(design: Design, cells: list[Cell], rng: Generator) -> list[tuple[R
     return made
 
 
+def roof_cells(design: Design, ground: float) -> list[Cell]:
+    """The cells of a design's roof, whose planes its eaves continue."""
+    return _cells(design, ground + design.eave_m, np.random.default_rng(0))[0]
+
+
 def design_top(design: Design) -> float:
     """Height of the main roof's top above the ground, metres, without parapet and fixtures: what a permit limits."""
     _, top = _cells(design, design.eave_m, np.random.default_rng(0))

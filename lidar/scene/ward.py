@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from shapely import Polygon
 
 from lidar.point_cloud import Class
+from lidar.scene.attachments import attachments
 from lidar.scene.furniture import make_furniture
 from lidar.scene.infrastructure import bridge_decks, deck_meshes, make_power_lines
 from lidar.scene.land import Earthwork, Ground, Terrain, make_terrain
@@ -55,6 +56,8 @@ def make_ward(recipe: Recipe, seed: int) -> Ward:
     outlines = [polygon for polygon, _ in decks]
     meshes = [_mesh(standing) for standing in stock]
     meshes += poles + deck_meshes(decks) + make_furniture(plan, stock, terrain, recipe, seed)
+    for standing in stock:
+        meshes += attachments(standing, plan.plots[standing.plot], stream(seed, "attached", standing.plot))
     crowns = make_crowns(plan, stock, terrain, outlines, recipe, seed)
     world = World(layout.size, terrain, Mesh.joined(meshes), crowns, wires)
     registers = make_registers(plan, stock, wishes.empty, recipe, seed)

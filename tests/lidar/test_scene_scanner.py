@@ -8,7 +8,7 @@ import pytest
 from lidar.scene import casting
 from lidar.scene.infrastructure import catenary
 from lidar.scene.land import Ground, Terrain
-from lidar.scene.mesh import Mesh, bin_triangles
+from lidar.scene.mesh import Mesh, bin_triangles, prism
 from lidar.scene.recipe import Scanner, read_recipe
 from lidar.scene.scanner import Flight, Returns, World
 
@@ -57,8 +57,6 @@ def fly(place: World, scanner: Scanner, seed: int = 1) -> Returns:
 
 
 def box(x0: float, y0: float, x1: float, y1: float, low: float, high: float) -> Mesh:
-    from lidar.scene.furniture import prism
-
     return prism([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], [low] * 4, [high] * 4, 6, 0)
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
 
-from api.cli.serve import listen
 from api.main import create_app
-from api.settings import ServiceSettings
 from gis.access.roles import Role
 from gis.bounds import BoundingBox
 from gis.crs import CrsLike, horizontal, normalise
@@ -148,25 +151,34 @@ def address(store: CityStore) -> Iterator[str]:
         yield url
 
 
-class served:  # noqa: N801  used as a function
-    """Runs the service in a thread while the context lasts; gives its address."""
+@contextmanager
+def served(store: CityStore) -> Iterator[str]:
+    """`diaba serve` as a process of its own while the context lasts; gives its address.
 
-    def __init__(self, store: CityStore, limits: ServiceSettings | None = None) -> None:
-        self._listener = listen("127.0.0.1", 0)
-        config = uvicorn.Config(create_app(store.settings, store.city, limits), log_config=None, lifespan="on")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True)
+    A thread would not do: a library that waits for an answer while it holds the interpreter's lock would wait for ever.
+    """
+    environment = os.environ | {"DIABA_HOME": str(store.settings.home), "DIABA_CITY": store.city.name}
+    program = [sys.executable, "-m", "api.cli.main", "serve", "--port", "0", "--json"]
+    with subprocess.Popen(
+        program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        # The log must be read, or the service stops when the pipe is full.
+        log = threading.Thread(target=_drain, args=(process.stderr,), daemon=True)
+        log.start()
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if line.startswith("}"):
+                break
+        try:
+            yield str(json.loads(said)["url"])
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(15)
+            log.join(5)
 
-    def __enter__(self) -> str:
-        self._thread.start()
-        until = time.monotonic() + 20
-        while not self._server.started:
-            assert self._thread.is_alive(), "the service ended"
-            assert time.monotonic() < until, "the service does not start"
-            time.sleep(0.02)
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join(10)
-        self._listener.close()
+def _drain(stream: IO[str]) -> None:
+    for _ in stream:
+        pass

@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
-from gis.access.roles import Role
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from gis.access.roles import Role
 from tests.api.conftest import PARCELS, CityStore
 
 CORPUS = (

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
 from api.errors import STATUS, handler
 from api.main import create_app
 from api.middleware import RequestIdFilter
 from api.settings import ServiceSettings
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
-from fastapi.testclient import TestClient
 from gis import errors
 from gis.errors import BadParameter, DiabaError
 from gis.settings import Settings
-from sqlalchemy import text
-
 from tests.api.conftest import CityStore
 
 

@@ -3,7 +3,7 @@
 One parameter set for all files; nothing is chosen after the result. The files are the ISPRS WG III/3 samples
 (Sithole & Vosselman 2004) found under DIABA_SHARED_DATA or ../shared/data, or those given on the command line.
 
-    .venv/bin/python benchmarks/ground_accuracy.py [FILE…] [--engines native,smrf,pmf,csf]
+    .venv/bin/python benchmarks/ground_accuracy.py [FILE…] [--engines native,smrf,pmf]
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lidar.read import read
 from lidar.write import write_laz
 
 SHARED = Path(os.environ.get("DIABA_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-ENGINES = ("native", "smrf", "pmf", "csf")
+ENGINES = ("native", "smrf", "pmf")
 
 
 def native(points: PointCloud) -> PointCloud:
@@ -36,7 +36,7 @@ def pdal(points: PointCloud, method: str) -> PointCloud:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.laz", Path(folder) / "out.laz"
         write_laz(points, source)
-        classify_with_pdal(source, target, method=method, crs=points.crs)
+        classify_with_pdal(source, target, method)
         return read(target)
 
 

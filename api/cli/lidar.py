@@ -7,7 +7,13 @@ import importlib
 import click
 
 COMMANDS = {
+    "add": ("api.cli.lidar_add", "Point files into the catalogue."),
+    "build": ("api.cli.lidar_build", "The catalogue's tiles to products in the store."),
+    "buildings": ("api.cli.lidar_buildings", "3D models of the buildings in point files."),
+    "classify": ("api.cli.lidar_classify", "Ground, noise, buildings, vegetation."),
     "inspect": ("api.cli.lidar_inspect", "What a point file holds and what is wrong with it."),
+    "pipeline": ("api.cli.pipeline", "A PDAL pipeline, parameters filled in."),
+    "terrain": ("api.cli.lidar_terrain", "A raster of the terrain, the surface or the height above ground."),
 }
 """Command → module that holds it as `command`, and its line in the help. Modules load when they are used."""
 
@@ -36,4 +42,6 @@ def command() -> None:
     \b
     Examples:
       diaba lidar inspect tile.laz
+      diaba lidar classify tile.laz classified.laz
+      diaba lidar terrain tile.laz dtm.tif
     """

@@ -17,7 +17,7 @@ from api.cli.common import crs_option, emit, engine_option, json_option
 @engine_option
 @click.option(
     "--method",
-    type=click.Choice(["smrf", "pmf", "csf"]),
+    type=click.Choice(["smrf", "pmf"]),
     default="smrf",
     show_default=True,
     help="Which of PDAL's ground filters, with --engine pdal.",

@@ -135,6 +135,7 @@ class Cluster:
             # A fast shutdown ends sessions in order; the second signal is safe too, at the price of a recovery.
             for how, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 10.0)):
                 if postmaster.end(how, seconds):
+                    shutil.rmtree(self.socket, ignore_errors=True)
                     return True
             raise StoreUnreachable(str(self.data), "the server does not stop")
 

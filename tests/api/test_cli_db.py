@@ -91,6 +91,12 @@ def test_a_city_elsewhere_is_started_with_its_crs(diaba: Run) -> None:
     assert _json(diaba("--city", "delft", "db", "start", "--json"))["crs"] == "EPSG:7415"
 
 
+def test_stopping_is_of_all_cities(diaba: Run) -> None:
+    diaba("--city", "hcmc", "db", "start")
+    diaba("--city", "delft", "db", "start", "--crs", "EPSG:28992+5709")
+    assert _json(diaba("db", "stop", "--json")) == {"stopped": True}
+
+
 def _one_line(done: tuple[int, str, str], code: int) -> str:
     assert done[0] == code
     assert done[1] == ""

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 KEYS = {
     "points",
     "points_per_s",
@@ -93,6 +96,16 @@ def test_the_demos_city_is_what_later_commands_use(home: Path, alley: dict[str, 
     done = run(home, "compliance", "run", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["flagged"] == len(json.loads(done.stdout)["differences"])
+
+
+@pytest.mark.parametrize("notebook", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_planners_notebook_runs_from_a_clean_kernel(notebook: Path, home: Path, alley: dict[str, Any]) -> None:
+    content = nbformat.read(notebook, as_version=4)
+    assert all(not cell.get("outputs") for cell in content.cells), "committed with outputs"
+    environment = {**os.environ, "DIABA_HOME": str(home), "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    NotebookClient(content, timeout=300, kernel_name="python3").execute(env=environment)
+    pictures = [o for cell in content.cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+    assert len(pictures) >= 3
 
 
 REAL = {

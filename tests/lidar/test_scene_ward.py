@@ -10,10 +10,10 @@ from shapely import STRtree
 
 from lidar.scene.differences import true_differences
 from lidar.scene.permits import permit_no
+from lidar.scene.planting import DIFFERENCES, LOOK_ALIKES
 from lidar.scene.recipe import read_recipe
 from lidar.scene.rules import balcony, density_pct, most_floors, rear_setback
 from lidar.scene.solids import faults
-from lidar.scene.stock import DIFFERENCES, LOOK_ALIKES
 from lidar.scene.ward import Ward, make_ward
 
 SEEDS = range(12)

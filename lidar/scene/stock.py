@@ -70,7 +70,7 @@ def build_stock(plan: Plan, natural: dict[int, Design], terrain: Terrain, recipe
                 made,
                 roof_heights(made.solid),
                 footprint,
-                planted and planted.kind,
+                planted.kind if planted else None,
                 look,
             )
         )

@@ -9,7 +9,7 @@ from shapely.affinity import translate
 from lidar.scene.designs import Design
 from lidar.scene.randomness import stream
 from lidar.scene.recipe import Recipe
-from lidar.scene.registers import Row
+from lidar.scene.rows import Row
 from lidar.scene.shapes import snapped
 from lidar.scene.stock import Standing
 

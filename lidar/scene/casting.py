@@ -5,6 +5,8 @@ Randomness is a hash of (seed, strip, pulse, draw): the result does not depend o
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -12,11 +14,13 @@ MAX_RETURNS = 5
 _SUB_RAYS = 2
 LOW_NOISE, HIGH_NOISE, WATER, GROUND, WIRE, OTHER = 7, 18, 9, 2, 14, 1
 
-# mypy sees numba's functions as untyped; their arguments are arrays and numbers, described where they are called.
-
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def uniform(seed, pulse, draw):  # type: ignore[no-untyped-def]
+def uniform(
+    seed: int,
+    pulse: int,
+    draw: int,
+) -> float:
     """A number in (0, 1) from three integers (SplitMix64's mixing, twice)."""
     z = (
         np.uint64(seed)
@@ -29,17 +33,26 @@ def uniform(seed, pulse, draw):  # type: ignore[no-untyped-def]
     z = (z + np.uint64(0x632BE59BD9B4E019)) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(29))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(32))
-    return (np.float64(z >> np.uint64(11)) + 0.5) / 9007199254740992.0
+    return float((np.float64(z >> np.uint64(11)) + 0.5) / 9007199254740992.0)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def normal(seed, pulse, draw):  # type: ignore[no-untyped-def]
+def normal(
+    seed: int,
+    pulse: int,
+    draw: int,
+) -> float:
     """A standard normal number (Box and Muller)."""
-    return np.sqrt(-2.0 * np.log(uniform(seed, pulse, draw))) * np.cos(2.0 * np.pi * uniform(seed, pulse, draw + 1))
+    radius = np.sqrt(-2.0 * np.log(uniform(seed, pulse, draw)))
+    return float(radius * np.cos(2.0 * np.pi * uniform(seed, pulse, draw + 1)))
 
 
 @numba.njit(cache=True, nogil=True)
-def terrain_at(heights, x, y):  # type: ignore[no-untyped-def]
+def terrain_at(
+    heights: Any,
+    x: float,
+    y: float,
+) -> float:
     """Bilinear height from nodes every half metre."""
     n = heights.shape[0]
     c = min(max(x * 2.0 - 0.5, 0.0), n - 1.001)
@@ -48,11 +61,20 @@ def terrain_at(heights, x, y):  # type: ignore[no-untyped-def]
     fr, fc = r - i, c - j
     south = heights[i, j] * (1 - fc) + heights[i, j + 1] * fc
     north = heights[i + 1, j] * (1 - fc) + heights[i + 1, j + 1] * fc
-    return south * (1 - fr) + north * fr
+    return float(south * (1 - fr) + north * fr)
 
 
 @numba.njit(cache=True, nogil=True)
-def terrain_hit(heights, ox, oy, oz, dx, dy, dz, highest):  # type: ignore[no-untyped-def]
+def terrain_hit(
+    heights: Any,
+    ox: float,
+    oy: float,
+    oz: float,
+    dx: float,
+    dy: float,
+    dz: float,
+    highest: float,
+) -> float:
     """Range at which a ray meets the terrain: short steps from above its highest point, then bisection."""
     t = (highest + 0.01 - oz) / dz
     step = 0.5 / -dz
@@ -68,11 +90,19 @@ def terrain_hit(heights, ox, oy, oz, dx, dy, dz, highest):  # type: ignore[no-un
             t = middle
         else:
             before = middle
-    return t
+    return float(t)
 
 
 @numba.njit(cache=True, nogil=True)
-def triangle_hit(v, ox, oy, oz, dx, dy, dz):  # type: ignore[no-untyped-def]
+def triangle_hit(
+    v: Any,
+    ox: float,
+    oy: float,
+    oz: float,
+    dx: float,
+    dy: float,
+    dz: float,
+) -> float:
     """Range at which a ray meets a triangle, or infinity (Möller and Trumbore 1997)."""
     ax, ay, az = v[1, 0] - v[0, 0], v[1, 1] - v[0, 1], v[1, 2] - v[0, 2]
     bx, by, bz = v[2, 0] - v[0, 0], v[2, 1] - v[0, 1], v[2, 2] - v[0, 2]
@@ -88,11 +118,26 @@ def triangle_hit(v, ox, oy, oz, dx, dy, dz):  # type: ignore[no-untyped-def]
     w = (dx * qx + dy * qy + dz * qz) / det
     if w < -1e-6 or u + w > 1.000001:
         return np.inf
-    return (bx * qx + by * qy + bz * qz) / det
+    return float((bx * qx + by * qy + bz * qz) / det)
 
 
 @numba.njit(cache=True, nogil=True)
-def solid_hit(corners, start, items, top, size, n, ox, oy, oz, dx, dy, dz, t0, t1):  # type: ignore[no-untyped-def]
+def solid_hit(
+    corners: Any,
+    start: Any,
+    items: Any,
+    top: Any,
+    size: float,
+    n: int,
+    ox: float,
+    oy: float,
+    oz: float,
+    dx: float,
+    dy: float,
+    dz: float,
+    t0: float,
+    t1: float,
+) -> tuple[float, int]:
     """The nearest triangle between two ranges: (range, index) or (infinity, −1). Cells are visited in order."""
     best, which = np.inf, -1
     x, y = ox + t0 * dx, oy + t0 * dy
@@ -127,7 +172,15 @@ def solid_hit(corners, start, items, top, size, n, ox, oy, oz, dx, dy, dz, t0, t
 
 
 @numba.njit(cache=True, nogil=True)
-def crown_span(e, ox, oy, oz, dx, dy, dz):  # type: ignore[no-untyped-def]
+def crown_span(
+    e: Any,
+    ox: float,
+    oy: float,
+    oz: float,
+    dx: float,
+    dy: float,
+    dz: float,
+) -> tuple[float, float]:
     """Where a ray enters and leaves an ellipsoid (x, y, z, radius, half height, …); (∞, −∞) if it misses."""
     k = e[3] / e[4]
     px, py, pz = ox - e[0], oy - e[1], (oz - e[2]) * k
@@ -143,7 +196,24 @@ def crown_span(e, ox, oy, oz, dx, dy, dz):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def nearest_crown(crowns, start, items, size, n, ox, oy, oz, dx, dy, dz, t0, t1, seed, pulse, draw):  # type: ignore[no-untyped-def]
+def nearest_crown(
+    crowns: Any,
+    start: Any,
+    items: Any,
+    size: float,
+    n: int,
+    ox: float,
+    oy: float,
+    oz: float,
+    dx: float,
+    dy: float,
+    dz: float,
+    t0: float,
+    t1: float,
+    seed: int,
+    pulse: int,
+    draw: int,
+) -> float:
     """The first leaf a beam meets between two ranges, or infinity: depth into a crown is exponential.
 
     Crowns are looked up in coarse cells along the ray. A crown's draw depends on the crown, not on the cell.
@@ -172,7 +242,25 @@ def nearest_crown(crowns, start, items, size, n, ox, oy, oz, dx, dy, dz, t0, t1,
 
 
 @numba.njit(cache=True, nogil=True)
-def nearest_wire(wires, start, items, size, n, radius, ox, oy, oz, dx, dy, dz, t0, t1, seed, pulse, draw):  # type: ignore[no-untyped-def]
+def nearest_wire(
+    wires: Any,
+    start: Any,
+    items: Any,
+    size: float,
+    n: int,
+    radius: float,
+    ox: float,
+    oy: float,
+    oz: float,
+    dx: float,
+    dy: float,
+    dz: float,
+    t0: float,
+    t1: float,
+    seed: int,
+    pulse: int,
+    draw: int,
+) -> float:
     """The first wire that passes through the beam and returns enough of it, or infinity."""
     best = np.inf
     last = -1

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from shapely import Point
-
-from lidar.scene.designs import yards
+from lidar.scene.comparison import Difference, compare
 from lidar.scene.permits import is_legacy, permit_no
 from lidar.scene.plots import Plan
-from lidar.scene.registers import permit_area
 from lidar.scene.stock import Standing, parcel_uid
 
 Row = dict[str, Any]
-
-AREA_M2, LENGTH_M = 3.0, 0.15
-"""A footprint larger, or a line passed, by less than this is no difference."""
 
 WHY = {
     "legacy_certificate": "built before permits were asked for; recorded on the certificate",
@@ -51,38 +46,27 @@ def true_differences(plan: Plan, stock: list[Standing]) -> dict[str, list[Row]]:
 def _of(standing: Standing, plan: Plan) -> list[Row]:
     """All differences of one building: the planted one, and those that follow from it."""
     if standing.difference == "no_permit":
-        return [_row(standing, "no_permit", standing.footprint.area, "m2", None)]
-    built, permitted, plot = standing.built, standing.permitted, plan.plots[standing.plot]
-    number = permit_no(standing.plot)
-    rows = []
-    more = built.floors - permitted.floors
-    if more >= 1:
-        rows.append(_row(standing, "storeys", more, "storey", number, delta_m=round(more * built.storey_m, 2)))
-    larger = standing.footprint.area - permit_area(permitted).area
-    if larger > AREA_M2:
-        rows.append(_row(standing, "footprint", larger, "m2", number))
-    outside = standing.footprint.difference(plot.polygon)
-    if outside.area > 0.3:
-        beyond = max(plot.polygon.distance(Point(xy)) for xy in standing.footprint.exterior.coords)
-        if beyond > LENGTH_M:
-            rows.append(_row(standing, "parcel_line", beyond, "m", number))
-    for limit, distance, side in zip(
-        (permitted.setback_front_m, permitted.setback_rear_m), yards(plot, built.ring), ("front", "rear"), strict=True
-    ):
-        if limit is not None and not is_legacy(standing) and limit - distance > LENGTH_M:
-            rows.append(_row(standing, "setback", limit - distance, "m", number, side=side))
-    return rows
+        return [_row(standing, Difference("no_permit", standing.footprint.area, "m2"), None)]
+    permitted = standing.permitted
+    if is_legacy(standing):
+        permitted = replace(permitted, setback_front_m=None, setback_rear_m=None)
+    found = compare(plan.plots[standing.plot], permitted, standing.built)
+    return [_row(standing, difference, permit_no(standing.plot)) for difference in found]
 
 
-def _row(standing: Standing, kind: str, delta: float, unit: str, number: str | None, **more: float | str) -> Row:
-    return {
-        "id": f"{kind}:{standing.uid}",
-        "kind": kind,
+def _row(standing: Standing, difference: Difference, number: str | None) -> Row:
+    row: Row = {
+        "id": f"{difference.kind}:{standing.uid}",
+        "kind": difference.kind,
         "building_uid": standing.uid,
         "parcel_uid": parcel_uid(standing.plot),
         "permit_no": number,
-        "delta": round(float(delta), 2),
-        "unit": unit,
-        "planted": kind == standing.difference,
-        **more,
+        "delta": round(float(difference.delta), 2),
+        "unit": difference.unit,
+        "planted": difference.kind == standing.difference,
     }
+    if difference.kind == "storeys":
+        row["delta_m"] = round(difference.delta * standing.built.storey_m, 2)
+    if difference.side is not None:
+        row["side"] = difference.side
+    return row

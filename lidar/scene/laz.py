@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import date
 from math import floor
 from pathlib import Path
 from typing import Final
@@ -14,8 +13,9 @@ from laspy.vlrs.known import WktCoordinateSystemVlr
 
 from gis.files import written_whole
 from lidar.point_cloud import PointCloud
+from lidar.scene.rows import FLIGHT_DAY
 
-FLOWN: Final = date(2025, 3, 8)
+FLOWN: Final = FLIGHT_DAY
 """Day of the flight, and creation date of its files."""
 SCALE_M: Final = 0.001
 OFFSET_STEP_M: Final = 1000.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numba
 import numpy as np
@@ -170,7 +171,19 @@ def _bins(
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(corners, low, high, top, n, size, boxes, at, tops, items, write):  # type: ignore[no-untyped-def]
+def _fill(
+    corners: Any,
+    low: Any,
+    high: Any,
+    top: Any,
+    n: int,
+    size: float,
+    boxes: bool,
+    at: Any,
+    tops: Any,
+    items: Any,
+    write: bool,
+) -> None:
     """Count the items of each cell, or write them to their places."""
     slack = 0.02
     for k in range(len(low)):
@@ -190,7 +203,12 @@ def _fill(corners, low, high, top, n, size, boxes, at, tops, items, write):  # t
 
 
 @numba.njit(cache=True, nogil=True)
-def _touches(triangle, x0, y0, size):  # type: ignore[no-untyped-def]
+def _touches(
+    triangle: Any,
+    x0: float,
+    y0: float,
+    size: float,
+) -> bool:
     """Whether a square and a triangle's plan overlap, by the separating axes of the triangle's sides."""
     for k in range(3):
         ax, ay = triangle[k, 0], triangle[k, 1]

@@ -10,7 +10,8 @@ from numpy.random import Generator
 
 from lidar.scene.designs import Design
 from lidar.scene.randomness import stream
-from lidar.scene.registers import FLIGHT_DAY, Row, day, permit_area
+from lidar.scene.rows import FLIGHT_DAY, Row, day
+from lidar.scene.shapes import snapped
 from lidar.scene.stock import Standing, parcel_uid
 from lidar.scene.structures import design_top
 
@@ -81,7 +82,7 @@ def _same_storeys_top(standing: Standing) -> float:
 
 
 def _row(plot: int, kind: str, design: Design, issued: date, ground: float) -> Row:
-    area = permit_area(design)
+    area = snapped(design.polygon)
     expires = issued + timedelta(days=365)
     if kind == "temporary":
         expires = issued + timedelta(days=5 * 365)

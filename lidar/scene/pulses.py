@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -21,6 +23,13 @@ from lidar.scene.casting import (
     uniform,
 )
 
+LOW, MEDIUM, HIGH = 3, 4, 5
+LOW_BELOW_M, MEDIUM_BELOW_M = 0.5, 2.0
+"""Vegetation by its height above the ground."""
+GRASS_COVER, GRASS_M = 0.4, 0.7
+"""Share of beams that meet a blade of rough grass, and its greatest height."""
+WATER_LOBE_RAD = 0.07
+"""Still water reflects back to the aircraft within about this angle of the vertical."""
 LEAF_PASSES, WIRE_PASSES = 0.62, 0.9
 """Share of the pulses with enough light left behind a leaf, a wire."""
 GROUND_ROUGH_GRASS, GROUND_WATER = 4, 5
@@ -33,10 +42,32 @@ WIRE_MATERIAL, LEAF_MATERIAL, GRASS_MATERIAL, NOISE_MATERIAL, GROUND_MATERIAL = 
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
-def cast(  # type: ignore[no-untyped-def]
-    first, count, per_line, rate, path, aim, noise, scene, heights, ground, tri, tri_info, tri_bins, crowns,
-    crown_bins, wires, wire_bins, surfaces, seed, out_xyz, out_class, out_intensity, out_angle, out_count,
-):  # fmt: skip
+def cast(
+    first: int,
+    count: int,
+    per_line: int,
+    rate: float,
+    path: Any,
+    aim: Any,
+    noise: Any,
+    scene: Any,
+    heights: Any,
+    ground: Any,
+    tri: Any,
+    tri_info: Any,
+    tri_bins: Any,
+    crowns: Any,
+    crown_bins: Any,
+    wires: Any,
+    wire_bins: Any,
+    surfaces: Any,
+    seed: int,
+    out_xyz: Any,
+    out_class: Any,
+    out_intensity: Any,
+    out_angle: Any,
+    out_count: Any,
+) -> None:
     """Cast pulses `first … first + count` of one strip.
 
     Args:
@@ -67,8 +98,6 @@ def cast(  # type: ignore[no-untyped-def]
     """
     size, top, highest = scene[0], scene[1], scene[2]
     start, items, tops, cell, n = tri_bins
-    c_start, c_items, _, c_cell, c_n = crown_bins
-    w_start, w_items, _, w_cell, w_n = wire_bins
     for p in numba.prange(count):
         i = first + p
         out_count[p] = 0
@@ -78,9 +107,8 @@ def cast(  # type: ignore[no-untyped-def]
         along = path[5] * i / rate
         ox, oy, oz = path[0] + path[3] * along, path[1] + path[4] * along, path[2]
         out_angle[p] = np.degrees(angle)
-        t_hit = np.empty(MAX_RETURNS + 1)
-        code = np.empty(MAX_RETURNS + 1, dtype=np.int64)
-        material = np.empty(MAX_RETURNS + 1, dtype=np.int64)
+        hits = np.empty(MAX_RETURNS + 1)
+        kinds = np.empty((2, MAX_RETURNS + 1), dtype=np.int64)
         found = 0
         ends = np.inf
         side, forward, down = np.sin(angle), 0.0, -np.cos(angle)
@@ -106,98 +134,133 @@ def cast(  # type: ignore[no-untyped-def]
             if sub == 1:
                 if abs(end - ends) < noise[6] or found >= MAX_RETURNS or uniform(seed, i, 5) > 0.7:
                     break
-                t_hit[found] = end
+                hits[found] = end
             else:
                 ends = end
-                t = t0
-                draw = 20
-                blocked = False
-                while found < MAX_RETURNS - 1:
-                    leaf = nearest_crown(
-                        crowns, c_start, c_items, c_cell, c_n, ox, oy, oz, dx, dy, dz, t, end, seed, i, draw
-                    )
-                    wire = nearest_wire(
-                        wires, w_start, w_items, w_cell, w_n, aim[1] * (oz - 10.0) + 0.02,
-                        ox, oy, oz, dx, dy, dz, t, min(end, leaf), seed, i, draw + 1,
-                    )  # fmt: skip
-                    hit = min(leaf, wire)
-                    if hit >= end - 0.05:
-                        break
-                    t_hit[found] = hit
-                    is_wire = wire < leaf
-                    x, y, z = ox + hit * dx, oy + hit * dy, oz + hit * dz
-                    above = z - terrain_at(heights, x, y)
-                    code[found] = WIRE if is_wire else (3 if above < 0.5 else (4 if above < 2.0 else 5))
-                    material[found] = WIRE_MATERIAL if is_wire else LEAF_MATERIAL
-                    found += 1
-                    if uniform(seed, i, draw + 2) > (WIRE_PASSES if is_wire else LEAF_PASSES):
-                        blocked = True
-                        break
-                    t = hit + noise[6] * (0.8 + 0.6 * uniform(seed, i, draw + 3))
-                    draw += 4
-                if blocked or (found > 0 and end - t_hit[found - 1] < noise[6]):
+                found, blocked = _fly_through(
+                    hits, kinds, heights, crowns, crown_bins, wires, wire_bins,
+                    aim[1], noise[6], ox, oy, oz, dx, dy, dz, t0, end, seed, i,
+                )  # fmt: skip
+                if blocked or (found > 0 and end - hits[found - 1] < noise[6]):
                     break
-                t_hit[found] = end
-            x, y, z = ox + end * dx, oy + end * dy, oz + end * dz
+                hits[found] = end
             if ts < tg:
-                code[found] = tri_info[which, 0]
-                material[found] = tri_info[which, 1]
-            else:
-                m = ground.shape[0]
-                kind = ground[min(max(int(y * 2.0), 0), m - 1), min(max(int(x * 2.0), 0), m - 1)]
-                code[found] = GROUND
-                material[found] = GROUND_MATERIAL + kind
-                if kind == GROUND_WATER:
-                    code[found] = WATER
-                    steep = abs(angle) / 0.07
-                    if uniform(seed, i, 6 + sub) > 0.05 + 0.85 * np.exp(-steep * steep):
-                        break
-                elif kind == GROUND_ROUGH_GRASS and uniform(seed, i, 8 + sub) < 0.4:
-                    tall = 0.7 * uniform(seed, i, 10 + sub) ** 1.5
-                    t_hit[found] += tall / dz
-                    code[found] = GROUND if tall < 0.06 else (3 if tall < 0.5 else 4)
-                    material[found] = GRASS_MATERIAL
+                kinds[0, found], kinds[1, found] = tri_info[which, 0], tri_info[which, 1]
+            elif not _land(hits, kinds, found, ground, ox + end * dx, oy + end * dy, dz, angle, seed, i, sub):
+                break
             found += 1
         if found == 0:
             continue
-        if found > 1 and t_hit[found - 1] < t_hit[found - 2]:
-            k = found - 1
-            while k > 0 and t_hit[k] < t_hit[k - 1]:
-                t_hit[k], t_hit[k - 1] = t_hit[k - 1], t_hit[k]
-                code[k], code[k - 1] = code[k - 1], code[k]
-                material[k], material[k - 1] = material[k - 1], material[k]
-                k -= 1
-        luck = uniform(seed, i, 12)
-        if luck < noise[8]:
-            found = 1
-            t_hit[0] = (highest + 8.0 + 90.0 * uniform(seed, i, 13) - oz) / bz
-            code[0], material[0] = HIGH_NOISE, NOISE_MATERIAL
-        elif luck < noise[8] + noise[7]:
-            k = found - 1
-            t_hit[k] += (1.0 + 9.0 * uniform(seed, i, 13)) / -bz
-            g = terrain_at(heights, ox + t_hit[k] * bx, oy + t_hit[k] * by)
-            if oz + t_hit[k] * bz < g - 0.9:
-                code[k], material[k] = LOW_NOISE, NOISE_MATERIAL
-            else:
-                t_hit[k] = (g - 1.0 - 9.0 * uniform(seed, i, 13) - oz) / bz
-                code[k], material[k] = LOW_NOISE, NOISE_MATERIAL
+        _sort_last(hits, kinds, found)
+        found = _disturb(hits, kinds, found, heights, highest, noise[7], noise[8], ox, oy, oz, bx, by, bz, seed, i)
         wander_across = noise[1] * normal(seed, i, 14)
         wander_along = noise[1] * normal(seed, i, 16)
         kept = 0
         for k in range(min(found, MAX_RETURNS)):
-            rough = np.hypot(noise[0], surfaces[1, material[k]])
-            t = t_hit[k] + rough * normal(seed, i, 100 + 2 * k)
+            rough = np.hypot(noise[0], surfaces[1, kinds[1, k]])
+            t = hits[k] + rough * normal(seed, i, 100 + 2 * k)
             x = ox + t * (bx + wander_across * path[4] + wander_along * path[3]) + noise[2]
             y = oy + t * (by - wander_across * path[3] + wander_along * path[4]) + noise[3]
             across = t * np.sin(angle)
             z = oz + t * bz + noise[4] + noise[5] * across
             if not (HALF_STEP <= x < size - HALF_STEP and HALF_STEP <= y < size - HALF_STEP):
                 continue
-            bright = surfaces[0, material[k]] * (0.35 + 0.65 / found)
+            bright = surfaces[0, kinds[1, k]] * (0.35 + 0.65 / found)
             if uniform(seed, i, 140 + k) < np.exp(-bright / FAINT):
                 continue
             out_xyz[p, kept, 0], out_xyz[p, kept, 1], out_xyz[p, kept, 2] = x, y, z
-            out_class[p, kept] = code[k]
+            out_class[p, kept] = kinds[0, k]
             out_intensity[p, kept] = bright * np.exp(0.18 * normal(seed, i, 120 + 2 * k))
             kept += 1
         out_count[p] = kept
+
+
+@numba.njit(cache=True, nogil=True)
+def _fly_through(
+    hits: Any, kinds: Any, heights: Any, crowns: Any, crown_bins: Any, wires: Any, wire_bins: Any,
+    half_divergence: float, resolution: float, ox: float, oy: float, oz: float, dx: float, dy: float, dz: float,
+    t0: float, end: float, seed: int, pulse: int,
+) -> tuple[int, bool]:  # fmt: skip
+    """Leaves and wires on the way, at most one return less than there can be; (how many, whether no light is left)."""
+    c_start, c_items, _, c_cell, c_n = crown_bins
+    w_start, w_items, _, w_cell, w_n = wire_bins
+    radius = half_divergence * (oz - 10.0) + 0.02
+    found, t, draw = 0, t0, 20
+    while found < MAX_RETURNS - 1:
+        leaf = nearest_crown(
+            crowns, c_start, c_items, c_cell, c_n, ox, oy, oz, dx, dy, dz, t, end, seed, pulse, draw
+        )  # fmt: skip
+        wire = nearest_wire(
+            wires, w_start, w_items, w_cell, w_n, radius,
+            ox, oy, oz, dx, dy, dz, t, min(end, leaf), seed, pulse, draw + 1,
+        )  # fmt: skip
+        hit = min(leaf, wire)
+        if hit >= end - 0.05:
+            break
+        hits[found] = hit
+        if wire < leaf:
+            kinds[0, found], kinds[1, found] = WIRE, WIRE_MATERIAL
+        else:
+            above = oz + hit * dz - terrain_at(heights, ox + hit * dx, oy + hit * dy)
+            kinds[0, found] = LOW if above < LOW_BELOW_M else (MEDIUM if above < MEDIUM_BELOW_M else HIGH)
+            kinds[1, found] = LEAF_MATERIAL
+        found += 1
+        if uniform(seed, pulse, draw + 2) > (WIRE_PASSES if wire < leaf else LEAF_PASSES):
+            return found, True
+        t = hit + resolution * (0.8 + 0.6 * uniform(seed, pulse, draw + 3))
+        draw += 4
+    return found, False
+
+
+@numba.njit(cache=True, nogil=True)
+def _land(
+    hits: Any, kinds: Any, k: int, ground: Any, x: float, y: float, dz: float, angle: float,
+    seed: int, pulse: int, sub: int,
+) -> bool:  # fmt: skip
+    """What the ground returns at a position; False where water reflects the light away."""
+    m = ground.shape[0]
+    kind = ground[min(max(int(y * 2.0), 0), m - 1), min(max(int(x * 2.0), 0), m - 1)]
+    kinds[0, k], kinds[1, k] = GROUND, GROUND_MATERIAL + kind
+    if kind == GROUND_WATER:
+        kinds[0, k] = WATER
+        steep = abs(angle) / WATER_LOBE_RAD
+        return bool(uniform(seed, pulse, 6 + sub) <= 0.05 + 0.85 * np.exp(-steep * steep))
+    if kind == GROUND_ROUGH_GRASS and uniform(seed, pulse, 8 + sub) < GRASS_COVER:
+        tall = GRASS_M * uniform(seed, pulse, 10 + sub) ** 1.5
+        hits[k] += tall / dz
+        kinds[0, k] = GROUND if tall < 0.06 else (LOW if tall < LOW_BELOW_M else MEDIUM)
+        kinds[1, k] = GRASS_MATERIAL
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _sort_last(hits: Any, kinds: Any, found: int) -> None:
+    """Move the last return to its place in the order of range."""
+    k = found - 1
+    while k > 0 and hits[k] < hits[k - 1]:
+        hits[k], hits[k - 1] = hits[k - 1], hits[k]
+        for row in range(2):
+            kinds[row, k], kinds[row, k - 1] = kinds[row, k - 1], kinds[row, k]
+        k -= 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _disturb(
+    hits: Any, kinds: Any, found: int, heights: Any, highest: float, low_share: float, bird_share: float,
+    ox: float, oy: float, oz: float, bx: float, by: float, bz: float, seed: int, pulse: int,
+) -> int:  # fmt: skip
+    """Now and then a bird instead of all returns, or a last return that came by a detour and lies below the ground."""
+    luck = uniform(seed, pulse, 12)
+    if luck < bird_share:
+        hits[0] = (highest + 8.0 + 90.0 * uniform(seed, pulse, 13) - oz) / bz
+        kinds[0, 0], kinds[1, 0] = HIGH_NOISE, NOISE_MATERIAL
+        return 1
+    if luck < bird_share + low_share:
+        k = found - 1
+        detour = 1.0 + 9.0 * uniform(seed, pulse, 13)
+        hits[k] += detour / -bz
+        ground = terrain_at(heights, ox + hits[k] * bx, oy + hits[k] * by)
+        if oz + hits[k] * bz >= ground - 0.9:
+            hits[k] = (ground - detour - oz) / bz
+        kinds[0, k], kinds[1, k] = LOW_NOISE, NOISE_MATERIAL
+    return found

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
 
-from shapely import LineString, Polygon
+from shapely import LineString
 
+from lidar.scene.base_map import base_map
 from lidar.scene.designs import Design
+from lidar.scene.permits import make_permits
 from lidar.scene.plots import Plan, Plot
 from lidar.scene.randomness import stream
 from lidar.scene.recipe import Recipe
+from lidar.scene.rows import Row, day
 from lidar.scene.rules import density_pct, most_floors
 from lidar.scene.shapes import snapped
 from lidar.scene.stock import Standing, parcel_uid
 
-FLIGHT_DAY = date(2025, 3, 8)
 LAND_USES = {
     "tower": "TMD",
     "apartments": "ODT",
@@ -29,6 +30,8 @@ LAND_USES = {
     "filled": "ODT",
     "unfilled": "CLN",
 }
+SITE_FLOORS = {"tower": 25, "apartments": 9, "school_l": 5, "school_u": 5}
+SITE_DENSITY_PCT = 80.0
 SURNAMES = ("Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương", "Lý")
 MIDDLE = ("Văn", "Thị", "Minh", "Ngọc", "Thanh", "Quốc", "Kim", "Hữu", "Đức", "Mỹ")
 GIVEN = (
@@ -54,8 +57,6 @@ GIVEN = (
     "Yến",
 )
 
-Row = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Registers:
@@ -66,9 +67,6 @@ class Registers:
 
 def make_registers(plan: Plan, stock: list[Standing], empty: dict[int, Design], recipe: Recipe, seed: int) -> Registers:
     """Write all registers."""
-    from lidar.scene.base_map import base_map
-    from lidar.scene.permits import make_permits
-
     parties, rights = _parties(plan, seed)
     return Registers(
         {
@@ -81,11 +79,6 @@ def make_registers(plan: Plan, stock: list[Standing], empty: dict[int, Design], 
             "footprints": base_map(stock, empty, recipe, seed),
         }
     )
-
-
-def day(rng_value: float, first: date, last: date) -> date:
-    """A day between two, by a number in 0 … 1."""
-    return first + timedelta(days=int(rng_value * (last - first).days))
 
 
 def _parcel(index: int, plot: Plot, recipe: Recipe, seed: int) -> Row:
@@ -154,8 +147,9 @@ def _zones(plan: Plan) -> list[Row]:
         block = plan.blocks[index]
         kind = plots[0].kind
         reserve = max(plot.street.reserve_m for plot in plots)
-        floors = 25 if kind == "tower" else (9 if kind == "apartments" else most_floors(reserve))
-        density = 60.0 if kind not in ("house", "shop", "villa") else density_pct(min(p.polygon.area for p in plots))
+        floors = SITE_FLOORS.get(kind, most_floors(reserve))
+        rows_of_houses = kind in ("house", "shop", "villa")
+        density = density_pct(min(p.polygon.area for p in plots)) if rows_of_houses else SITE_DENSITY_PCT
         rows.append(
             {
                 "uid": f"z-{index + 1:05d}",
@@ -171,8 +165,3 @@ def _zones(plan: Plan) -> list[Row]:
             }
         )
     return rows
-
-
-def permit_area(design: Design) -> Polygon:
-    """The permitted footprint."""
-    return snapped(design.polygon)

@@ -12,6 +12,8 @@ from lidar.scene.mesh import triangles_of
 
 Array = NDArray[np.float64]
 
+PRECISION_M = 5e-4
+
 
 @dataclass(frozen=True, slots=True)
 class RoofHeights:
@@ -34,10 +36,10 @@ def roof_heights(solid: Solid) -> RoofHeights:
 
 
 def _quantile(corners: Array, area: Array, share: float) -> float:
-    """The height below which this share of the area lies, to a tenth of a millimetre, by bisection."""
+    """The height below which this share of the area lies, to half a millimetre, by bisection."""
     low, high = float(corners[:, 0].min()), float(corners[:, 2].max())
     wanted = share * float(area.sum())
-    while high - low > 1e-4:
+    while high - low > PRECISION_M:
         middle = (low + high) / 2
         if area_below(corners, area, middle) < wanted:
             low = middle

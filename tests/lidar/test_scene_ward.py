@@ -10,10 +10,10 @@ from shapely import STRtree
 
 from lidar.scene.differences import true_differences
 from lidar.scene.permits import permit_no
+from lidar.scene.planting import DIFFERENCES, LOOK_ALIKES
 from lidar.scene.recipe import read_recipe
 from lidar.scene.rules import balcony, density_pct, most_floors, rear_setback
 from lidar.scene.solids import faults
-from lidar.scene.stock import DIFFERENCES, LOOK_ALIKES
 from lidar.scene.ward import Ward, make_ward
 
 SEEDS = range(12)
@@ -146,3 +146,15 @@ def test_floors_setbacks_and_balconies_follow_the_annex() -> None:
     assert [rear_setback(60, depth) for depth in (8.0, 9.0, 16.0)] == [0.0, 1.0, 2.0]
     assert rear_setback(45, 20) == 0.0
     assert [balcony(width) for width in (6.9, 7.0, 12.0, 20.0)] == [0.0, 0.9, 1.2, 1.4]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_zones_allow_what_was_permitted_on_sites(seed: int) -> None:
+    made = ward(seed)
+    zones = {int(row["uid"].split("-")[1]) - 1: row for row in made.registers.layers["planning_zones"]}
+    for standing in made.stock:
+        plot = made.plan.plots[standing.plot]
+        zone = zones[plot.block]
+        assert standing.permitted.floors <= zone["floors_max"]
+        if plot.kind not in ("house", "shop", "villa"):
+            assert standing.footprint.area <= zone["density_pct"] / 100 * plot.polygon.area

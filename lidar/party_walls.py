@@ -16,7 +16,7 @@ PARAPET = 0.30
 CLEAR = 0.004
 """m²: squared misfit that a wall must take away in a row of cells, beyond what any bend takes, to count."""
 STEEPEST = 1.2
-"""Slope: what is steeper beside a valley is no roof, but a wall on either side of it."""
+"""Slope: what is steeper beside a line is no roof."""
 CELL_METRES = 0.5
 """m: the size of cells that the numbers here are made for."""
 SIDE = 5
@@ -133,19 +133,24 @@ def _shown(height, top, walls, r, c):  # type: ignore[no-untyped-def]
     left, right, end = counts[0], counts[0], n
     left_far, _, _ = _line(d[1:left], z[1:left])
     right_far, _, _ = _line(d[right + 1 : end], z[right + 1 : end])
-    if max(top[r, c - 1], top[r, c]) > max(left_far, right_far) + PARAPET:
+    beside = max(left_far, right_far, height[r, c - 2], height[r, c + 1])
+    if max(top[r, c - 1], top[r, c]) > beside + PARAPET:
         return 1.0
     left_z, left_slope, left_misfit = _line(d[:left], z[:left])
     right_z, right_slope, right_misfit = _line(d[right:end], z[right:end])
     _, _, whole = _line(d[:end], z[:end])
-    if abs(right_z - left_z) >= STEP:
+    steep = max(abs(left_slope), abs(right_slope)) / CELL_METRES > STEEPEST
+    here = height[r, c + 1] - height[r, c - 2]
+    # Lines too steep for roofs reach into the next wall; then only a step right here tells a wall from a dip.
+    dip = steep and (here * (right_z - left_z) < 0.0 or abs(here) < 0.5 * abs(right_z - left_z))
+    if abs(right_z - left_z) >= STEP and not dip:
         bent = whole
         for hinge in range(-SIDE + 2, SIDE - 1):
             bent = min(bent, _bent(d[:end], z[:end], float(hinge)))
         if bent - left_misfit - right_misfit >= CLEAR:
             return (whole - left_misfit - right_misfit) / whole
     bend = (right_slope - left_slope) / CELL_METRES
-    if bend >= VALLEY and max(abs(left_slope), abs(right_slope)) / CELL_METRES <= STEEPEST:
+    if bend >= VALLEY and not steep:
         valley = _bent(d[:end], z[:end], 0.0)
         beside = min(_bent(d[:end], z[:end], -1.0), _bent(d[:end], z[:end], 1.0))
         if whole - valley >= CLEAR and valley <= beside:
@@ -234,7 +239,7 @@ def _extend(walls, crossing, inside, reach, closed):  # type: ignore[no-untyped-
             if not walls[r, c]:
                 continue
             for way in (-1, 1):
-                if 0 <= r + way < rows and walls[r + way, c]:
+                if 0 <= r + way < rows and walls[r + way, c - 1 : c + 2].any():
                     continue
                 for k in range(1, reach + 1):
                     at = r + way * k

@@ -140,10 +140,7 @@ def _shown(height, top, walls, r, c):  # type: ignore[no-untyped-def]
     right_z, right_slope, right_misfit = _line(d[right:end], z[right:end])
     _, _, whole = _line(d[:end], z[:end])
     steep = max(abs(left_slope), abs(right_slope)) / CELL_METRES > STEEPEST
-    here = height[r, c + 1] - height[r, c - 2]
-    # Lines too steep for roofs reach into the next wall; then only a step right here tells a wall from a dip.
-    dip = steep and (here * (right_z - left_z) < 0.0 or abs(here) < 0.5 * abs(right_z - left_z))
-    if abs(right_z - left_z) >= STEP and not dip:
+    if abs(right_z - left_z) >= STEP:
         bent = whole
         for hinge in range(-SIDE + 2, SIDE - 1):
             bent = min(bent, _bent(d[:end], z[:end], float(hinge)))

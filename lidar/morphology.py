@@ -1,4 +1,4 @@
-"""Kernels on height grids: lowest point a cell, sliding minimum and maximum, opening, filling, sight lines.
+"""Kernels on height grids: lowest point a cell, sliding maximum, opening, sight lines.
 
 Grids are float32, row 0 the southernmost; an empty cell holds +inf. Every kernel works on a range of rows (or
 columns), holds no lock and writes only into that range, so that several threads share one grid with one result.
@@ -133,32 +133,6 @@ def _maximum_along_columns(first: int, last: int, source: Height, target: Height
             target[r, first + c] = max(after[r, c], before[r + width - 1, c])
 
 
-def filled(surface: Height, radius: int) -> Height:
-    """Empty cells take the mean of the cells within the radius, weighted by 1 / distance⁴; others stay as they are."""
-    target = np.empty_like(surface)
-    in_threads(_fill, surface.shape[0], surface.size * radius, surface, target, radius)
-    return target
-
-
-@compiled
-def _fill(first: int, last: int, surface: Height, target: Height, radius: int) -> None:
-    rows, columns = surface.shape
-    for r in range(first, last):
-        for c in range(columns):
-            if surface[r, c] != EMPTY:
-                target[r, c] = surface[r, c]
-                continue
-            weights, weighted = 0.0, 0.0
-            for i in range(max(0, r - radius), min(rows, r + radius + 1)):
-                for j in range(max(0, c - radius), min(columns, c + radius + 1)):
-                    square = (i - r) * (i - r) + (j - c) * (j - c)
-                    if surface[i, j] != EMPTY and square <= radius * radius:
-                        weight = 1.0 / (square * square)
-                        weights += weight
-                        weighted += weight * surface[i, j]
-            target[r, c] = weighted / weights if weights > 0.0 else EMPTY
-
-
 def sight_lines(surface: Height, ground: NDArray[np.bool_], step: float, reach: int) -> tuple[NDArray[np.int8], ...]:
     """Walk from each cell in eight directions: how many ways lead to ground, and how many over an edge.
 
@@ -218,3 +192,16 @@ def _walk(
             elif state < 0:
                 edges[r, c] += 1
         behind, here = here, behind
+
+
+def share_around(occupied: NDArray[np.bool_], radius: int) -> Height:
+    """Share of the cells of a square window that are occupied, 0…1; cells beyond the grid count as empty."""
+    rows, columns = occupied.shape
+    width = 2 * radius + 1
+    total = np.zeros((rows + width, columns + width), dtype=np.int32)
+    total[1 + radius : 1 + radius + rows, 1 + radius : 1 + radius + columns] = occupied
+    np.cumsum(total, axis=0, out=total)
+    np.cumsum(total, axis=1, out=total)
+    count = total[width:, width:] - total[:-width, width:] - total[width:, :-width] + total[:-width, :-width]
+    share: Height = (count / np.float32(width * width)).astype(np.float32)
+    return share

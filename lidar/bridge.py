@@ -19,8 +19,8 @@ RAYS = 32
 MAX_BRIDGE = 60.0
 """Metres: farthest known cell a ray asks. A hole wider than twice that keeps a core without height."""
 WATER_SHARE = 0.6
-"""Of the weight of what a cell sees, above which it lies in water; below it, water is left out: a house at a canal stands
-on the bank."""
+"""Of the weight of what a cell sees, above which it lies in water; below it, water is left out: a house at a canal
+stands on the bank."""
 WATER_SHARE_BELOW_DECK = 0.1
 """The same under a bridge, which more likely than not spans the water that is seen at its sides."""
 MAX_OVERHANG = 2.0

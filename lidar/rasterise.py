@@ -2,10 +2,10 @@
 
 Why planes and not an interpolant. Airborne ground points carry 2–5 cm of noise at several points a cell; a TIN keeps
 0.7 of it, Laplace's interpolant 0.6. A weighted plane over the neighbourhood averages it away. Its price is that it
-rounds what is not even, so three things keep it narrow there: the radius grows only while wider and narrower planes agree
-(`fit_planes`); where the residuals show an edge, half planes on either side compete (`_half_planes`); and where points
-lie on one side alone the cell is left to `lidar.bridge`. Measured on 100 m squares, 8 points/m² with 3 cm of noise,
-0.5 m cells, RMSE in metres:
+rounds what is not even, so three things keep it narrow there: the radius grows only while wider and narrower planes
+agree (`fit_planes`); where the residuals show an edge, half planes on either side compete (`_half_planes`); and where
+points lie on one side alone the cell is left to `lidar.bridge`. Measured on 100 m squares, 8 points/m² with 3 cm of
+noise, 0.5 m cells, RMSE in metres:
 
 | surface | here | TIN | Laplace |
 |---|---|---|---|

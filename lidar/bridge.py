@@ -13,9 +13,16 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
+from lidar.rasterise import WET
+
 RAYS = 32
 MAX_BRIDGE = 60.0
 """Metres: farthest known cell a ray asks. A hole wider than twice that keeps a core without height."""
+WATER_SHARE = 0.6
+"""Of the weight of what a cell sees, above which it lies in water; below it, water is left out: a house at a canal
+stands on the bank."""
+WATER_SHARE_BELOW_DECK = 0.1
+"""The same under a bridge, which more likely than not spans the water that is seen at its sides."""
 MAX_OVERHANG = 2.0
 """Metres: farthest a height is carried where known ground lies on one side only."""
 ROUGHNESS = 0.012
@@ -34,14 +41,23 @@ def _directions() -> Any:
 
 @njit(nogil=True, cache=True, parallel=True)
 def bridge(
-    height: Any, sigma: Any, known: Any, resolution: float, top: int, left: int, out_height: Any, out_sigma: Any
+    height: Any,
+    sigma: Any,
+    known: Any,
+    deck: Any,
+    resolution: float,
+    top: int,
+    left: int,
+    out_height: Any,
+    out_sigma: Any,
 ) -> None:
     """Fill `out_height` and `out_sigma`, the window at `top`, `left` of the larger arrays, across the holes.
 
     Args:
         height: (rows, columns) metres, of the window and `MAX_BRIDGE` around it.
         sigma: the same, 1σ.
-        known: the same, uint8.
+        known: the same, uint8: `DRY`, `WET` or 0.
+        deck: the same, bool: under a bridge.
         resolution: metres.
         top: first row of the window in the larger arrays.
         left: its first column.
@@ -52,13 +68,15 @@ def bridge(
     longest = int(MAX_BRIDGE / resolution)
     directions = _directions()
     for row in prange(rows):
-        hit = np.empty((RAYS, 4))
+        hit = np.empty((RAYS, 5))
         for column in range(columns):
             r0, c0 = top + row, left + column
             if known[r0, c0]:
                 out_height[row, column], out_sigma[row, column] = height[r0, c0], sigma[r0, c0]
                 continue
             hits = _look_around(height, sigma, known, r0, c0, longest, directions, hit)
+            if hits > 0:
+                hits = _of_one_kind(hit, hits, WATER_SHARE_BELOW_DECK if deck[r0, c0] else WATER_SHARE)
             if hits:
                 out_height[row, column], out_sigma[row, column] = _blend(hit, hits, resolution)
 
@@ -67,7 +85,7 @@ def bridge(
 def _look_around(height: Any, sigma: Any, known: Any, r0: int, c0: int, longest: int, directions: Any, hit: Any) -> int:
     """Fill `hit` (rows of column and row offset, height, σ) with the first known cell on each ray; give their number.
 
-    When they all lie on one side, only the nearest is given, if near enough, else none.
+    The number is negative when they all lie on one side.
     """
     rows, columns = known.shape
     hits, gap, widest, leading = 0, 0, 0, -1
@@ -79,7 +97,7 @@ def _look_around(height: Any, sigma: Any, known: Any, r0: int, c0: int, longest:
                 break
             if known[r, c]:
                 hit[hits, 0], hit[hits, 1] = c - c0, r - r0
-                hit[hits, 2], hit[hits, 3] = height[r, c], sigma[r, c]
+                hit[hits, 2], hit[hits, 3], hit[hits, 4] = height[r, c], sigma[r, c], known[r, c]
                 hits += 1
                 met = True
                 break
@@ -93,6 +111,26 @@ def _look_around(height: Any, sigma: Any, known: Any, r0: int, c0: int, longest:
         return 0
     widest = max(widest, gap + leading)
     return hits if widest < RAYS // 2 else -hits
+
+
+@njit(nogil=True, cache=True)
+def _of_one_kind(hit: Any, hits: int, share: float) -> int:
+    """Move the hits on ground, or on water where it prevails, to the front of `hit`; give their number."""
+    wet = total = 0.0
+    for i in range(hits):
+        w = 1.0 / np.sqrt(hit[i, 0] ** 2 + hit[i, 1] ** 2)
+        total += w
+        if hit[i, 4] == WET:
+            wet += w
+    if wet == 0.0 or wet == total:
+        return hits
+    in_water = wet > share * total
+    kept = 0
+    for i in range(hits):
+        if (hit[i, 4] == WET) == in_water:
+            hit[kept] = hit[i]
+            kept += 1
+    return kept
 
 
 @njit(nogil=True, cache=True)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from gis.crs import horizontal
 from gis.errors import BadCrs, BadParameter
 from gis.grid import Grid
 from gis.raster import Raster
+from lidar.bins import PLANE_REACH, bin_points
 from lidar.bridge import MAX_BRIDGE, bridge
 from lidar.point_cloud import NOISE, Class, PointCloud
-from lidar.rasterise import PLANE_REACH, bin_points, fit_planes, fit_water, local_noise, quiet_noise
+from lidar.rasterise import fit_planes, fit_water, local_noise, quiet_noise
 from lidar.surface import SURFACE_REACH, close_gaps, highest, lift_pits, typical_gap
 
 REACH = 80.0
@@ -22,6 +24,12 @@ REACH = 80.0
 MAX_RESOLUTION = 10.0
 """Metres: coarser cells are averages of finer ones, which is another product."""
 MIN_RESOLUTION = 0.1
+
+SYSTEMATIC = 0.02
+"""Metres, 1σ: what is common to a strip and no neighbour shows (calibration, trajectory); the mismatch of overlapping
+strips after adjustment is of this size in AHN and IGN LiDAR HD."""
+DECK_MARGIN = 1.0
+"""Metres around a bridge deck's points that also lie in its shadow."""
 
 NOT_SURFACE = (*NOISE, Class.WIRE_CONDUCTOR, 13, Class.TOWER)
 """Classes the surface model leaves out: noise and birds, wires (13 guard, 14 conductor) and their towers."""
@@ -83,8 +91,18 @@ def dtm(points: PointCloud, grid: Grid) -> Raster:
         fit_water(wet.moments, bins.moments, bins.layout, *place, height, sigma, known)
     values, spread = np.full(grid.shape, np.nan), np.full(grid.shape, np.nan)
     window = grid.window_in(outer)
-    bridge(height, sigma, known, grid.resolution, window[0].start, window[1].start, values, spread)
-    return Raster(values.astype(np.float32), grid, {"sigma": spread.astype(np.float32)})
+    bridge(
+        height,
+        sigma,
+        known,
+        _below_deck(points, outer),
+        grid.resolution,
+        window[0].start,
+        window[1].start,
+        values,
+        spread,
+    )
+    return Raster(values.astype(np.float32), grid, {"sigma": np.hypot(spread, SYSTEMATIC).astype(np.float32)})
 
 
 def dsm(points: PointCloud, grid: Grid) -> Raster:
@@ -114,6 +132,20 @@ def _check(points: PointCloud, grid: Grid) -> None:
     ours, theirs = horizontal(points.crs), horizontal(grid.crs)
     if ours != theirs:
         raise BadCrs(f"the points are in {ours.name}, the grid is in {theirs.name}")
+
+
+def _below_deck(points: PointCloud, grid: Grid) -> NDArray[np.bool_]:
+    """(rows, columns): the cells with a bridge's deck above them or within `DECK_MARGIN`."""
+    decks = points.classification == Class.BRIDGE_DECK
+    if not decks.any():
+        return np.zeros(grid.shape, dtype=np.bool_)
+    cells = ceil(DECK_MARGIN / grid.resolution)
+    outer = grid.buffered(DECK_MARGIN)
+    top = np.full(outer.shape, -np.inf)
+    last_row = outer.first_row + outer.rows - 1
+    highest(points.x, points.y, points.z, decks, outer.resolution, outer.first_column, last_row, top)
+    below: NDArray[np.bool_] = binary_dilation(top > -np.inf, np.ones((2 * cells + 1, 2 * cells + 1), dtype=np.bool_))
+    return below[grid.window_in(outer)]
 
 
 def _worked_on(points: PointCloud, chosen: NDArray[np.bool_], grid: Grid) -> Grid:

@@ -218,9 +218,11 @@ def _metric(crs: CRS) -> CRS:
     for axis in document["coordinate_system"]["axis"]:
         axis["unit"] = METRE
     document["name"] = f"{document['name']} (in metres)"
-    for key in ("id", "ids"):
-        document.pop(key, None)
-    return CRS.from_json_dict(document)
+    document.pop("id", None)
+    metric = CRS.from_json_dict(document)
+    code = metric.to_epsg(min_confidence=70) if metric.is_projected else None
+    registered = CRS.from_epsg(code) if code is not None else metric
+    return registered if _does_the_same(metric, registered) else metric
 
 
 def same(first: CRS, second: CRS) -> bool:

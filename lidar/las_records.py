@@ -20,6 +20,8 @@ EXTENDED_SCAN_STEP = np.float32(0.006)
 """Degrees in one step of the extended scan angle."""
 WITHHELD, EXTENDED_WITHHELD = 0x80, 0x04
 """Bit of the legacy class byte; bit of the extended flags."""
+MOST_SECONDS = 1e12
+"""No clock a file may count seconds by, GPS, Unix or its own in microseconds of a day, runs so high."""
 STRAY = 1.0
 """How far outside of the header's bounds a point may lie, in the file's units, before the file counts as damaged;
 producers round their bounds, some through float32."""
@@ -146,7 +148,7 @@ def check_sane(raw: RawPoints, header: LasHeader) -> None:
     """Refuse points that only damage explains.
 
     Raises:
-        UnreadableFile: a point lies outside of the header's bounds, or has a time that is no number.
+        UnreadableFile: a point lies outside of the header's bounds, or its time is no time.
     """
     lows = (*header.bounds[:2], header.z_range[0])
     highs = (*header.bounds[2:], header.z_range[1])
@@ -161,8 +163,8 @@ def check_sane(raw: RawPoints, header: LasHeader) -> None:
                     f"damaged: a point has {axis} = {wrong:.3f}, the header bounds it by {lows[index]:.3f} and "
                     f"{highs[index]:.3f}",
                 )
-    if "gps_time" in (raw.dtype.names or ()) and not np.isfinite(raw["gps_time"]).all():
-        raise UnreadableFile(header.path, "damaged: a point has a time that is no number")
+    if "gps_time" in (raw.dtype.names or ()) and not (np.abs(raw["gps_time"]) < MOST_SECONDS).all():
+        raise UnreadableFile(header.path, "damaged: a point has a time that is no time")
 
 
 def extent(raw: RawPoints, header: LasHeader, axis: int) -> tuple[float, float]:

@@ -9,7 +9,7 @@ gives.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numba as nb
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lidar.point_cloud import NOISE, Class, PointCloud
 
-REACH: Final = 25.0
+REACH: Final = 30.0
 """Metres around a point within which everything lies that its class depends on."""
 BLOCK: Final = 5
 """Metres; point spacing is taken over 3 × 3 blocks of this size."""
@@ -37,6 +37,8 @@ HIGH_GAP: Final = 4.0
 """Metres of empty air below a high point."""
 LEVEL: Final = 0.25
 """Metres; hits on water lie within so much of one level."""
+LONE_CELLS: Final = 4
+"""Cells around a lone hit that may be as low as it is."""
 LEVEL_CELLS: Final = 4
 """Cells of one level that make a surface of water."""
 WIRE_SAG: Final = (1.0, 0.15)
@@ -97,11 +99,29 @@ def _noise(
     row = (np.floor(y) - south).astype(np.int32)
     order, start = _sorted_by_cell(row, column, rows, columns)
     spacing = _spacing(row, column, last, rows // BLOCK, columns // BLOCK)
-    ordered = x[order], y[order], z[order]
-    lowest, highest = _extremes(ordered[2], start)
+    lowest, highest = _extremes(z[order], start)
+    cells = _Cells(x[order], y[order], z[order], start, rows, columns, west, south, spacing, lowest, highest)
     found = np.zeros(len(x), dtype=np.uint8)
-    _search(*ordered, order, start, rows, columns, west, south, spacing, lowest, highest, _RINGS, found)
+    found[order] = _search(cells, _RINGS)
     return found
+
+
+class _Cells(NamedTuple):
+    """Points in the order of their cells of a metre, and what the cells hold."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    z: NDArray[np.float64]
+    start: NDArray[np.int64]
+    """Where each cell's points begin, row by row, and the end of the last."""
+    rows: int
+    columns: int
+    west: int
+    south: int
+    spacing: NDArray[np.float64]
+    """By block."""
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -169,66 +189,35 @@ _RINGS: Final = _rings()
 
 
 @nb.njit(cache=True, nogil=True, parallel=True)
-def _search(
-    x: Any,
-    y: Any,
-    z: Any,
-    order: Any,
-    start: Any,
-    rows: int,
-    columns: int,
-    west: int,
-    south: int,
-    spacing: Any,
-    lowest: Any,
-    highest: Any,
-    rings: Any,
-    found: Any,
-) -> None:
-    """Judge every point; `found` receives the classes in the points' first order."""
-    for row in nb.prange(rows):
-        for column in range(columns):
-            cell = row * columns + column
-            if start[cell] == start[cell + 1]:
-                continue
-            s = spacing[row // BLOCK, column // BLOCK]
-            low_radius, depth = LOW_RADIUS * s, max(LOW_DEPTH[0], LOW_DEPTH[1] * s)
-            high_radius = max(HIGH_RADIUS[0], HIGH_RADIUS[1] * s)
-            gap = max(HIGH_GAP, high_radius)
-            for i in range(start[cell], start[cell + 1]):
-                low, high = _ends(
-                    x, y, z, i, start, rows, columns, row, column, rings, low_radius, depth, high_radius, gap
-                )
-                if low and _below_ground(
-                    x[i], y[i], z[i], low_radius, depth, rows, columns, west, south, row, column, lowest
-                ):
-                    found[order[i]] = Class.LOW_NOISE
-                elif high and _alone(
-                    x[i], y[i], z[i], high_radius, gap, rows, columns, west, south, row, column, lowest, highest
-                ):
-                    found[order[i]] = Class.HIGH_NOISE
+def _search(cells: Any, rings: Any) -> Any:
+    """The class of every point: 7, 18 or 0."""
+    found = np.zeros(len(cells.x), dtype=np.uint8)
+    for row in nb.prange(cells.rows):
+        for column in range(cells.columns):
+            cell = row * cells.columns + column
+            for i in range(cells.start[cell], cells.start[cell + 1]):
+                low, high = _ends(cells, rings, i, row, column)
+                if low and _all_ends(cells, rings, i, row, column, True) and _below_ground(cells, i, row, column):
+                    found[i] = Class.LOW_NOISE
+                elif high and _all_ends(cells, rings, i, row, column, False) and _alone(cells, i, row, column):
+                    found[i] = Class.HIGH_NOISE
+    return found
 
 
 @nb.njit(cache=True, nogil=True)
-def _ends(
-    x: Any,
-    y: Any,
-    z: Any,
-    i: int,
-    start: Any,
-    rows: int,
-    columns: int,
-    row: int,
-    column: int,
-    rings: Any,
-    low_radius: float,
-    depth: float,
-    high_radius: float,
-    gap: float,
-) -> Any:
+def _reaches(cells: Any, row: int, column: int) -> Any:
+    """For a cell, in metres: radius and depth of the low column, radius and gap of the high one."""
+    s = cells.spacing[row // BLOCK, column // BLOCK]
+    wide = max(HIGH_RADIUS[0], HIGH_RADIUS[1] * s)
+    return LOW_RADIUS * s, max(LOW_DEPTH[0], LOW_DEPTH[1] * s), wide, max(HIGH_GAP, wide)
+
+
+@nb.njit(cache=True, nogil=True)
+def _ends(cells: Any, rings: Any, i: int, row: int, column: int) -> Any:
     """Whether at most `COMPANIONS` others are as low as point i, and whether so few are as high, in its columns."""
+    low_radius, depth, high_radius, gap = _reaches(cells, row, column)
     low_square, high_square = low_radius * low_radius, high_radius * high_radius
-    floor_, roof = z[i] + depth, z[i] - gap
+    bottom, top = cells.z[i] + depth, cells.z[i] - gap
     low, high = 0, 0
     for k in range(len(rings)):
         near = rings[k, 2]
@@ -236,15 +225,15 @@ def _ends(
         if not (low_open or high_open):
             break
         r, c = row + rings[k, 0], column + rings[k, 1]
-        if r < 0 or c < 0 or r >= rows or c >= columns:
+        if r < 0 or c < 0 or r >= cells.rows or c >= cells.columns:
             continue
-        for j in range(start[r * columns + c], start[r * columns + c + 1]):
+        for j in range(cells.start[r * cells.columns + c], cells.start[r * cells.columns + c + 1]):
             if j == i:
                 continue
-            square = (x[j] - x[i]) ** 2 + (y[j] - y[i]) ** 2
-            if square <= low_square and z[j] <= floor_:
+            square = (cells.x[j] - cells.x[i]) ** 2 + (cells.y[j] - cells.y[i]) ** 2
+            if square <= low_square and cells.z[j] <= bottom:
                 low += 1
-            if square <= high_square and z[j] >= roof:
+            if square <= high_square and cells.z[j] >= top:
                 high += 1
             if low > COMPANIONS and high > COMPANIONS:
                 return False, False
@@ -252,39 +241,49 @@ def _ends(
 
 
 @nb.njit(cache=True, nogil=True)
-def _below_ground(
-    x: float,
-    y: float,
-    z: float,
-    radius: float,
-    depth: float,
-    rows: int,
-    columns: int,
-    west: int,
-    south: int,
-    row: int,
-    column: int,
-    lowest: Any,
-) -> bool:
-    """Whether the ground passes clearly above the position on every line through it.
+def _all_ends(cells: Any, rings: Any, i: int, row: int, column: int, is_low: bool) -> bool:
+    """Whether the companions of a candidate are candidates too: the top of a mast has one that stands on others."""
+    low_radius, depth, high_radius, gap = _reaches(cells, row, column)
+    radius = low_radius if is_low else high_radius
+    for k in range(len(rings)):
+        if rings[k, 2] > radius * radius:
+            break
+        r, c = row + rings[k, 0], column + rings[k, 1]
+        if r < 0 or c < 0 or r >= cells.rows or c >= cells.columns:
+            continue
+        for j in range(cells.start[r * cells.columns + c], cells.start[r * cells.columns + c + 1]):
+            if j == i or (cells.x[j] - cells.x[i]) ** 2 + (cells.y[j] - cells.y[i]) ** 2 > radius * radius:
+                continue
+            if is_low and cells.z[j] <= cells.z[i] + depth and not _ends(cells, rings, j, r, c)[0]:
+                return False
+            if not is_low and cells.z[j] >= cells.z[i] - gap and not _ends(cells, rings, j, r, c)[1]:
+                return False
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _below_ground(cells: Any, i: int, row: int, column: int) -> bool:
+    """Whether the ground passes clearly above a point on every line through it.
 
     Ground in each of eight sectors is the third-lowest cell minimum there, so that two points of noise are borne; two
-    opposite sectors are joined by a straight line. Several cells of one level are water, and no noise.
+    opposite sectors are joined by a straight line. Several lone hits of one level are water, and no noise.
     """
+    radius, depth, _, _ = _reaches(cells, row, column)
+    z = cells.z[i]
     heights = np.full((SECTORS, 3), np.inf)
     distances = np.full((SECTORS, 3), np.inf)
     level = 0
     inner = (radius + 0.71) ** 2
-    for r in range(max(row - CONTEXT, 0), min(row + CONTEXT + 1, rows)):
-        for c in range(max(column - CONTEXT, 0), min(column + CONTEXT + 1, columns)):
-            height = lowest[r * columns + c]
+    for r in range(max(row - CONTEXT, 0), min(row + CONTEXT + 1, cells.rows)):
+        for c in range(max(column - CONTEXT, 0), min(column + CONTEXT + 1, cells.columns)):
+            height = cells.lowest[r * cells.columns + c]
             if height == np.inf:
                 continue
-            dx, dy = west + c + 0.5 - x, south + r + 0.5 - y
+            dx, dy = cells.west + c + 0.5 - cells.x[i], cells.south + r + 0.5 - cells.y[i]
             square = dx * dx + dy * dy
             if square < inner or square > CONTEXT * CONTEXT:
                 continue
-            if abs(height - z) <= LEVEL:
+            if abs(height - z) <= LEVEL and _is_lone_hit(cells, r, c, radius, depth):
                 level += 1
             sector = _sector(dx, dy)
             if height < heights[sector, 2]:
@@ -295,23 +294,39 @@ def _below_ground(
                     k -= 1
                 heights[sector, k] = height
                 distances[sector, k] = np.sqrt(square)
-    if level >= LEVEL_CELLS:
-        return False
+    return level < LEVEL_CELLS and _lines_pass_above(heights[:, 2], distances[:, 2], z, depth)
+
+
+@nb.njit(cache=True, nogil=True)
+def _lines_pass_above(heights: Any, distances: Any, z: float, depth: float) -> bool:
+    """Whether all lines from sector to opposite sector pass above z; all sectors, where there is no such line."""
     lines, known = 0, 0
     least = np.inf
     for sector in range(SECTORS):
-        if heights[sector, 2] < np.inf:
+        if heights[sector] < np.inf:
             known += 1
-            least = min(least, heights[sector, 2])
-    for sector in range(SECTORS // 2):
-        a, b = sector, sector + SECTORS // 2
-        if heights[a, 2] == np.inf or heights[b, 2] == np.inf:
+            least = min(least, heights[sector])
+    for a in range(SECTORS // 2):
+        b = a + SECTORS // 2
+        if heights[a] == np.inf or heights[b] == np.inf:
             continue
         lines += 1
-        along = distances[a, 2] / (distances[a, 2] + distances[b, 2])
-        if heights[a, 2] + along * (heights[b, 2] - heights[a, 2]) - z < depth:
+        along = distances[a] / (distances[a] + distances[b])
+        if heights[a] + along * (heights[b] - heights[a]) - z < depth:
             return False
     return lines > 0 or (known >= 3 and least - z >= depth)
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_lone_hit(cells: Any, row: int, column: int, radius: float, depth: float) -> bool:
+    """Whether few cells around are as low as this one: a hit on water between banks, not ground on a slope."""
+    w = int(np.ceil(radius)) + 1
+    bottom = cells.lowest[row * cells.columns + column] + depth
+    as_low = -1
+    for r in range(max(row - w, 0), min(row + w + 1, cells.rows)):
+        for c in range(max(column - w, 0), min(column + w + 1, cells.columns)):
+            as_low += cells.lowest[r * cells.columns + c] <= bottom
+    return as_low <= LONE_CELLS
 
 
 @nb.njit(cache=True, nogil=True)
@@ -327,35 +342,23 @@ def _sector(dx: float, dy: float) -> int:
 
 
 @nb.njit(cache=True, nogil=True)
-def _alone(
-    x: float,
-    y: float,
-    z: float,
-    radius: float,
-    gap: float,
-    rows: int,
-    columns: int,
-    west: int,
-    south: int,
-    row: int,
-    column: int,
-    lowest: Any,
-    highest: Any,
-) -> bool:
+def _alone(cells: Any, i: int, row: int, column: int) -> bool:
     """Whether a point with empty air below belongs to nothing: no wire or crown goes on at its height nearby."""
+    _, _, radius, _ = _reaches(cells, row, column)
+    z = cells.z[i]
     at_height, support = 0, 0
     bottom = np.inf
     inner = (radius + 0.71) ** 2
-    for r in range(max(row - CONTEXT, 0), min(row + CONTEXT + 1, rows)):
-        for c in range(max(column - CONTEXT, 0), min(column + CONTEXT + 1, columns)):
-            height = highest[r * columns + c]
+    for r in range(max(row - CONTEXT, 0), min(row + CONTEXT + 1, cells.rows)):
+        for c in range(max(column - CONTEXT, 0), min(column + CONTEXT + 1, cells.columns)):
+            height = cells.highest[r * cells.columns + c]
             if height == -np.inf:
                 continue
-            dx, dy = west + c + 0.5 - x, south + r + 0.5 - y
+            dx, dy = cells.west + c + 0.5 - cells.x[i], cells.south + r + 0.5 - cells.y[i]
             square = dx * dx + dy * dy
             if square > CONTEXT * CONTEXT:
                 continue
-            bottom = min(bottom, lowest[r * columns + c])
+            bottom = min(bottom, cells.lowest[r * cells.columns + c])
             if square < inner:
                 continue
             support += 1

@@ -44,18 +44,18 @@ SHARE_RADIUS = 3
 """Cells of the window in which gaps between points are counted."""
 DIKE_WIDTH = 6
 """Cells from a dike's crest to the ground beside it, at most."""
-BUSH = Tolerance(0.2, 0.5, 0.25)
-PLANE_TOLERANCE = Tolerance(0.25, 0.8, 0.75)
-SIDE_TOLERANCE = Tolerance(0.3, 0.5, 1.0)
+BUSH = Tolerance(0.15, 0.4, 0.25)
+PLANE_TOLERANCE = Tolerance(0.25, 0.6, 0.6)
+SIDE_TOLERANCE = Tolerance(0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class GroundParameters:
     """One set for all data, in metres."""
 
-    slope: float = 0.15
-    """Rise over run that an opening forgives, times the radius of its window (SMRF's value)."""
-    windows: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 12, 15, 18, 21, 24, 28, 32)
+    slope: float = 0.16
+    """Rise over run that an opening forgives, times the radius of its window (SMRF's is 0.15)."""
+    windows: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 12, 15, 18, 21, 24, 28)
     """Radii of the openings; the last is half the width of the widest roof without a gap."""
     smallest_bulge: int = 5
     """Radius of the window that must have cut a cell off for sight lines to give it back: less is bushes and cars."""
@@ -71,7 +71,7 @@ class GroundParameters:
     """Length of a sight line that looks for walls."""
     walls: int = 3
     """Directions over an edge that make an island of it, and three times as many as lead to ground."""
-    rounds: int = 3
+    rounds: int = 2
     """Of sight lines each, what one finds being ground for the next."""
     dike_step: float = 0.6
     """Rise over run (31°) by which a dike must be climbed from measured cell to measured cell."""
@@ -89,7 +89,7 @@ class GroundParameters:
     """Spread about the plane all round from which the terrain may be broken there."""
     side_spread: float = 0.5
     """Spread about a plane on one side up to which that side is a surface."""
-    plane_rounds: int = 2
+    plane_rounds: int = 3
     """Planes are fitted, and the ground found from them is the next planes' ground."""
 
     def __post_init__(self) -> None:
@@ -204,7 +204,7 @@ def _provisional_ground(cells: Cells, occupied: NDArray[np.bool_], parameters: G
     ground |= dikes
     planes = fit_planes(cells, ground, ground, CLEARING_RADII, PLANE_CELLS + 2)
     above = cells.height - planes.height - planes.slope_x * cells.offset_x - planes.slope_y * cells.offset_y
-    return ground & (dikes | (above <= parameters.clearing.above(planes)))
+    return np.asarray(ground & (dikes | (above <= parameters.clearing.above(planes))))
 
 
 def _without_gaps(cells: Cells, occupied: NDArray[np.bool_]) -> Height:

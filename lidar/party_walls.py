@@ -13,14 +13,16 @@ VALLEY = 0.35
 """Change of slope at a line, hollow side up: two roofs of 10° or more that fall towards each other."""
 PARAPET = 0.30
 """m: height of a parapet over the roofs on both sides."""
-CLEAR = 0.01
-"""m²: squared misfit that a wall must take away in a row of cells to count; a step of 0.13 m does."""
+CLEAR = 0.004
+"""m²: squared misfit that a wall must take away in a row of cells, beyond what any bend takes, to count."""
+STEEPEST = 1.2
+"""Slope: what is steeper beside a line is no roof."""
+CELL_METRES = 0.5
+"""m: the size of cells that the numbers here are made for."""
 SIDE = 5
 """Cells looked at on either side of a line."""
 FEWEST = 3
 """Cells of roof there must be on either side."""
-RIDGE = 0.3
-"""m of step asked for, a unit of slope that changes the roof's hollow side down."""
 DRIFT = 0.4
 """Price of a step sideways, in fully explained rows: walls may run a few degrees off the block's direction."""
 NEEDED = 0.6
@@ -113,8 +115,9 @@ def _shown(height, top, walls, r, c):  # type: ignore[no-untyped-def]
     columns = height.shape[1]
     if walls[r, c]:
         return -1.0
-    # Sums of d, z, d², dz, z² and counts, left and right: of all cells, and of those without the cell at the line.
-    near, far = np.zeros((2, 6)), np.zeros((2, 6))
+    d, z = np.empty(2 * SIDE), np.empty(2 * SIDE)
+    counts = np.zeros(2, dtype=np.int64)
+    n = 0
     for side in range(2):
         for k in range(SIDE):
             at = c + k if side == 1 else c - 1 - k
@@ -122,28 +125,67 @@ def _shown(height, top, walls, r, c):  # type: ignore[no-untyped-def]
                 break
             if k > 0 and walls[r, at if side == 1 else at + 1]:
                 break
-            d, z = (k + 0.5) / 2.0, height[r, at]
-            _add(near[side], d, z)
-            if k > 0:
-                _add(far[side], d, z)
-    if near[0, 5] < FEWEST or near[1, 5] < FEWEST:
-        return -1.0
-    left, left_slope = _line(far[0])
-    right, right_slope = _line(far[1])
-    if max(top[r, c - 1], top[r, c]) > max(left, right) + PARAPET:
+            d[n], z[n] = (k + 0.5) if side == 1 else -(k + 0.5), height[r, at]
+            counts[side] += 1
+            n += 1
+        if counts[side] < FEWEST:
+            return -1.0
+    left, right, end = counts[0], counts[0], n
+    left_far, _, _ = _line(d[1:left], z[1:left])
+    right_far, _, _ = _line(d[right + 1 : end], z[right + 1 : end])
+    beside = max(left_far, right_far, height[r, c - 2], height[r, c + 1])
+    if max(top[r, c - 1], top[r, c]) > beside + PARAPET:
         return 1.0
-    left, left_slope = _line(near[0])
-    right, right_slope = _line(near[1])
-    bend = left_slope + right_slope
-    # A ridge beside the line looks like a small step: lines carried past it miss each other.
-    if abs(right - left) < STEP + RIDGE * max(-bend, 0.0) and bend < VALLEY:
-        return 0.0
-    both = near[1].copy()
-    for j in range(6):
-        both[j] += -near[0, j] if j == 0 or j == 3 else near[0, j]
-    whole = _misfit(both)
-    gain = whole - _misfit(near[0]) - _misfit(near[1])
-    return gain / whole if gain >= CLEAR else 0.0
+    left_z, left_slope, left_misfit = _line(d[:left], z[:left])
+    right_z, right_slope, right_misfit = _line(d[right:end], z[right:end])
+    _, _, whole = _line(d[:end], z[:end])
+    steep = max(abs(left_slope), abs(right_slope)) / CELL_METRES > STEEPEST
+    if abs(right_z - left_z) >= STEP:
+        bent = whole
+        for hinge in range(-SIDE + 2, SIDE - 1):
+            bent = min(bent, _bent(d[:end], z[:end], float(hinge)))
+        if bent - left_misfit - right_misfit >= CLEAR:
+            return (whole - left_misfit - right_misfit) / whole
+    bend = (right_slope - left_slope) / CELL_METRES
+    if bend >= VALLEY and not steep:
+        valley = _bent(d[:end], z[:end], 0.0)
+        beside = min(_bent(d[:end], z[:end], -1.0), _bent(d[:end], z[:end], 1.0))
+        if whole - valley >= CLEAR and valley <= beside:
+            return (whole - valley) / whole
+    return 0.0
+
+
+@njit(cache=True, nogil=True)
+def _line(d, z):  # type: ignore[no-untyped-def]
+    """Height at distance 0, slope, and sum of squares about the line fitted through heights at distances."""
+    mean_d, mean_z = d.mean(), z.mean()
+    spread = ((d - mean_d) ** 2).sum()
+    common = ((d - mean_d) * (z - mean_z)).sum()
+    slope = common / spread
+    return mean_z - slope * mean_d, slope, max(((z - mean_z) ** 2).sum() - slope * common, 0.0)
+
+
+@njit(cache=True, nogil=True)
+def _bent(d, z, hinge):  # type: ignore[no-untyped-def]
+    """Sum of squares about the best line with one bend, unbroken, at the hinge."""
+    mean_d, mean_z = d.mean(), z.mean()
+    over = np.maximum(d - hinge, 0.0)
+    mean_over = over.mean()
+    a, b, c = 0.0, 0.0, 0.0
+    u, v, misfit = 0.0, 0.0, 0.0
+    for k in range(d.shape[0]):
+        x, y, w = d[k] - mean_d, over[k] - mean_over, z[k] - mean_z
+        a += x * x
+        b += x * y
+        c += y * y
+        u += x * w
+        v += y * w
+        misfit += w * w
+    determinant = a * c - b * b
+    if determinant < 1e-9:
+        return misfit
+    slope, bend = (c * u - b * v) / determinant, (a * v - b * u) / determinant
+    return max(misfit - slope * u - bend * v, 0.0)
 
 
 @njit(cache=True, nogil=True)
@@ -183,34 +225,6 @@ def _clearest(shown, shortest, path):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _add(sums, d, z):  # type: ignore[no-untyped-def]
-    sums[0] += d
-    sums[1] += z
-    sums[2] += d * d
-    sums[3] += d * z
-    sums[4] += z * z
-    sums[5] += 1.0
-
-
-@njit(cache=True, nogil=True)
-def _line(sums):  # type: ignore[no-untyped-def]
-    """Height at distance 0 and slope of the line through the points summed."""
-    n = sums[5]
-    slope = (n * sums[3] - sums[0] * sums[1]) / (n * sums[2] - sums[0] * sums[0])
-    return (sums[1] - slope * sums[0]) / n, slope
-
-
-@njit(cache=True, nogil=True)
-def _misfit(sums):  # type: ignore[no-untyped-def]
-    """Sum of squares about the line."""
-    n = sums[5]
-    spread_d = sums[2] - sums[0] * sums[0] / n
-    spread_z = sums[4] - sums[1] * sums[1] / n
-    common = sums[3] - sums[0] * sums[1] / n
-    return max(spread_z - common * common / spread_d, 0.0)
-
-
-@njit(cache=True, nogil=True)
 def _extend(walls, crossing, inside, reach, closed):  # type: ignore[no-untyped-def]
     """Carry each wall on to the block's edge or a crossing wall where one is near; walls run along columns.
 
@@ -222,7 +236,7 @@ def _extend(walls, crossing, inside, reach, closed):  # type: ignore[no-untyped-
             if not walls[r, c]:
                 continue
             for way in (-1, 1):
-                if 0 <= r + way < rows and walls[r + way, c]:
+                if 0 <= r + way < rows and walls[r + way, c - 1 : c + 2].any():
                     continue
                 for k in range(1, reach + 1):
                     at = r + way * k

@@ -1,34 +1,34 @@
-"""The kernels under `lidar.terrain`: points are counted into bins, bins are fitted with planes, holes are bridged.
+"""Ground heights from noisy points: planes by local least squares, as wide as the ground is even.
 
-Everything here takes and gives NumPy arrays. Two rules make a tile equal to its part of the city, bit for bit:
-sums over points are sums of whole numbers (so their order cannot matter), and every loop over bins or cells runs in an
-order fixed by their position on the one grid of the city.
+Why planes and not an interpolant. Airborne ground points carry 2–5 cm of noise at several points a cell; a TIN keeps
+0.7 of it, Laplace's interpolant 0.6. A weighted plane over the neighbourhood averages it away. Its price is that it
+rounds what is not even, so three things keep it narrow there: the radius grows only while wider and narrower planes
+agree (`fit_planes`); where the residuals show an edge, half planes on either side compete (`_half_planes`); and where
+points lie on one side alone the cell is left to `lidar.bridge`. Measured on 100 m squares, 8 points/m² with 3 cm of
+noise, 0.5 m cells, RMSE in metres:
+
+| surface | here | TIN | Laplace |
+|---|---|---|---|
+| plane | 0.007 | 0.021 | 0.017 |
+| undulating, 0.5 m over 50 m | 0.007 | 0.021 | 0.017 |
+| kerbs of 0.15 m every 8 m | 0.017 | 0.025 | 0.022 |
+| banks 1:2 | 0.010 | 0.022 | 0.019 |
+| walls of 1 m | 0.064 | 0.072 | 0.069 |
+
+`benchmarks/terrain.py` measures it again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
-BIN = 0.5
-"""Metres: edge of the finest bin. At 2–16 points/m² a bin holds 0.5–4 points; finer ones only cost time."""
-LEVELS = 4
-"""Bins of 0.5, 1, 2 and 4 m."""
-COARSEST = 2 ** (LEVELS - 1)
-"""Finest bins along one edge of the coarsest."""
-HALF_WINDOW = 3
-"""Bins on each side of the one a cell's centre lies in; the kernel's radius never exceeds it."""
+from lidar.bins import BIN, COARSEST, COUNT, HALF_WINDOW, LEVELS, MEAN_X, MEAN_Y, gather
+
 SCALES = 2 * LEVELS
 """Kernel radii: 3/√2 and 3 bins on each level, that is 1.06, 1.5, 2.1 … 12 m."""
-QUANTUM = 1e-4
-"""Metres: coordinates inside a bin and heights are summed as multiples of this."""
-PLANE_REACH = BIN * COARSEST * (HALF_WINDOW + 1)
-"""Metres: no point farther than this enters a cell's plane."""
-
 DRY, WET = 1, 2
 """Of a cell whose height is known from points: on ground, on water."""
 WATER_REACH = 2.0
@@ -37,12 +37,12 @@ WATER_REACH = 2.0
 MIN_POINTS = 6
 """Points a plane rests on at least: two per parameter."""
 MIN_BINS = 4
-MAX_BIN_WEIGHT = 64
-"""Points of a bin that count: errors inside a bin are not independent, and a million echoes are one place."""
 MAX_SHIFT = 0.4
 """Distance of the supporting points' centroid from the cell, in radii, above which a plane would extrapolate."""
 CORE = 0.1
 """Of the radius' square: where a point's weight has fallen to half, on top of the biweight; near points count most."""
+EDGE_CORE = 0.25
+"""The same for the half planes, whose centroid lies to one side and would otherwise make them extrapolate."""
 NEAR = 0.35
 """Of the radius: where the nearest points are farther, the cell lies in a hole, to be bridged."""
 TOO_FEW, ONE_SIDED, FITTED = 0, 1, 2
@@ -54,131 +54,18 @@ CONFIDENCE = 2.0
 NOISE_FLOOR = 0.005
 """Metres: no airborne scanner ranges better, whatever a handful of residuals says."""
 
-COUNT, MEAN_X, MEAN_Y, MEAN_Z = range(4)
-
-
-@dataclass(frozen=True, slots=True)
-class Bins:
-    """Points summed up on the levels of a pyramid whose edges are the same over the whole city.
-
-    A level's bin is named by the index of its lower-left corner, in its own edge lengths from (0, 0); rows run from
-    south to north.
-    """
-
-    moments: NDArray[np.float64]
-    """(bins of all levels, 4): count, mean x and y in metres from the bin's own lower-left corner, mean height."""
-    layout: NDArray[np.int64]
-    """(levels, 3): first row in `moments`, rows and columns of bins."""
-    west: float
-    """Metres: the first bins' edges."""
-    south: float
-
-
-@njit(nogil=True, cache=True)
-def _add_to_bins(x: Any, y: Any, z: Any, chosen: Any, first_column: int, first_row: int, count: Any, sums: Any) -> None:
-    rows, columns = count.shape
-    for i in range(x.shape[0]):
-        if not chosen[i]:
-            continue
-        u, v = x[i] / BIN, y[i] / BIN
-        if not (np.isfinite(u) and np.isfinite(v) and np.isfinite(z[i])):
-            continue
-        ci, ri = np.floor(u), np.floor(v)
-        c, r = int(ci) - first_column, int(ri) - first_row
-        if c < 0 or r < 0 or c >= columns or r >= rows:
-            continue
-        count[r, c] += 1
-        sums[r, c, 0] += int(np.rint((u - ci) * (BIN / QUANTUM)))
-        sums[r, c, 1] += int(np.rint((v - ri) * (BIN / QUANTUM)))
-        sums[r, c, 2] += int(np.rint(z[i] / QUANTUM))
-
-
-def bin_points(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    z: NDArray[np.float64],
-    chosen: NDArray[np.bool_],
-    bounds: tuple[float, float, float, float],
-) -> Bins:
-    """Count and mean position of the chosen points in each bin, on all levels.
-
-    Args:
-        x: (n,) metres.
-        y: (n,) metres.
-        z: (n,) metres.
-        chosen: (n,) which points to take.
-        bounds: (west, south, east, north), metres: points outside may be left out.
-    """
-    edge = BIN * COARSEST
-    west, south = int(np.floor(bounds[0] / edge)), int(np.floor(bounds[1] / edge))
-    east, north = int(np.floor(bounds[2] / edge)) + 1, int(np.floor(bounds[3] / edge)) + 1
-    shape = ((north - south) * COARSEST, (east - west) * COARSEST)
-    count, sums = np.zeros(shape, dtype=np.int32), np.zeros((*shape, 3), dtype=np.int64)
-    _add_to_bins(x, y, z, chosen, west * COARSEST, south * COARSEST, count, sums)
-    layout = np.empty((LEVELS, 3), dtype=np.int64)
-    first = 0
-    for level in range(LEVELS):
-        layout[level] = first, shape[0] >> level, shape[1] >> level
-        first += int(layout[level, 1] * layout[level, 2])
-    moments = np.zeros((first, 4))
-    _moments(count, sums, layout, moments)
-    return Bins(moments, layout, west * edge, south * edge)
-
-
-@njit(nogil=True, cache=True)
-def _moments(count: Any, sums: Any, layout: Any, moments: Any) -> None:
-    """Means of the finest bins, and those of each coarser one from its four in a fixed order."""
-    rows, columns = count.shape
-    for r in range(rows):
-        for c in range(columns):
-            n = count[r, c]
-            if n:
-                k = r * columns + c
-                moments[k, COUNT] = n
-                moments[k, MEAN_X] = sums[r, c, 0] * QUANTUM / n
-                moments[k, MEAN_Y] = sums[r, c, 1] * QUANTUM / n
-                moments[k, MEAN_Z] = sums[r, c, 2] * QUANTUM / n
-    for level in range(1, layout.shape[0]):
-        size = BIN * 2 ** (level - 1)
-        finer, first, rows, columns = layout[level - 1, 0], layout[level, 0], layout[level, 1], layout[level, 2]
-        for r in range(rows):
-            for c in range(columns):
-                n, sx, sy, sz = 0.0, 0.0, 0.0, 0.0
-                for i in range(2):
-                    for j in range(2):
-                        k = finer + (2 * r + i) * 2 * columns + 2 * c + j
-                        if moments[k, COUNT] > 0:
-                            n += moments[k, COUNT]
-                            sx += moments[k, COUNT] * (j * size + moments[k, MEAN_X])
-                            sy += moments[k, COUNT] * (i * size + moments[k, MEAN_Y])
-                            sz += moments[k, COUNT] * moments[k, MEAN_Z]
-                if n > 0:
-                    k = first + r * columns + c
-                    moments[k, COUNT] = n
-                    moments[k, MEAN_X], moments[k, MEAN_Y], moments[k, MEAN_Z] = sx / n, sy / n, sz / n
-
-
-@njit(nogil=True, cache=True, inline="never")
-def _gather(level: int, moments: Any, layout: Any, u: float, v: float, near: Any) -> int:
-    """Fill `near` (rows of dx, dy, z, weight, d²) with the occupied bins about a place; give their number.
-
-    `u`, `v`: metres from the lower-left corner of the bins, the exact difference of two coordinates; so is that to a
-    bin's corner, and the rest does not know where the bins begin.
-    """
-    size = BIN * 2**level
-    first, rows, columns = layout[level, 0], layout[level, 1], layout[level, 2]
-    c0, r0 = int(np.floor(u / size)), int(np.floor(v / size))
-    found = 0
-    for r in range(max(r0 - HALF_WINDOW, 0), min(r0 + HALF_WINDOW + 1, rows)):
-        for c in range(max(c0 - HALF_WINDOW, 0), min(c0 + HALF_WINDOW + 1, columns)):
-            k = first + r * columns + c
-            n = moments[k, COUNT]
-            if n > 0:
-                dx, dy = (c * size - u) + moments[k, MEAN_X], (r * size - v) + moments[k, MEAN_Y]
-                near[found, 0], near[found, 1], near[found, 2] = dx, dy, moments[k, MEAN_Z]
-                near[found, 3], near[found, 4] = min(n, MAX_BIN_WEIGHT), dx * dx + dy * dy
-                found += 1
-    return found
+SECTORS = 16
+"""Of a full turn; a half plane takes half of them."""
+NOISE_WINDOW = 4
+"""Coarsest bins on each side over which the noise is judged."""
+QUIET = 0.35
+"""Quantile of the residual variances that is taken for noise …"""
+QUIET_BIAS = 1.25
+"""… and what it is multiplied with: for 15–20 degrees of freedom this quantile lies at 0.8 of the mean."""
+EDGE = 4.0
+"""Residual variance over the noise, less one, times the root of its degrees of freedom: above it there is an edge."""
+EDGE_SHIFT = 0.2
+"""Centroid of the supporting points, in radii, up to which half planes are tried: none at the rim of a hole."""
 
 
 @njit(nogil=True, cache=True, inline="never")
@@ -253,15 +140,11 @@ def _plane(near: Any, found: int, radius: float, fit: Any) -> int:
     return FITTED
 
 
-SECTORS = 16
-"""Of a full turn; a half plane takes half of them."""
-
-
 @njit(nogil=True, cache=True, inline="never")
 def _half_planes(near: Any, found: int, radius: float, noise: float, sector: Any, fit: Any) -> bool:
-    """Height at a place beside an edge: planes through the bins of each half disc about it, the evenest ones count.
+    """Height at a place beside an edge: planes through each half disc about it, the evenest count.
 
-    A half disc that keeps to the place's own side of a kerb, wall or bank shows noise alone; one across it shows the step.
+    A half disc that keeps to the place's own side of a kerb, wall or bank shows noise alone; one across it the step.
     Each plane counts by its likelihood under the least residual variance found, over the variance of its height.
     """
     r2 = radius * radius
@@ -273,11 +156,12 @@ def _half_planes(near: Any, found: int, radius: float, noise: float, sector: Any
         if d2 >= r2:
             continue
         t = 1.0 - d2 / r2
+        t *= t / (1.0 + d2 / (EDGE_CORE * r2))
         n = near[i, 3]
         dx, dy, dz = near[i, 0], near[i, 1], near[i, 2] - z0
         angle = (np.arctan2(dy, dx) / (2.0 * np.pi) + 1.0) * SECTORS
         k = int(angle) % SECTORS
-        w = t * t * n
+        w = t * n
         if d2 < 0.5 * r2:
             lowest, highest = min(lowest, dz), max(highest, dz)
         sector[k, 0] += w
@@ -290,7 +174,7 @@ def _half_planes(near: Any, found: int, radius: float, noise: float, sector: Any
         sector[k, 7] += w * dx * dz
         sector[k, 8] += w * dy * dz
         sector[k, 9] += w * dz * dz
-        sector[k, 10] += t * t
+        sector[k, 10] += t
         sector[k, 11] += 1.0
         sector[k, 12] += n
         sector[k, 13] += w * w / n
@@ -342,7 +226,7 @@ def _half_planes(near: Any, found: int, radius: float, noise: float, sector: Any
 
 @njit(nogil=True, cache=True, parallel=True)
 def local_noise(moments: Any, layout: Any, variance: Any) -> None:
-    """Residual variance of one point about the narrowest plane at the middle of each coarsest bin; NaN where no plane is.
+    """Residual variance of one point about the narrowest plane at the middle of each coarsest bin, or NaN.
 
     Args:
         moments: of the ground's bins (`Bins.moments`).
@@ -361,19 +245,15 @@ def local_noise(moments: Any, layout: Any, variance: Any) -> None:
                 continue
             u, v = column * size + moments[k, MEAN_X], row * size + moments[k, MEAN_Y]
             for level in range(LEVELS):
-                found = _gather(level, moments, layout, u, v, near)
+                found = gather(level, moments, layout, u, v, near)
                 if _plane(near, found, BIN * 2**level * HALF_WINDOW, fit) == FITTED:
                     variance[row, column] = fit[1]
                     break
 
 
-NOISE_WINDOW = 4
-"""Coarsest bins on each side over which the noise is judged."""
-
-
 @njit(nogil=True, cache=True, parallel=True)
 def quiet_noise(variance: Any, noise: Any) -> None:
-    """Lower quartile of the residual variances around each coarsest bin: what even ground shows, kerbs and banks aside."""
+    """Noise variance of one point about each coarsest bin: what even ground shows, kerbs and banks aside."""
     rows, columns = variance.shape
     for row in prange(rows):
         around = np.empty((2 * NOISE_WINDOW + 1) ** 2)
@@ -385,12 +265,7 @@ def quiet_noise(variance: Any, noise: Any) -> None:
                         around[n] = variance[r, c]
                         n += 1
             quiet = np.sort(around[:n])[int(QUIET * n)] if n else 0.0
-            noise[row, column] = max(1.25 * quiet, NOISE_FLOOR * NOISE_FLOOR)
-
-
-QUIET = 0.35
-EDGE = 4.0
-EDGE_SHIFT = 0.2
+            noise[row, column] = max(QUIET_BIAS * quiet, NOISE_FLOOR * NOISE_FLOOR)
 
 
 @njit(nogil=True, cache=True, parallel=True)
@@ -404,6 +279,7 @@ def fit_planes(moments: Any, layout: Any, noise_map: Any, u: Any, v: Any, height
     Args:
         moments: of the ground's bins (`Bins.moments`).
         layout: of their levels (`Bins.layout`).
+        noise_map: variance of one point in each coarsest bin (`quiet_noise`).
         u: (columns,) metres of the cells' centres from the bins' west edge.
         v: (rows,) metres of the cells' centres from the bins' south edge.
         height: (rows, columns) float64, north first; written.
@@ -424,7 +300,7 @@ def fit_planes(moments: Any, layout: Any, noise_map: Any, u: Any, v: Any, height
             while scale < SCALES and taken < 3:
                 level = scale // 2
                 if loaded != level:
-                    found = _gather(level, moments, layout, u[column], v[row], near)
+                    found = gather(level, moments, layout, u[column], v[row], near)
                     loaded = level
                 radius = BIN * 2**level * HALF_WINDOW * (1.0 if scale % 2 else 0.70710678)
                 scale += 1
@@ -478,7 +354,7 @@ def fit_water(water: Any, ground: Any, layout: Any, u: Any, v: Any, height: Any,
                 continue
             level = LEVELS - 1
             radius = BIN * 2**level * HALF_WINDOW
-            found = _gather(level, water, layout, u[column], v[row], near)
+            found = gather(level, water, layout, u[column], v[row], near)
             sw = swz = 0.0
             for i in range(found):
                 t = max(1.0 - near[i, 4] / (radius * radius), 0.0)
@@ -500,7 +376,7 @@ def fit_water(water: Any, ground: Any, layout: Any, u: Any, v: Any, height: Any,
 def _nearest(moments: Any, layout: Any, u: float, v: float, near: Any) -> float:
     """Square of the distance to the nearest occupied bin's mean, looked for within 3 m; infinite beyond."""
     for level in range(2):
-        found = _gather(level, moments, layout, u, v, near)
+        found = gather(level, moments, layout, u, v, near)
         if found:
             best = np.inf
             for i in range(found):

@@ -13,9 +13,10 @@ from gis.crs import horizontal
 from gis.errors import BadCrs, BadParameter
 from gis.grid import Grid
 from gis.raster import Raster
+from lidar.bins import PLANE_REACH, bin_points
 from lidar.bridge import MAX_BRIDGE, bridge
 from lidar.point_cloud import NOISE, Class, PointCloud
-from lidar.rasterise import PLANE_REACH, bin_points, fit_planes, fit_water, local_noise, quiet_noise
+from lidar.rasterise import fit_planes, fit_water, local_noise, quiet_noise
 from lidar.surface import SURFACE_REACH, close_gaps, highest, lift_pits, typical_gap
 
 REACH = 80.0

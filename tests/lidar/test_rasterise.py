@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lidar.rasterise import BIN, COUNT, LEVELS, MEAN_X, MEAN_Y, MEAN_Z, NOISE_FLOOR, QUANTUM, bin_points, fit_planes
+from lidar.bins import BIN, COUNT, LEVELS, MEAN_X, MEAN_Y, MEAN_Z, QUANTUM, bin_points
+from lidar.rasterise import NOISE_FLOOR, fit_planes
 
 EAST, NORTH = 600_000.0, 1_190_000.0
 

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from shapely import Polygon, affinity, box
+
+from gis.bounds import BoundingBox
+from gis.crs import normalise
+from gis.grid import Grid
+from lidar.derive_footprints import derive_footprints
+from lidar.footprints import Footprints, read_footprints
+from lidar.point_cloud import Class, PointCloud
+from lidar.read import read_many
+from lidar.terrain import rasterise
+
+from .buildings_samples import level_terrain, scanned
+
+EXTENT = (0.0, 0.0, 80.0, 80.0)
+
+
+def overlap(a: Polygon, b: Polygon) -> float:
+    common = a.intersection(b).area
+    return float(common / (a.area + b.area - common))
+
+
+def best_overlap(truth: Polygon, found: Footprints) -> float:
+    return max((overlap(truth, p) for p in found.polygons), default=0.0)
+
+
+def derived(roofs: list[tuple[Polygon, float]], **kwargs: float) -> Footprints:
+    return derive_footprints(scanned(EXTENT, roofs, **kwargs), level_terrain(*EXTENT))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("turn", [0, 7, 23, 45, 61, 88])
+@pytest.mark.parametrize("density", [4.0, 16.0])
+def test_a_house_is_found_with_right_angles_in_any_direction(turn: float, density: float) -> None:
+    house = affinity.rotate(Polygon([(30, 30), (48, 30), (48, 40), (40, 40), (40, 46), (30, 46)]), turn)
+    found = derived([(house, 9.0)], density=density)
+    assert len(found) == 1
+    assert overlap(house, found.polygons[0]) > 0.88
+    corners = shapely.get_coordinates(found.polygons[0].exterior)[:-1]
+    assert len(corners) == 6
+    sides = np.roll(corners, -1, axis=0) - corners
+    turns = np.degrees(np.arctan2(sides[:, 1], sides[:, 0])) % 90
+    assert np.ptp((turns - turns[0] + 45) % 90) < 0.01
+
+
+def test_a_row_of_houses_is_parted_at_their_steps() -> None:
+    heights = [8.0, 11.2, 8.3, 14.6, 11.4, 8.1, 11.3, 7.9]
+    row = [affinity.rotate(box(20 + 4.2 * i, 30, 24.2 + 4.2 * i, 45), 17, origin=(40, 40)) for i in range(8)]
+    found = derived(list(zip(row, heights, strict=True)))
+    assert len(found) == 8
+    assert np.median([best_overlap(house, found) for house in row]) > 0.88
+    assert min(best_overlap(house, found) for house in row) > 0.75
+
+
+def test_a_stair_head_and_a_tank_stay_with_their_house() -> None:
+    house = box(30, 30, 35, 48)
+    found = derived([(house, 9.0), (box(31, 36, 34, 40), 11.6), (box(31.5, 44, 33, 45.5), 10.8)])
+    assert len(found) == 1
+    assert overlap(house, found.polygons[0]) > 0.9
+
+
+def test_a_courtyard_stays_open() -> None:
+    house = box(25, 25, 50, 50).difference(box(33, 33, 43, 43))
+    found = derived([(house, 9.0)])
+    assert len(found.polygons[0].interiors) == 1
+    assert overlap(house, found.polygons[0]) > 0.9
+
+
+def test_sheds_under_eight_square_metres_and_trees_are_none() -> None:
+    tree = shapely.Point(60, 60).buffer(4)
+    points = scanned(EXTENT, [(box(30, 30, 32.5, 32.5), 5.0), (tree, 9.0)])
+    crown = shapely.contains_xy(tree, points.x, points.y)
+    points = points.with_classification(np.where(crown, Class.HIGH_VEGETATION, points.classification).astype(np.uint8))
+    assert len(derive_footprints(points, level_terrain(*EXTENT))) == 0
+
+
+def test_points_nobody_classified_give_houses_too() -> None:
+    house = box(30, 30, 45, 42)
+    points = scanned(EXTENT, [(house, 9.0)])
+    points = points.with_classification(np.where(points.classification == 2, 2, 1).astype(np.uint8))
+    found = derive_footprints(points, level_terrain(*EXTENT))
+    assert len(found) == 1
+    assert overlap(house, found.polygons[0]) > 0.88
+
+
+def test_outlines_do_not_depend_on_the_extent_or_on_the_order_of_points() -> None:
+    random = np.random.default_rng(4)
+    roofs = []
+    for x in range(4, 72, 17):
+        for y in range(4, 72, 17):
+            house = affinity.rotate(
+                box(x, y, x + random.uniform(4, 11), y + random.uniform(5, 11)), random.uniform(0, 90)
+            )
+            roofs.append((house, float(random.uniform(6, 12))))
+    points = scanned(EXTENT, roofs)
+    whole = derive_footprints(points, level_terrain(*EXTENT))
+    mixed = points.subset(random.permutation(len(points)))
+    part = derive_footprints(mixed, level_terrain(11.0, 13.5, 70.0, 61.0))
+    complete = part.subset(part.complete)
+    known = dict(zip(whole.uids, whole.polygons, strict=True))
+    assert len(complete) > 4
+    assert all(shapely.equals_exact(known[u], p) for u, p in zip(complete.uids, complete.polygons, strict=True))
+    inner = BoundingBox(30, 30, 50, 45, points.crs)
+    assert set(part.within(inner).uids) == set(whole.within(inner).uids)
+
+
+def test_a_house_at_the_extents_edge_is_marked() -> None:
+    found = derived([(box(-5, 30, 12, 40), 9.0), (box(30, 30, 42, 40), 9.0)])
+    assert sorted(found.complete) == [False, True]
+
+
+def test_nothing_is_derived_from_nothing() -> None:
+    none = PointCloud.from_xyz(np.empty(0), np.empty(0), np.empty(0), normalise(9210))
+    assert len(derive_footprints(none, level_terrain(*EXTENT))) == 0
+
+
+@pytest.mark.shared_data
+def test_outlines_in_amsterdam_cover_what_the_register_covers(shared_data: Path) -> None:
+    points = read_many([shared_data / "amsterdam_a" / "ahn_2386_9702.laz"], crs=normalise(28992))
+    known = read_footprints(shared_data / "amsterdam_a" / "bgt_buildings_demo.csv", crs=28992)
+    grid = Grid.covering(points.bounds, 0.5)
+    found = derive_footprints(points, rasterise(points, grid))
+    window = grid.bounds.polygon
+    mine, theirs = shapely.union_all(found.polygons), shapely.union_all(known.polygons).intersection(window)
+    assert overlap(mine, theirs) > 0.7
+    assert all(shapely.is_valid(found.polygons))

@@ -69,6 +69,8 @@ class Service:
 _PREPARE = text(
     # A plan made for any area would not know that this area is small.
     "SELECT set_config('statement_timeout', :most, TRUE), set_config('plan_cache_mode', 'force_custom_plan', TRUE), "
+    # Compiling a plan takes longer than running it here.
+    "set_config('jit', 'off', TRUE), "
     "set_config('transaction_read_only', 'on', TRUE)"
 )
 

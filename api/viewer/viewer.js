@@ -7,8 +7,8 @@ const BASE = new URL("..", document.baseURI).href;
 const WORLD_WIDTH = 300;
 const CITY_CENTRE = [106.7, 10.78];
 
-const metres = (value) => (value == null ? null : `${value.toLocaleString("vi", { maximumFractionDigits: 1 })} m`);
-const squareMetres = (value) => (value == null ? null : `${value.toLocaleString("vi", { maximumFractionDigits: 1 })} m²`);
+const metres = (value) => (value == null ? null : `${value.toLocaleString("en", { maximumFractionDigits: 1 })} m`);
+const squareMetres = (value) => (value == null ? null : `${value.toLocaleString("en", { maximumFractionDigits: 1 })} m²`);
 
 const DIFFERENCES = {
   no_permit: "Chưa thấy giấy phép · No permit found",
@@ -184,7 +184,9 @@ async function start() {
   const { bounds, name } = await json("tiles.json");
   document.getElementById("city").textContent = document.title = name;
   const isEmpty = bounds[2] - bounds[0] > WORLD_WIDTH;
-  const view = isEmpty ? { center: CITY_CENTRE, zoom: 11 } : { bounds, fitBoundsOptions: { padding: 40, maxZoom: 18, pitch: 50 } };
+  const left = window.innerWidth > 700 ? document.getElementById("panel").offsetWidth + 30 : 30;
+  const padding = { left, right: 60, top: 30, bottom: 30 };
+  const view = isEmpty ? { center: CITY_CENTRE, zoom: 11 } : { bounds, fitBoundsOptions: { padding, maxZoom: 18, pitch: 50 } };
   const map = new Map({ container: "map", style: cityStyle(BASE), maxPitch: 75, hash: true, attributionControl: false, ...view });
   map.addControl(new NavigationControl({ visualizePitch: true }), "top-right");
   map.addControl(new ScaleControl(), "bottom-right");

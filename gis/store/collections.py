@@ -55,6 +55,16 @@ class Collection:
     """Properties that may be asked for by equality."""
 
 
+def so_on_day(alias: str) -> str:
+    """Rows that were so on the day asked for. IS TRUE: nearly all rows are, so an index on it would mislead."""
+    return f"({alias}.valid @> {DAY}) IS TRUE"
+
+
+def known(alias: str) -> str:
+    """Rows the register knew at the moment asked for."""
+    return f"({alias}.recorded @> {KNOWN_AT}) IS TRUE"
+
+
 def _plain(*names: str, of: str) -> dict[str, str]:
     return {name: f"{of}.{name}" for name in names}
 
@@ -69,8 +79,8 @@ class _Clauses(TypedDict):
 def _versioned(alias: str) -> _Clauses:
     """The clauses of a table with `valid daterange` and `recorded tstzrange`."""
     return {
-        "known": f"{alias}.recorded @> {KNOWN_AT}",
-        "valid_on": f"{alias}.valid @> {DAY}",
+        "known": known(alias),
+        "valid_on": so_on_day(alias),
         "valid_within": f"{alias}.valid && {WITHIN}",
         "newest": f"lower({alias}.valid)",
     }
@@ -78,9 +88,13 @@ def _versioned(alias: str) -> _Clauses:
 
 NEWEST_MEASURED = (
     "NOT EXISTS (SELECT 1 FROM diaba.building_version n WHERE n.uid = v.uid "  # noqa: S608  constants of this module
-    f"AND n.valid @> {DAY} AND n.recorded @> {KNOWN_AT} AND (lower(n.valid), n.epoch) > (lower(v.valid), v.epoch))"
+    f"AND {so_on_day('n')} AND {known('n')} AND (lower(n.valid), n.epoch) > (lower(v.valid), v.epoch) OFFSET 0)"
 )
-"""A building version `v` that no later campaign has measured again."""
+"""A building version `v` that no later campaign has measured again.
+
+OFFSET 0 keeps it a look-up by uid: as a join the planner takes it, where it has no statistics yet, by comparing every
+building with every other.
+"""
 
 _VALIDITY = {"valid_from": "lower(v.valid)", "valid_to": "upper(v.valid)"}
 
@@ -133,7 +147,7 @@ COLLECTIONS: Mapping[str, Collection] = {
                 "ground_level_m",
                 of="l",
             ),
-            known=f"v.recorded @> {KNOWN_AT}",
+            known=known("v"),
             valid_within=f"daterange(v.issued, v.expires, '[]') && {WITHIN}",
             newest="v.issued",
             filters=("parcel_uid", "type", "status"),
@@ -170,8 +184,8 @@ COLLECTIONS: Mapping[str, Collection] = {
             )
             | _VALIDITY,
             filters=("status", "lod", "reason"),
-            known=f"v.recorded @> {KNOWN_AT}",
-            valid_on=f"v.valid @> {DAY} AND {NEWEST_MEASURED}",
+            known=known("v"),
+            valid_on=f"{so_on_day('v')} AND {NEWEST_MEASURED}",
             valid_within=f"v.valid && {WITHIN}",
             newest="lower(v.valid) DESC, v.epoch",
         ),
@@ -208,11 +222,11 @@ COLLECTIONS: Mapping[str, Collection] = {
             "uncertainty. A difference is a reason to look, not a finding against anybody.",
             source="diaba.discrepancy d "
             "LEFT JOIN diaba.building_version b ON b.uid = d.building_uid AND b.epoch = d.epoch "
-            f"AND b.recorded @> {KNOWN_AT} "
+            f"AND {known('b')} "
             "LEFT JOIN diaba.parcel_version p ON p.uid = d.parcel_uid "
-            f"AND p.valid @> {DAY} AND p.recorded @> {KNOWN_AT}",
+            f"AND {so_on_day('p')} AND {known('p')}",
             key="d.id",
-            known=f"d.recorded @> {KNOWN_AT}",
+            known=known("d"),
             geometry="COALESCE(b.footprint, p.geom)",
             extent_of=("building_version", "footprint"),
             properties=_plain(

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from gis.city_model.building import Building, Reason
 from gis.errors import NotFound
 from gis.store import buildings
-from gis.store.collections import COLLECTIONS, KNOWN_AT, NOW, Moment
+from gis.store.collections import COLLECTIONS, NOW, Moment, known
 from gis.store.items import Item, find_item
 
 
@@ -75,7 +75,7 @@ def _flagged(connection: Connection, uid: str, epoch: str, moment: Moment) -> tu
     )
     sql = (
         f"SELECT {columns} FROM diaba.discrepancy d WHERE d.building_uid = :uid AND d.epoch = :epoch "  # noqa: S608
-        f"AND d.status = 'flagged' AND d.recorded @> {KNOWN_AT} ORDER BY d.confidence DESC NULLS LAST, d.id"
+        f"AND d.status = 'flagged' AND {known('d')} ORDER BY d.confidence DESC NULLS LAST, d.id"
     )
     rows = connection.execute(text(sql), {"uid": uid, "epoch": epoch, "known_at": moment.known_at})
     return tuple(dict(row._mapping) for row in rows)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from gis.bounds import BoundingBox
 from gis.crs import WEB_MERCATOR, WGS84, horizontal, normalise, srid, transformer
-from gis.store.collections import DAY, KNOWN_AT, NEWEST_MEASURED, NOW, Moment
+from gis.store.collections import NEWEST_MEASURED, NOW, Moment, known, so_on_day
 
 EXTENT = 4096
 """Units of a tile's grid."""
@@ -41,7 +41,7 @@ class Layer:
 
 
 def _versions(alias: str) -> str:
-    return f"{alias}.valid @> {DAY} AND {alias}.recorded @> {KNOWN_AT}"
+    return f"{so_on_day(alias)} AND {known(alias)}"
 
 
 def _text(*names: str, of: str = "v") -> dict[str, tuple[str, str]]:
@@ -62,9 +62,15 @@ def _count(*names: str, of: str = "v") -> dict[str, tuple[str, str]]:
 
 _FLAGGED = (
     "SELECT string_agg(DISTINCT d.kind, ',' ORDER BY d.kind) AS kinds FROM diaba.discrepancy d "  # noqa: S608
-    f"WHERE d.building_uid = v.uid AND d.epoch = v.epoch AND d.status = 'flagged' AND d.recorded @> {KNOWN_AT}"
+    f"WHERE d.building_uid = v.uid AND d.epoch = v.epoch AND d.status = 'flagged' AND {known('d')}"
 )
 """What is flagged at a building version `v`."""
+
+_PERMIT = (
+    "SELECT * FROM diaba.permit p WHERE p.permit_no = l.permit_no AND p.version = l.version "  # noqa: S608
+    f"AND {known('p')} OFFSET 0"
+)
+"""The permit of limits `l`. OFFSET 0: one look-up for each, whatever the planner knows of the two tables."""
 
 LAYERS: Mapping[str, Layer] = {
     layer.id: layer
@@ -111,7 +117,7 @@ LAYERS: Mapping[str, Layer] = {
             id="permits",
             description="Giấy phép xây dựng · permitted footprints",
             zoom_least=14,
-            source="diaba.permit v JOIN diaba.permit_limit l ON l.permit_no = v.permit_no AND l.version = v.version",
+            source=f"diaba.permit_limit l JOIN LATERAL ({_PERMIT}) v ON TRUE",
             geometry="l.geom",
             extent_of=("permit_limit", "geom"),
             key="v.permit_no",
@@ -119,7 +125,7 @@ LAYERS: Mapping[str, Layer] = {
             fields=_text("permit_no", "type", "status", "parcel_uid", "use")
             | _count("floors", of="l")
             | _number("height_m", of="l"),
-            where=f"v.recorded @> {KNOWN_AT}",
+            where="TRUE",
         ),
         Layer(
             id="buildings",

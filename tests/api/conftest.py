@@ -71,6 +71,8 @@ def make_store(installation: Settings) -> Callable[..., CityStore]:
 
     def make(name: str, crs: CrsLike = "EPSG:9210+5727") -> CityStore:
         city = City(name, normalise(crs), installation.home / "cities" / name)
+        # The service is started as a program too, which reads it there.
+        city.save()
         return CityStore(installation, city, Database.of(city, installation, start=True))
 
     return make

@@ -146,7 +146,8 @@ def _gap_cells(counts: NDArray[np.int64], cell: float) -> NDArray[np.int64]:
     share = seen / (2 * reach + 1) ** 2
     density = total / np.maximum(seen, 1) * np.clip(-np.log(np.maximum(1.0 - share, 1e-3)), 0.05, 1.0)
     spacing = 1.0 / np.sqrt(np.maximum(density, 1e-3))
-    return np.clip(np.ceil(1.2 * spacing), 1, WIDEST_GAP).astype(np.int64)
+    cells: NDArray[np.int64] = np.clip(np.ceil(1.2 * spacing), 1, WIDEST_GAP).astype(np.int64)
+    return cells
 
 
 def _around(values: NDArray[np.int64], reach: int) -> NDArray[np.int64]:

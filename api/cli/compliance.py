@@ -80,6 +80,7 @@ def run(epoch: str | None, false_alarm_rate: float, as_json: bool) -> None:
         )
         for d in found:
             place = f"building {d.building_uid}  parcel {d.parcel_uid or '–'}  permit {d.permit_no or '–'}"
-            click.echo(f"{d.kind.value:12} {place}  {d.actual:.1f} against {d.limit:.1f} {d.unit}, {d.delta:+.1f} ± {d.sigma:.1f}")
+            figures = f"{d.actual:.1f} against {d.limit:.1f} {d.unit}, {d.delta:+.1f} ± {d.sigma:.1f}"
+            click.echo(f"{d.kind.value:12} {place}  {figures}")
 
     emit(document, as_json, text)

@@ -124,14 +124,15 @@ def _fit(
     spread: Height,
 ) -> None:
     columns = height.shape[1]
+    several = directions.shape[0] > 1
     for r in range(first, last):
         for c in range(columns):
-            if not wanted[r, c] or _count(chosen, r, c, radii[-1]) < enough:
+            if not wanted[r, c] or (several and _count(chosen, r, c, radii[-1]) < enough):
                 continue
             highest = -np.inf
             for direction in directions:
                 for radius in radii:
-                    if directions.shape[0] == 1 and radius != radii[-1] and _count(chosen, r, c, radius) < enough:
+                    if not several and _count(chosen, r, c, radius) < enough:
                         continue
                     count, z, a, b, residual = _plane(
                         height, offset_x, offset_y, chosen, r, c, radius, direction[0], direction[1]

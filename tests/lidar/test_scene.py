@@ -1,6 +1,8 @@
 """A scene folder is whole, consistent with itself, and the same bytes for the same seed."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import geopandas as gpd
@@ -159,6 +161,17 @@ def test_differences_name_buildings_parcels_and_permits_that_exist(alley: Path) 
         assert row["parcel_uid"] in parcels
     for row in document["differences"]:
         assert row["permit_no"] is None if row["kind"] == "no_permit" else row["permit_no"] in permits
+
+
+def test_city_model_is_read_by_cjio(alley: Path) -> None:
+    program = "import sys; from cjio.cjio import cli; sys.argv = ['cjio', 'stdin', 'info']; cli()"
+    with (alley / "truth" / "buildings.city.jsonl").open("rb") as model:
+        told = subprocess.run(
+            [sys.executable, "-c", program], stdin=model, capture_output=True, text=True, check=True
+        ).stdout
+    count = len(gpd.read_file(alley / "truth" / "buildings.gpkg"))
+    assert "EPSG = 9210" in told
+    assert f"Building ({count})" in told
 
 
 def test_scanner_has_strips_returns_noise_and_times(alley: Path) -> None:

@@ -109,8 +109,9 @@ def _walls(height, top, shortest):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _shown(height, top, walls, r, c):  # type: ignore[no-untyped-def]
-    """How well a wall at a cell's left edge explains its row: share of the misfit it takes away; 0 if it does not
-    take enough or the roofs do not meet like two houses', -1 where it cannot be said.
+    """How well a wall at a cell's left edge explains its row: the share of the misfit it takes away.
+
+    0 if it does not take enough or the roofs do not meet like two houses', -1 where it cannot be said.
     """
     columns = height.shape[1]
     if walls[r, c]:

@@ -53,7 +53,7 @@ METHOD = 1
 class BuildParameters:
     """How the city is cut and rastered."""
 
-    tile_size: float = 500.0
+    tile_size: float = 1000.0
     """Metres; tiles lie on multiples of it."""
     resolution: float = RESOLUTION
     """Metres per raster cell."""
@@ -220,7 +220,7 @@ def build(
     on_tile(0, len(todo), "")
     failed: dict[str, str] = {}
     points = buildings = 0
-    results = run(todo, work, scheduler=scheduler_address, workers=workers)
+    results = run(todo, work, scheduler=scheduler_address, workers=max(1, min(workers, len(todo))))
     for finished, (tile, result) in enumerate(results, start=1):
         with database.open(Role.WRITER) as connection:
             if isinstance(result, DiabaError):

@@ -11,25 +11,28 @@ import shapely
 from gis.bounds import BoundingBox
 from gis.city_model.building import Building
 from gis.grid import Grid
-from lidar import ground, noise, terrain
+from lidar.classify import REACH as CLASSIFY_REACH
 from lidar.classify import classify
 from lidar.derive_footprints import derive_footprints
 from lidar.footprints import Footprints
+from lidar.ground import REACH as GROUND_REACH
 from lidar.ground import classify_ground
+from lidar.noise import REACH as NOISE_REACH
 from lidar.noise import mark_noise
 from lidar.point_cloud import PointCloud
 from lidar.read import read_many
 from lidar.reconstruct import reconstruct_all
 from lidar.supplement import supplement
+from lidar.terrain import REACH as TERRAIN_REACH
 from lidar.terrain import Terrain, rasterise
 from lidar.tile import LARGEST_BUFFER, Tile
 
-CONTEXT = noise.REACH + ground.REACH + terrain.REACH
-"""m: how far a product's value may depend on points; nearer to the edge of what was read nothing is made."""
 RESOLUTION = 0.5
 """m per cell of a terrain, where nothing else is asked for."""
+CONTEXT = NOISE_REACH + GROUND_REACH + max(CLASSIFY_REACH, TERRAIN_REACH)
+"""m: how far a product's value may depend on points: with as much read around it, it is the same in any tiling."""
 BUILDING_ROOM = 60.0
-"""m: the part of a buffer that lets a building at the tile's edge be whole, beyond the context."""
+"""m: the part of a buffer, beyond the context, that lets a building at the tile's edge be whole."""
 DEFAULT_BUFFER = CONTEXT + BUILDING_ROOM
 """m to read beyond a tile; a tile with a larger building at its edge reads more."""
 
@@ -60,7 +63,7 @@ def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileP
         DiabaError: a file cannot be read, or is in another CRS.
     """
     points = classified(read(tile))
-    surroundings = rasterise(points, grid.buffered(max(tile.buffer - CONTEXT, 0.0)))
+    surroundings = rasterise(points, grid.buffered(room(tile)))
     outlines = outlines_of(tile, footprints, points, surroundings)
     if outlines is None:
         return process_tile(widened(tile), footprints, grid)
@@ -93,9 +96,18 @@ def outlines_of(
     return own if len(cut) == 0 and bool(np.all(whole)) else None
 
 
+def room(tile: Tile) -> float:
+    """How far beyond a tile's bounds its buildings may reach: what its buffer has beyond the context, at least 60 m.
+
+    With a buffer below `DEFAULT_BUFFER`, points near the buffer's edge are classified with less context, so that
+    products at the edges of tiles may differ in rare cells.
+    """
+    return min(max(tile.buffer - CONTEXT, BUILDING_ROOM), tile.buffer)
+
+
 def widened(tile: Tile) -> Tile:
     """The tile with twice the room for buildings, up to the largest buffer."""
-    return replace(tile, buffer=min(CONTEXT + 2 * max(tile.buffer - CONTEXT, BUILDING_ROOM / 2), LARGEST_BUFFER))
+    return replace(tile, buffer=min(tile.buffer + max(room(tile), BUILDING_ROOM), LARGEST_BUFFER))
 
 
 def products(

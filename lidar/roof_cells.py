@@ -146,8 +146,7 @@ def _gap_cells(counts: NDArray[np.int64], cell: float) -> NDArray[np.int64]:
     share = seen / (2 * reach + 1) ** 2
     density = total / np.maximum(seen, 1) * np.clip(-np.log(np.maximum(1.0 - share, 1e-3)), 0.05, 1.0)
     spacing = 1.0 / np.sqrt(np.maximum(density, 1e-3))
-    cells: NDArray[np.int64] = np.clip(np.ceil(1.2 * spacing), 1, WIDEST_GAP).astype(np.int64)
-    return cells
+    return np.asarray(np.clip(np.ceil(1.2 * spacing), 1, WIDEST_GAP), dtype=np.int64)
 
 
 def _around(values: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
@@ -155,8 +154,9 @@ def _around(values: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
     padded = np.pad(values, reach)
     total = np.pad(padded.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     side = 2 * reach + 1
-    found: NDArray[np.int64] = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
-    return found
+    return np.asarray(
+        total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side], dtype=np.int64
+    )
 
 
 @njit(cache=True, nogil=True)

@@ -13,7 +13,7 @@ from api.cli.common import EXIT_FAILED, current_city, emit, json_option, progres
 @click.option("--scheduler", "address", metavar="URL", help="A dask.distributed scheduler, e.g. tcp://host:8786.")
 @click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Local processes.")
 @click.option("--resolution", type=float, default=0.5, show_default=True, help="Cell size in metres.")
-@click.option("--tile-size", type=float, default=500.0, show_default=True, help="Metres.")
+@click.option("--tile-size", type=float, default=1000.0, show_default=True, help="Metres.")
 @json_option
 @click.pass_context
 def command(

@@ -67,13 +67,15 @@ def start(crs: CRS | None, as_json: bool) -> None:
 @command.command()
 @json_option
 def stop(as_json: bool) -> None:
-    """Stop the private cluster; sessions are ended, what was committed is safe.
+    """Stop the private cluster, of all cities; sessions are ended, what was committed is safe.
 
     \b
     Examples:
       diaba db stop
     """
-    cluster = _database().server.cluster
+    from gis.store.server import Server
+
+    cluster = Server.of(Settings.from_environment()).cluster
     if cluster is None:
         raise BadParameter("DIABA_DATABASE_URL", "…", "that server is not diaba's to stop")
     ran = cluster.stop()
@@ -138,6 +140,8 @@ def migrate(to: str, as_json: bool) -> None:
 @json_option
 def backup(file: Path, as_json: bool) -> None:
     """Write the city's database to one file.
+
+    The key of identity numbers is not in it: it lies in the installation's secrets and is to be kept apart.
 
     \b
     Examples:

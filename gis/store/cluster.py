@@ -92,7 +92,7 @@ class Cluster:
     @property
     def socket(self) -> Path:
         """Folder of the socket: short, because a socket's path has at most 107 bytes."""
-        return Path("/tmp") / f"diaba-{programs.account().uid}-{self._hash}"  # noqa: S108  its owner is checked
+        return Path("/tmp") / f"diaba-{programs.account(self.data).uid}-{self._hash}"  # noqa: S108  its owner is checked
 
     @property
     def _hash(self) -> str:
@@ -107,11 +107,14 @@ class Cluster:
             StoreUnreachable: the server did not come up.
         """
         with self._locked():
-            account = programs.account()
+            account = programs.account(self.data)
             self._claim_data()
             if not (self.data / "PG_VERSION").exists():
                 self._make(account)
             postmaster = Postmaster(self.data)
+            if postmaster.pid() is not None and not (self.socket / f".s.PGSQL.{PORT}").exists():
+                # Systems that tidy /tmp may take the socket from under a server, which nobody reaches then.
+                postmaster.end(signal.SIGINT, STOP_SECONDS)
             if postmaster.pid() is None:
                 self._prepare_socket(account)
                 postmaster.clear_stale()
@@ -132,12 +135,13 @@ class Cluster:
             # A fast shutdown ends sessions in order; the second signal is safe too, at the price of a recovery.
             for how, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 10.0)):
                 if postmaster.end(how, seconds):
+                    shutil.rmtree(self.socket, ignore_errors=True)
                     return True
             raise StoreUnreachable(str(self.data), "the server does not stop")
 
     def status(self) -> ClusterStatus:
         """What there is and whether it runs."""
-        account = programs.account()
+        account = programs.account(self.data)
         data = self.data
         try:
             version = (data / "PG_VERSION").read_text(encoding="ascii").strip()

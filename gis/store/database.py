@@ -13,11 +13,12 @@ from sqlalchemy import URL, Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from gis.access.roles import Role
+from gis.access.roles import SETTINGS, Role
 from gis.errors import BadInput, Conflict, DiabaError, StoreUnreachable
 from gis.settings import City, Settings
 from gis.store import migrate, secret_files
 from gis.store.parties import KEY_OPTION
+from gis.store.schema import SCHEMA
 from gis.store.server import CONNECT_SECONDS, Server, first_line
 
 POOL_SIZE = 8
@@ -53,11 +54,7 @@ class Database:
         """Start the private cluster, make the database and bring it to the newest version; does only what is left."""
         if self.server.cluster is not None:
             self.server.cluster.start()
-        if not self.server.exists(self.name):
-            self.server.make(self.name)
-        with self.open(Role.OWNER) as connection:
-            current = migrate.revision(connection)
-        if current != migrate.newest():
+        if not self.server.exists(self.name) or self.revision() != migrate.newest():
             self.migrate()
 
     def migrate(self, to: str = migrate.HEAD) -> str | None:
@@ -87,7 +84,10 @@ class Database:
 
     def engine(self, role: Role) -> Engine:
         """The pool of sessions of a login, one for a process."""
-        return _engine(self.url(role), os.getpid())
+        # Where an administrator prepared the logins, they have no settings of their own.
+        settings = {"search_path": f"{SCHEMA},public", "TimeZone": "UTC", **SETTINGS[role]}
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        return _engine(self.url(role), options, os.getpid())
 
     @contextmanager
     def open(self, role: Role) -> Iterator[Connection]:
@@ -117,6 +117,8 @@ class Database:
             return BadInput(why)
         if isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
             return StoreUnreachable(self.where, f"{why}; run: diaba db migrate")
+        if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+            return StoreUnreachable(self.where, why)
         gone = isinstance(error, DBAPIError) and error.connection_invalidated
         if gone or isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | PoolTimeout):
             cluster = self.server.cluster
@@ -136,12 +138,12 @@ class Database:
 
 
 @lru_cache(maxsize=32)
-def _engine(url: URL, process: int) -> Engine:
+def _engine(url: URL, options: str, process: int) -> Engine:
     # The process is part of the key: a forked child must not talk on its parent's sessions.
     return create_engine(
         url,
         pool_size=POOL_SIZE,
         # A session may have died with a restart of the server; ask before it is used.
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "diaba"},
+        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "diaba", "options": options},
     )

@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 def save(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Saved:
     """Record parcels by the columns of `parcel_version`, `geom` as hexadecimal EWKB, `valid` as a range of days."""
     listed = list(rows)
-    if listed:
-        anchors = insert(parcel).on_conflict_do_nothing()
-        connection.execute(anchors, [{"uid": uid} for uid in sorted({str(row["uid"]) for row in listed})])
+    name(connection, (str(row["uid"]) for row in listed))
     return versions.record(connection, parcel_version, listed)
+
+
+def name(connection: Connection, uids: Iterable[str]) -> None:
+    """Make parcels known by their names, so that others may refer to them; the known stay as they are."""
+    rows = [{"uid": uid} for uid in sorted(set(uids))]
+    if rows:
+        connection.execute(insert(parcel).on_conflict_do_nothing(), rows)
 
 
 def current(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, and_
 
-from gis.store import frames, versions
+from gis.store import frames, parcels, versions
 from gis.store.schema import permit, permit_limit
 from gis.store.versions import Saved, at
 
@@ -22,9 +22,11 @@ LIMITS = tuple(column.name for column in permit_limit.columns if column.name not
 def save(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Saved:
     """Record permits by the columns of `permit` and `permit_limit`, `geom` as hexadecimal EWKB or None.
 
-    A permit whose limits change is a new version of the permit.
+    A permit whose limits change is a new version of the permit. A permit may be of a parcel that was split or merged
+    before the register began: such a parcel is then known by its name alone, without a version.
     """
     listed = [{name: versions.plain(value) for name, value in row.items()} for row in rows]
+    parcels.name(connection, (row["parcel_uid"] for row in listed if row["parcel_uid"] is not None))
     saved = versions.record(connection, permit, listed)
     columns = ["permit_no", "version", *LIMITS]
     limits = (

@@ -29,11 +29,13 @@ class Account:
     """Whether a program must be switched to it, because this process runs as root."""
 
 
-def account() -> Account:
-    """Who runs the server: this process's user; `postgres` in place of root, whom PostgreSQL refuses.
+def account(data: Path) -> Account:
+    """Who runs the server of a data folder: this process's user; in place of root, whom PostgreSQL refuses, `postgres`.
+
+    Where root meets data that another user made, that user runs it.
 
     Raises:
-        MissingProgram: this process is root's and there is no user `postgres`.
+        MissingProgram: this process is root's and there is no user for it.
     """
     if os.geteuid() != 0:
         uid = os.geteuid()
@@ -43,7 +45,8 @@ def account() -> Account:
             name = str(uid)
         return Account(name, uid, os.getegid(), switch=False)
     try:
-        entry = pwd.getpwnam("postgres")
+        owner = data.stat().st_uid if data.exists() else 0
+        entry = pwd.getpwuid(owner) if owner else pwd.getpwnam("postgres")
     except KeyError as error:
         raise MissingProgram(
             "postgresql", f"root may not run it and there is no user postgres; {HOW_TO_INSTALL}"

@@ -125,7 +125,7 @@ def import_registers(connection: Connection, gpkg_path: Path | str) -> dict[str,
         UnreadableFile: it is no such file, or a layer, column or value is missing or of another kind.
         MissingCrs: a layer does not say its CRS.
         BadGeometry: a geometry cannot be used; the record is named.
-        BadInput: a record occurs twice, or refers to a parcel or party that the file and the register do not have.
+        BadInput: a record occurs twice, or a right refers to a parcel or party that file and register do not have.
     """
     path = Path(gpkg_path)
     present = _layers(path)
@@ -275,7 +275,3 @@ def _check_references(connection: Connection, path: Path, contents: Mapping[str,
             raise BadInput(f"{path}: a right refers to the parcel {right['parcel_uid']}, which is not known")
         if right["party_uid"] not in known_parties:
             raise BadInput(f"{path}: a right refers to the party {right['party_uid']}, which is not known")
-    for permit in contents["permits"]:
-        if permit["parcel_uid"] is not None and permit["parcel_uid"] not in known_parcels:
-            refers = f"the permit {permit['permit_no']} refers to the parcel {permit['parcel_uid']}"
-            raise BadInput(f"{path}: {refers}, which is not known")

@@ -54,6 +54,10 @@ def _kept(folder: Path, name: str, make: object) -> str:
         try:
             os.write(handle, str(make()).encode("ascii"))
             os.fsync(handle)
+            if os.geteuid() == 0:
+                # Root may work in the home of another, who must be able to read it afterwards.
+                home = folder.stat()
+                os.fchown(handle, home.st_uid, home.st_gid)
         finally:
             os.close(handle)
         try:

@@ -119,6 +119,8 @@ class Server:
         logins = {role: role.login(owner_of) for role in Role}
         try:
             with self.administrate() as session:
+                # Logins are the whole server's: of two processes that make them one waits for the other.
+                session.execute("SELECT pg_advisory_lock(hashtextextended('diaba make', 0))")
                 for login in logins.values():
                     self._make_login(session, login)
                 if session.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone() is None:
@@ -127,8 +129,8 @@ class Server:
                             sql.Identifier(database)
                         )
                     )
-            with self.administrate(database) as session, session.transaction():
-                _furnish(session, database, logins)
+                with self.administrate(database) as inside, inside.transaction():
+                    _furnish(inside, database, logins)
         except StoreUnreachable as error:
             if not isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
                 raise
@@ -153,6 +155,8 @@ class Server:
         roles = " ".join(f'CREATE ROLE "{login}" LOGIN;' for login in logins.values())
         extensions = " ".join(f"CREATE EXTENSION {name};" for name in EXTENSIONS)
         owner = logins[Role.OWNER]
+        for login in logins.values():
+            secret_files.password(self.secrets, login)
         return (
             f"{self.admin.username} may not make logins, databases or extensions here; ask an administrator to run: "
             f'{roles} CREATE DATABASE "{database}"; and in it: {extensions} CREATE SCHEMA {SCHEMA} AUTHORIZATION '

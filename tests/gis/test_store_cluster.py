@@ -165,22 +165,36 @@ def test_what_a_crash_left_is_no_obstacle(home: Path) -> None:
     (unfinished / "PG_VERSION").write_text("15\n")
     cluster.start()
     first = cluster.status().pid
-    cluster.stop()
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    while cluster.status().running:
+        time.sleep(0.01)
+    assert (cluster.socket / ".s.PGSQL.5432").exists()
     # After a reboot the number in the file may be another process's, here one of PostgreSQL's own name.
     with tempfile.TemporaryDirectory() as elsewhere:
         imitation = Path(elsewhere) / "postgres"
         shutil.copy("/bin/sleep", imitation)
-        with subprocess.Popen([imitation, "60"], cwd=elsewhere) as other:
-            lines = f"{other.pid}\n{cluster.data}\n1700000000\n5432\n{cluster.socket}\n\n  1234567  98304\nready\n"
-            (cluster.data / "postmaster.pid").write_text(lines)
-            cluster.socket.mkdir(mode=0o700, exist_ok=True)
-            (cluster.socket / ".s.PGSQL.5432.lock").write_text(lines)
-            (cluster.socket / ".s.PGSQL.5432").touch()
-            assert not cluster.status().running
-            cluster.start()
-            assert other.poll() is None
-            assert cluster.status().pid not in {first, other.pid, None}
-            other.kill()
+        with subprocess.Popen([imitation, "3600"], cwd=elsewhere) as other:
+            try:
+                lines = f"{other.pid}\n{cluster.data}\n1700000000\n5432\n{cluster.socket}\n\n  1234567  98304\nready\n"
+                (cluster.data / "postmaster.pid").write_text(lines)
+                (cluster.socket / ".s.PGSQL.5432.lock").write_text(lines)
+                assert not cluster.status().running
+                cluster.start()
+                assert other.poll() is None
+                assert cluster.status().pid not in {first, other.pid, None}
+            finally:
+                other.kill()
+
+
+def test_a_server_whose_socket_was_tidied_away_is_started_again(home: Path) -> None:
+    cluster = Cluster(home)
+    cluster.start()
+    pid = cluster.status().pid
+    shutil.rmtree(cluster.socket)
+    cluster.start()
+    assert cluster.status().pid not in {pid, None}
+    cluster.connect().close()
 
 
 def test_two_processes_may_start_at_once(home: Path) -> None:

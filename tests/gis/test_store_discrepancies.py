@@ -1,0 +1,56 @@
+"""Findings of a run: the same again changes nothing, and a person's decision stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, text
+
+from gis.store import buildings, catalog, discrepancies, runs
+from tests.gis.store_samples import building
+from tests.gis.test_store_buildings import BOUNDS
+
+EPOCH = "2014"
+
+
+def _finding(number: int, delta: float = 3.3) -> dict[str, object]:
+    return {
+        "kind": "storeys",
+        "building_uid": f"b-{number:04d}",
+        "permit_no": "GPXD-1",
+        "epoch": EPOCH,
+        "actual": 15.0,
+        "limit_value": 15.0 - delta,
+        "unit": "m",
+        "delta": delta,
+        "sigma": 0.1,
+        "confidence": 0.999,
+        "evidence": {"points": 800, "share": float("nan")},
+    }
+
+
+def _prepare(connection: Connection) -> None:
+    catalog.save_campaign(connection, EPOCH)
+    runs.plan(connection, EPOCH, [runs.PlannedTile("t1", BOUNDS, "h")])
+    buildings.save(connection, "t1", EPOCH, [building(n) for n in range(4)])
+
+
+def test_findings_of_the_next_run_replace_those_of_the_epoch(writer: Connection) -> None:
+    _prepare(writer)
+    first = discrepancies.save(writer, [_finding(0), _finding(1), _finding(2)], epoch=EPOCH)
+    writer.execute(text("UPDATE discrepancy SET status = 'dismissed' WHERE building_uid = 'b-0000'"))
+    second = discrepancies.save(writer, [_finding(0), _finding(1, 4.0)], epoch=EPOCH)
+    assert first.counts == {"added": 3, "closed": 0, "unchanged": 0}
+    assert second.counts == {"added": 1, "closed": 2, "unchanged": 1}
+    now = discrepancies.current(writer, EPOCH)
+    assert now.building_uid.tolist() == ["b-0000", "b-0001"]
+    assert now.status.tolist() == ["dismissed", "flagged"]
+    assert now.delta.tolist() == [3.3, 4.0]
+    assert now.evidence.iloc[0] == {"points": 800, "share": None}
+    assert discrepancies.current(writer, "2024").empty
+
+
+def test_the_identity_is_that_of_the_finding(writer: Connection) -> None:
+    name: Callable[..., str] = discrepancies.identity
+    assert name(EPOCH, "storeys", "b", None, None) == name(EPOCH, "storeys", "b", None, None)
+    assert name(EPOCH, "storeys", "b", None, None) != name(EPOCH, "storeys", None, "b", None)

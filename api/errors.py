@@ -121,6 +121,9 @@ def handler(status: HTTPStatus, retry_seconds: int) -> Callable[[Request, Except
 def add_handlers(app: FastAPI, retry_seconds: int) -> None:
     """Answer every error of the application as a problem document."""
     for cls, status in STATUS.items():
+        if cls is Exception:
+            # What nobody foresaw is answered by the middleware.
+            continue
         app.add_exception_handler(cls, handler(status, retry_seconds))
 
     def refuse(request: Request, error: Exception) -> Response:

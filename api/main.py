@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 
 import anyio.to_thread
@@ -11,7 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api.dependencies import Service
-from api.errors import add_handlers
+from api.errors import add_handlers, handler
 from api.middleware import Envelope
 from api.openapi import describe
 from api.routes import collections, health, landing, models, raster, tilejson, tiles, viewer
@@ -58,7 +59,7 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
         expose_headers=["Content-Crs", "ETag", "Retry-After", "X-Request-Id"],
         max_age=86_400,
     )
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, on_failure=handler(HTTPStatus.INTERNAL_SERVER_ERROR, service.limits.retry_seconds))
     return app
 
 

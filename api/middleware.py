@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from time import perf_counter
 from uuid import uuid4
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = logging.getLogger("diaba.api")
@@ -45,8 +47,8 @@ class RequestIdFilter(logging.Filter):
 class Envelope:
     """Wraps the application: identity in, headers out, one line in the log; HEAD is GET without its body."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, on_failure: Callable[[Request, Exception], Response]) -> None:
+        self.app, self.on_failure = app, on_failure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  the protocol's
         if scope["type"] != "http":
@@ -55,7 +57,7 @@ class Envelope:
         asked = dict(scope["headers"]).get(HEADER.encode(), b"").decode("latin-1")
         identity = asked if _ACCEPTED.fullmatch(asked) else uuid4().hex
         token = _request_id.set(identity)
-        method, status, started = scope["method"], 500, perf_counter()
+        method, status, started = scope["method"], 0, perf_counter()
         is_head = method == "HEAD"
 
         async def send_on(message: Message) -> None:
@@ -72,6 +74,11 @@ class Envelope:
 
         try:
             await self.app({**scope, "method": "GET"} if is_head else scope, receive, send_on)
+        except Exception as error:
+            if status:
+                raise
+            # Answered here and not further out, so that this answer too carries its identity and the headers.
+            await self.on_failure(Request(scope), error)(scope, receive, send_on)
         finally:
             elapsed = 1000.0 * (perf_counter() - started)
             log.info("%s %s %d %.1f ms", method, ascii(scope["path"])[1:-1], status, elapsed)

@@ -14,6 +14,9 @@ from gis.bounds import BoundingBox
 from gis.crs import horizontal, srid
 from gis.errors import StoreUnreachable
 
+LOOKED_THROUGH = 20_000
+"""Rows of a table whose extent is worked out one by one: some milliseconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class RasterFile:
@@ -41,20 +44,32 @@ def city_name(connection: Connection) -> str:
 def extent(connection: Connection, city: CRS, tables: Sequence[tuple[str, str]]) -> BoundingBox | None:
     """What the rows of some (table, geometry column) cover, in the city's CRS; None without any.
 
-    Read off the spatial index, so at once for any number of rows; the index keeps single precision, so it may be a
-    few metres large. Table and column are names of this project's schema, never a client's.
+    Exact for small tables. That of a larger one is read off its spatial index, at once for any number of rows; it may
+    be too large by a few metres of rounding, and by what an import that failed has touched.
+    Table and column are names of this project's schema, never a client's.
     """
     found: BoundingBox | None = None
     for table, column in tables:
-        row = connection.execute(
+        count, *corners = connection.execute(
             text(
-                "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) "
-                "FROM (SELECT ST_EstimatedExtent('diaba', :table, :column) AS e) AS estimate WHERE e IS NOT NULL"
+                "SELECT count(*), ST_XMin(ST_Extent(g)), ST_YMin(ST_Extent(g)), ST_XMax(ST_Extent(g)), "  # noqa: S608
+                f"ST_YMax(ST_Extent(g)) FROM (SELECT {column} AS g FROM diaba.{table} LIMIT :most) AS looked_through"
             ),
-            {"table": table, "column": column},
-        ).first()
-        if row is not None:
-            box = BoundingBox(row[0], row[1], row[2], row[3], horizontal(city))
+            {"most": LOOKED_THROUGH + 1},
+        ).one()
+        if count > LOOKED_THROUGH:
+            corners = list(
+                connection.execute(
+                    text(
+                        "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) "
+                        "FROM (SELECT ST_EstimatedExtent('diaba', :table, :column) AS e) AS estimate"
+                    ),
+                    {"table": table, "column": column},
+                ).one()
+            )
+        west, south, east, north = corners
+        if west is not None:
+            box = BoundingBox(west, south, east, north, horizontal(city))
             found = box if found is None else found.union(box)
     return found
 

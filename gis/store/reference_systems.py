@@ -8,30 +8,19 @@ know, which makes it read the row's own text. Clients find AUTHORITY["EPSG", …
 
 from __future__ import annotations
 
+import re
 import warnings
 from functools import lru_cache
 
 from pyproj import CRS
-from pyproj.crs import BoundCRS
-from pyproj.crs.coordinate_operation import ToWGS84Transformation
 from sqlalchemy import Connection, text
 
-from gis.crs import VN2000, WGS84, CrsLike, horizontal, is_vietnamese, srid, transformer
+from gis.crs import PINNED_POSITION_VECTOR, VN2000, CrsLike, horizontal, is_vietnamese, srid
 from gis.errors import BadCrs
 
 AUTHORITY = "DIABA"
 VIETNAMESE = (VN2000, 3405, 3406, *range(5896, 5900), *range(9205, 9219))
 """All CRS of EPSG on the datum VN-2000 in plane or geographic coordinates."""
-_PARAMETERS = (
-    "X-axis translation",
-    "Y-axis translation",
-    "Z-axis translation",
-    "X-axis rotation",
-    "Y-axis rotation",
-    "Z-axis rotation",
-    "Scale difference",
-)
-"""Order of TOWGS84."""
 
 
 def complete(connection: Connection, crs: CrsLike) -> None:
@@ -56,13 +45,18 @@ def complete(connection: Connection, crs: CrsLike) -> None:
 @lru_cache(maxsize=64)
 def _pinned_row(code: int) -> dict[str, str | int]:
     plain = CRS.from_epsg(code)
-    geodetic = plain.geodetic_crs
-    if geodetic is None or not is_vietnamese(plain):
+    if not is_vietnamese(plain):
         raise BadCrs(f"EPSG:{code} is not on the datum VN-2000")
-    shift = ToWGS84Transformation(geodetic, *_seven_parameters())
-    bound = BoundCRS(source_crs=plain, target_crs=CRS.from_epsg(WGS84), transformation=shift)
     row = _plain_row(code)
-    return {**row, "authority": AUTHORITY, "srtext": bound.to_wkt("WKT1_GDAL"), "proj4text": _proj4(bound)}
+    # Written in by hand: what PROJ prints of the parameters has been seen rounded to six digits, 8 mm off.
+    parameters = ",".join(map(str, PINNED_POSITION_VECTOR))
+    srtext, count = re.subn(
+        r'(DATUM\["[^"]*",SPHEROID\[.*?\]\])', rf"\1,TOWGS84[{parameters}]", str(row["srtext"]), count=1
+    )
+    if not count:
+        raise BadCrs(f"the definition of EPSG:{code} names no datum: {row['srtext']}")
+    proj4text = f"{str(row['proj4text']).removesuffix(' +type=crs')} +towgs84={parameters} +type=crs"
+    return {**row, "authority": AUTHORITY, "srtext": srtext, "proj4text": proj4text}
 
 
 def _plain_row(crs: CrsLike) -> dict[str, str | int]:
@@ -73,17 +67,6 @@ def _plain_row(crs: CrsLike) -> dict[str, str | int]:
         "srtext": flat.to_wkt("WKT1_GDAL"),
         "proj4text": _proj4(flat),
     }
-
-
-@lru_cache(maxsize=1)
-def _seven_parameters() -> tuple[float, ...]:
-    """Metres, arc seconds and parts per million, rotations in the sense of TOWGS84 (position vector)."""
-    for operation in transformer(VN2000, WGS84).operations or ():
-        if "Coordinate Frame rotation" in operation.method_name:
-            values = {parameter.name: float(parameter.value) for parameter in operation.params}
-            # The two conventions turn the axes, or the vector: the other way round.
-            return tuple(-values[name] if "rotation" in name else values[name] for name in _PARAMETERS)
-    raise BadCrs("the pinned operation between VN-2000 and WGS 84 has no seven parameters")
 
 
 def _proj4(crs: CRS) -> str:

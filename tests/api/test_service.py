@@ -150,6 +150,21 @@ def test_what_went_wrong_inside_is_not_told(client: TestClient) -> None:
     assert b"password" not in answer.body
 
 
+def test_what_nobody_foresaw_is_a_problem_with_its_identity(store: CityStore) -> None:
+    app = create_app(store.settings, store.city)
+
+    def fail() -> None:
+        raise ZeroDivisionError("/home/secret")
+
+    app.router.routes.append(APIRoute("/fail", fail))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        answer = client.get("/fail", headers={"X-Request-Id": "abc-3"})
+    assert answer.status_code == 500
+    assert answer.json()["request_id"] == answer.headers["x-request-id"] == "abc-3"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "secret" not in answer.text
+
+
 def test_a_wrong_method_and_a_wrong_path_are_problems_too(client: TestClient) -> None:
     problem(client, "/nowhere", 404)
     answer = client.post("/collections")

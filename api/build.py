@@ -240,6 +240,8 @@ def build(
                 buildings += len(result.buildings)
         on_tile(finished, len(todo), tile.key)
     _remove_unreferenced(database, city, epoch)
+    if todo:
+        database.analyse()
     return BuildSummary(
         done=len(todo) - len(failed),
         unchanged=len(tiles) - len(todo),

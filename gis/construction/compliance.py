@@ -102,6 +102,8 @@ class ComplianceParameters:
     """Metres by which a wall may miss its permitted place through finishing, plaster and eaves."""
     smallest_building: float = 9.0
     """m²; what is smaller needs a look on the ground, not from the air."""
+    lowest_building: float = 2.0
+    """m above ground; an outline where nothing that high was measured is no building now, whatever the map shows."""
     covered_share: float = 0.5
     """Share of a building's footprint that a permit must cover to be the permit of this building."""
 
@@ -126,7 +128,9 @@ def differences(
     register = _Register(permits, parcels, roads)
     found: list[Difference] = []
     for observation in observations:
-        if observation.footprint.area < parameters.smallest_building:
+        # An unknown height is NaN and compares false.
+        standing = observation.height >= parameters.lowest_building
+        if not standing or observation.footprint.area < parameters.smallest_building:
             continue
         for parcel, part in register.buildings_on_parcels(observation, parameters):
             permit = register.permit_of(part, parameters)

@@ -73,6 +73,11 @@ class Database:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('diaba migrate', 0))"))
             return migrate.migrate(connection, self.city, self.name, to)
 
+    def analyse(self) -> None:
+        """Tell the planner how the tables have changed; worth it after much was written at once."""
+        with self.open(Role.OWNER) as connection:
+            connection.execute(text("ANALYZE"))
+
     def revision(self) -> str | None:
         """The version of the schema the database is at."""
         with self.open(Role.OWNER) as connection:

@@ -68,6 +68,11 @@ def test_an_unknown_height_flags_nothing() -> None:
     assert kinds(replace(HOUSE, height=float("nan"))) == []
 
 
+@pytest.mark.parametrize("height", [float("nan"), 0.3])
+def test_a_house_on_the_map_that_stands_no_more_needs_no_permit(height: float) -> None:
+    assert found(replace(HOUSE, height=height), permits=()) == []
+
+
 def test_a_house_over_its_permitted_footprint_is_flagged_with_the_area_outside() -> None:
     (difference,) = found(replace(HOUSE, footprint=box(0, 2, 5, 19.8)))
     assert difference.kind is Kind.FOOTPRINT

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from rasterio.features import geometry_mask
 from scipy import ndimage
 from shapely import Polygon
 
@@ -30,8 +31,8 @@ PAD = 3
 """Empty cells around a block."""
 
 
-def derive_footprints(points: PointCloud, terrain: Terrain) -> Footprints:
-    """Outlines of the buildings in the terrain's extent.
+def derive_footprints(points: PointCloud, terrain: Terrain, known: Footprints | None = None) -> Footprints:
+    """Outlines of the buildings in the terrain's extent, or of those that no known outline covers.
 
     1. Roof cells that touch are a block (`roof_cells`).
     2. Each block is turned into its own direction and parted into houses along party walls (`party_walls`).
@@ -44,13 +45,14 @@ def derive_footprints(points: PointCloud, terrain: Terrain) -> Footprints:
     Args:
         points: classified, reaching over the whole extent.
         terrain: its `dtm`'s grid is the extent.
+        known: outlines whose cells are left out, so that a house missing between known ones stands alone.
 
     Returns:
         Outlines in the terrain's CRS, from south to north; uids are made of the position in decimetres.
     """
     grid = Grid.covering(terrain.dtm.grid.bounds, CELL)
     roof = roof_cells(points, terrain, grid)
-    label, count = ndimage.label(roof.solid)
+    label, count = ndimage.label(roof.solid if known is None else roof.solid & ~_covered(known, grid))
     of_point = label.ravel()[roof.cell]
     order = np.argsort(of_point, kind="stable")
     starts = np.searchsorted(of_point[order], np.arange(count + 2))
@@ -69,6 +71,14 @@ def derive_footprints(points: PointCloud, terrain: Terrain) -> Footprints:
         whole = all(p.start >= i.start and p.stop <= i.stop for p, i in zip(place, inner, strict=True))
         complete.extend([whole] * len(found))
     return _named(polygons, complete, grid)
+
+
+def _covered(known: Footprints, grid: Grid) -> NDArray[np.bool_]:
+    """(rows, columns) whether a known outline holds the cell's centre."""
+    if len(known) == 0:
+        return np.zeros(grid.shape, dtype=bool)
+    outside = geometry_mask(list(known.to(grid.crs).polygons), out_shape=grid.shape, transform=grid.transform)
+    return np.asarray(~outside, dtype=bool)
 
 
 def _houses(

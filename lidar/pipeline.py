@@ -87,7 +87,7 @@ def outlines_of(
     """The outlines that belong to the tile, known and derived; None if one of them reaches beyond what was read."""
     extent = surroundings.dtm.grid.bounds
     known = Footprints.none(extent.crs) if footprints is None else footprints.to(extent.crs).touching(extent)
-    both = supplement(known, derive_footprints(points, surroundings))
+    both = supplement(known, derive_footprints(points, surroundings, known))
     own = both.within(tile.bounds)
     if tile.buffer >= LARGEST_BUFFER:
         return own
@@ -102,7 +102,7 @@ def room(tile: Tile) -> float:
     With a buffer below `DEFAULT_BUFFER`, points near the buffer's edge are classified with less context, so that
     products at the edges of tiles may differ in rare cells.
     """
-    return min(max(tile.buffer - CONTEXT, BUILDING_ROOM), tile.buffer)
+    return float(min(max(tile.buffer - CONTEXT, BUILDING_ROOM), tile.buffer))
 
 
 def widened(tile: Tile) -> Tile:

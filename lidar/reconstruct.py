@@ -21,6 +21,7 @@ from gis.city_model.building import Building, Face, Reason, Solid, Surface
 from lidar.footprints import Footprints
 from lidar.point_cloud import Class, PointCloud
 from lidar.point_index import Membership, points_in_polygons
+from lidar.roof_points import roof_points
 from lidar.validate import defects
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ ROW = 2**27
 """Cells are numbered `row · ROW + column`; wider than any projected CRS."""
 _ROOF, _OPEN, _GROUND, _IGNORED = 1, 2, 3, 0
 _KIND = np.full(256, _OPEN, dtype=np.uint8)
-_KIND[[Class.BUILDING]] = _ROOF
 _KIND[[Class.GROUND, Class.WATER]] = _GROUND
 _KIND[
     [
@@ -95,10 +95,10 @@ def reconstruct_all(footprints: Footprints, points: PointCloud, terrain: Terrain
     A building depends on its own outline and on what lies inside and at it, on nothing else: neither on the tile,
     nor on the order of points or of other outlines.
 
-    **Roof points** are those of class building inside the outline shrunk by 0.3 m. Where fewer than a fifth of the
-    outline's cells has any (points never classified), last returns of points without a class that lie flat: in cells
-    whose points spread less than 0.5 m. Only what is 1.5 m above the ground counts. Of each 0.5 m cell the median is
-    taken, percentiles are over cells.
+    **Roof points** are those of class building, and others that lie as smoothly (`roof_points`), inside the outline
+    shrunk by 0.3 m. Where fewer than a fifth of the outline's cells has any (too few points to tell), last returns
+    without a class in cells whose points spread less than 0.5 m. Only what is 1.5 m above the ground counts. Of each
+    0.5 m cell the median is taken, percentiles are over cells.
 
     **σ of the height** is √(σ_roof² + σ_ground² + σ_common²):
 
@@ -124,7 +124,7 @@ def reconstruct_all(footprints: Footprints, points: PointCloud, terrain: Terrain
     whole &= ~shapely.is_empty(polygons)
     polygons = np.where(whole, polygons, footprints.polygons)
     ground, sigma_ground = _ground(polygons, terrain)
-    heights = _roofs(polygons, footprints.sigma_xy, points, ground)
+    heights = _roofs(polygons, footprints.sigma_xy, points, roof_points(points, terrain), ground)
     area, sigma_area = shapely.area(polygons), footprints.sigma_xy * _root_of_squared_edges(polygons)
     return tuple(
         _building(
@@ -285,7 +285,11 @@ def _evened(ring):  # type: ignore[no-untyped-def]
 
 
 def _roofs(
-    polygons: NDArray[np.object_], sigma_xy: NDArray[np.float64], points: PointCloud, ground: NDArray[np.float64]
+    polygons: NDArray[np.object_],
+    sigma_xy: NDArray[np.float64],
+    points: PointCloud,
+    on_roof: NDArray[np.bool_],
+    ground: NDArray[np.float64],
 ) -> list[RoofHeights]:
     """What the points say of each roof."""
     inner = shapely.buffer(polygons, -SHRINK, join_style="mitre")
@@ -296,7 +300,7 @@ def _roofs(
     cells = _cells_inside(polygons)
     edge_share = shapely.length(polygons) * sigma_xy / np.maximum(shapely.area(polygons), 1e-9)
     table = _roof_statistics(
-        points.x, points.y, points.z, _KIND[points.classification], last,
+        points.x, points.y, points.z, np.where(on_roof, np.uint8(_ROOF), _KIND[points.classification]), last,
         inside.offsets, inside.points, core.offsets, core.points, cells.offsets, cells.points, ground, edge_share,
     )  # fmt: skip
     return [RoofHeights(a, b, c, d, e, int(n), empty, bare) for a, b, c, d, e, n, empty, bare in table.tolist()]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gis.grid import Grid
 from lidar.point_cloud import Class, PointCloud
+from lidar.roof_points import roof_points
 
 if TYPE_CHECKING:
     from lidar.terrain import Terrain
@@ -57,27 +58,25 @@ class RoofCells:
 def roof_cells(points: PointCloud, terrain: Terrain, grid: Grid) -> RoofCells:
     """Tell roof cells from others.
 
-    A cell is roof when at least half of its points (vegetation, wires and noise aside) are of class building, or are
-    unclassified last returns more than 2 m up, beside such a cell and level with it. Cells without points join their
-    neighbours as far as the points' spacing around them allows. Where no point at all is of class building, high
-    points in cells that spread less than half a metre take its place.
+    A cell is roof when at least half of its points (vegetation, wires and noise aside) lie on a roof (`roof_points`),
+    or are unclassified last returns more than 2 m up, beside such a cell and level with it. Cells without points join
+    their neighbours as far as the points' spacing around them allows.
 
     Args:
         points: classified; noise is not looked at.
         terrain: its `dtm` says what 2 m up is; where it is unknown, class building is believed.
         grid: aligned cells.
     """
+    on_roof = roof_points(points, terrain)
     inside = (points.x >= grid.west) & (points.x < grid.east) & (points.y >= grid.south) & (points.y < grid.north)
-    chosen = np.flatnonzero(inside & ~np.isin(points.classification, IGNORED))
+    chosen = np.flatnonzero(inside & (on_roof | ~np.isin(points.classification, IGNORED)))
     x, y, z, kind = points.x[chosen], points.y[chosen], points.z[chosen], points.classification[chosen]
     above = z - terrain.dtm.at(x, y)
-    roof = (kind == Class.BUILDING) & ~(above < LOWEST)
+    roof = on_roof[chosen] & ~(above < LOWEST)
     last = points.return_number[chosen] >= points.number_of_returns[chosen]
     maybe = (above >= LOWEST) & ~roof & (kind != Class.GROUND) & last
     row, column = grid.cells(x, y)
     cell, cells = row * grid.columns + column, grid.rows * grid.columns
-    if not roof.any():
-        roof, maybe = _flat_and_high(cell, z, maybe, cells), np.zeros_like(maybe)
     of_roof, of_maybe = np.bincount(cell[roof], minlength=cells), np.bincount(cell[maybe], minlength=cells)
     of_all = np.bincount(cell, minlength=cells)
     most = 2 * (of_roof + of_maybe) >= of_all
@@ -89,17 +88,6 @@ def roof_cells(points: PointCloud, terrain: Terrain, grid: Grid) -> RoofCells:
     _close_gaps(solid, counts > 0, _gap_cells(counts, grid.resolution))
     kept = roof | maybe
     return RoofCells(solid, height, cell[kept], x[kept], y[kept], z[kept])
-
-
-def _flat_and_high(
-    cell: NDArray[np.int64], z: NDArray[np.float64], high: NDArray[np.bool_], cells: int
-) -> NDArray[np.bool_]:
-    """Of points nobody classified, the high ones in cells where these spread less than half a metre."""
-    low, top = np.full(cells, np.inf), np.full(cells, -np.inf)
-    np.minimum.at(low, cell[high], z[high])
-    np.maximum.at(top, cell[high], z[high])
-    flat: NDArray[np.bool_] = top - low < 0.5
-    return np.asarray(high & flat[cell], dtype=bool)
 
 
 @njit(cache=True, nogil=True)

@@ -73,7 +73,8 @@ def test_a_courtyard_stays_open() -> None:
 
 def test_sheds_under_eight_square_metres_and_trees_are_none() -> None:
     tree = shapely.Point(60, 60).buffer(4)
-    points = scanned(EXTENT, [(box(30, 30, 32.5, 32.5), 5.0), (tree, 9.0)])
+    shed = box(30, 30, 32.5, 32.5)
+    points = scanned(EXTENT, [(shed, 5.0), (tree, lambda x, y: 9 + 2 * np.sin(5 * x) * np.cos(4 * y))])
     crown = shapely.contains_xy(tree, points.x, points.y)
     points = points.with_classification(np.where(crown, Class.HIGH_VEGETATION, points.classification).astype(np.uint8))
     assert len(derive_footprints(points, level_terrain(*EXTENT))) == 0

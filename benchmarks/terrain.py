@@ -128,7 +128,7 @@ def peers() -> dict[str, Callable[[PointCloud, Grid], Raster]]:
     try:
         from lidar.pdal import find_pdal
 
-        found["PDAL idw"] = pdal_idw(Path(getattr(find_pdal(), "path", "pdal")))
+        found["PDAL idw"] = pdal_idw(Path(find_pdal().path))
     except Exception as error:  # noqa: BLE001
         print(f"PDAL is left out: {error}")
     return found

@@ -1,0 +1,56 @@
+"""What stands on the ground and what it is: buildings, vegetation, water, bridges, wires.
+
+Takes points whose ground and noise are known (`lidar.ground`, `lidar.noise`) and divides the rest, and of the ground
+the water, the decks and the tufts that the ground filter cannot tell. What is not sure stays unclassified.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lidar import roofs
+from lidar.cells import Cells, Floats, Mask, cells_of, ground_level
+from lidar.point_cloud import NOISE, Class, PointCloud
+from lidar.roofs import buildings
+
+GROUND_REACH = 36
+"""Cells the ground is looked for in eight directions: half the width of the widest hall is 30 m."""
+LOW, HIGH = 0.5, 2.0
+"""Metres above the ground where medium and high vegetation begin (ASPRS)."""
+REACH = max(float(GROUND_REACH + 1), roofs.REACH)
+"""Metres of surroundings that a point's class depends on, given ground and noise."""
+
+
+def classify(points: PointCloud) -> PointCloud:
+    """The points under their final classes; noise is kept.
+
+    The class of a point depends on points within `REACH` alone, on no order and no number of threads.
+
+    Raises:
+        BadInput: the points lie absurdly far apart.
+    """
+    if len(points) == 0:
+        return points
+    classes = points.classification.astype(np.uint8)
+    noise = np.isin(classes, NOISE)
+    ground = classes == Class.GROUND
+    single, last = points.number_of_returns <= 1, (points.return_number >= points.number_of_returns) & ~noise
+    cells = cells_of(points.x, points.y)
+    height = (points.z - _mean_height(points.z, ground, cells).ravel()[cells.index]).astype(np.float32)
+    rest = ~noise & ~ground
+
+    building = buildings(points.x, points.y, points.z, height, rest, single, last, cells)
+    classes[building] = Class.BUILDING
+    rest &= ~building
+    classes[rest & (height >= LOW)] = Class.MEDIUM_VEGETATION
+    classes[rest & (height > HIGH)] = Class.HIGH_VEGETATION
+    return points.with_classification(classes)
+
+
+def _mean_height(z: NDArray[np.float64], ground: Mask, cells: Cells) -> Floats:
+    """The ground's height in each cell; NaN where none is near."""
+    count = cells.count(ground)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = cells.total(ground, np.rint(z * 1000).astype(np.int64)) / count / 1000
+    return ground_level(mean.astype(np.float32), GROUND_REACH)

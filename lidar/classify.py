@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lidar import roofs
+from lidar import water as waters
 from lidar.cells import Cells, Floats, Mask, cells_of, ground_level
 from lidar.point_cloud import NOISE, Class, PointCloud
 from lidar.roofs import buildings
+from lidar.water import water
 
 GROUND_REACH = 36
 """Cells the ground is looked for in eight directions: half the width of the widest hall is 30 m."""
 LOW, HIGH = 0.5, 2.0
 """Metres above the ground where medium and high vegetation begin (ASPRS)."""
-REACH = max(float(GROUND_REACH + 1), roofs.REACH)
+REACH = max(float(GROUND_REACH + 1), roofs.REACH, waters.REACH)
 """Metres of surroundings that a point's class depends on, given ground and noise."""
 
 
@@ -45,6 +47,7 @@ def classify(points: PointCloud) -> PointCloud:
     rest &= ~building
     classes[rest & (height >= LOW)] = Class.MEDIUM_VEGETATION
     classes[rest & (height > HIGH)] = Class.HIGH_VEGETATION
+    classes[water(points.z, points.intensity, ground, last, cells)] = Class.WATER
     return points.with_classification(classes)
 
 

@@ -30,8 +30,10 @@ LOWER = 0.25
 """Metres by which nothing near may be lower: water lies lowest, but a lock or weir may part two levels."""
 BANK = 0.3
 """Metres that something near must be higher."""
-SPARSE = 0.5
-"""Of the density of the densest land near: fewer echoes are water's if they are also dark."""
+SPARSE = 0.6
+"""Of the usual density near: water, of which the surroundings are a part themselves, has fewer echoes."""
+DENSITY = 2.0
+"""Echoes/m² that are usual; with fewer, a few may miss by chance."""
 SEED_RADIUS = 3
 """Cells to each side of the window in which seeds support each other."""
 SEEDS = 16
@@ -62,11 +64,13 @@ def water(z: NDArray[np.float64], intensity: NDArray[np.uint16], ground: Mask, l
     """
     low = np.rint(z * 1000).astype(np.int64)
     count, total = cells.count(ground), cells.total(ground, low)
-    n, sums = around(count, FLAT_RADIUS), around(total, FLAT_RADIUS)
-    squares = around(cells.total(ground, low * low), FLAT_RADIUS)
+    squares = cells.total(ground, low * low)
+    n, level, spread = _level(count, total, squares, 1)
+    wide_n, wide_level, wide_spread = _level(count, total, squares, FLAT_RADIUS)
+    few = n < FEWEST
+    n = np.where(few, wide_n, n)
+    level, spread = np.where(few, wide_level, level), np.where(few, wide_spread, spread)
     with np.errstate(divide="ignore", invalid="ignore"):
-        level = sums / n
-        spread = np.sqrt(np.maximum(squares / n - level * level, 0)) / 1000
         own = total / count
     enough = n >= FEWEST
     size = 2 * LAND_RADIUS + 1
@@ -74,13 +78,14 @@ def water(z: NDArray[np.float64], intensity: NDArray[np.uint16], ground: Mask, l
     highest = maximum_filter(np.where(count > 0, own, -np.inf), size, mode="nearest")
     basin = enough & (lowest >= level - LOWER * 1000) & (highest >= level + BANK * 1000)
 
-    echoes = around(cells.count(last), FLAT_RADIUS)
-    density = echoes / maximum_filter(echoes, size, mode="nearest").clip(1)
+    echoes = cells.count(last)
+    usual = around(echoes, LAND_RADIUS) / (size * size)
+    density = around(echoes, FLAT_RADIUS) / (2 * FLAT_RADIUS + 1) ** 2
     light = cells.total(ground, intensity.astype(np.int64))
-    here = around(light, FLAT_RADIUS) / n.clip(1)
+    here = around(light, FLAT_RADIUS) / around(count, FLAT_RADIUS).clip(1)
     near = around(light, LAND_RADIUS) / around(count, LAND_RADIUS).clip(1)
     dark = here < DARK * near
-    seed = basin & (spread <= FLAT) & (density <= SPARSE) & dark
+    seed = basin & (spread <= FLAT) & (usual >= DENSITY) & (density <= SPARSE * usual) & dark
     seed &= around(seed.astype(np.int64), SEED_RADIUS) >= SEEDS
     if not seed.any():
         return np.zeros(len(z), dtype=np.bool_)
@@ -93,6 +98,17 @@ def water(z: NDArray[np.float64], intensity: NDArray[np.uint16], ground: Mask, l
     inside = levels.ravel()[cells.index] != NONE
     off = np.abs(low - of_point)
     return np.asarray(ground & (of_point != NONE) & (off <= np.where(inside, SAME * 1000, EDGE * 1000)))
+
+
+def _level(
+    count: NDArray[np.int64], total: NDArray[np.int64], squares: NDArray[np.int64], radius: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Points, mean level (mm) and spread about it (m) of the window about each cell; NaN without points."""
+    n = around(count, radius)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        level = around(total, radius) / n
+        spread = np.sqrt(np.maximum(around(squares, radius) / n - level * level, 0)) / 1000
+    return n, level, spread
 
 
 def _grown(levels: NDArray[np.int64], candidate: NDArray[np.int64], empty: Mask) -> NDArray[np.int64]:

@@ -9,18 +9,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar import roofs
+from lidar import roofs, tufts
 from lidar import water as waters
 from lidar.cells import Cells, Floats, Mask, cells_of, ground_level
 from lidar.point_cloud import NOISE, Class, PointCloud
 from lidar.roofs import buildings
+from lidar.tufts import TUFT, above_soil
 from lidar.water import water
 
 GROUND_REACH = 36
 """Cells the ground is looked for in eight directions: half the width of the widest hall is 30 m."""
 LOW, HIGH = 0.5, 2.0
 """Metres above the ground where medium and high vegetation begin (ASPRS)."""
-REACH = max(float(GROUND_REACH + 1), roofs.REACH, waters.REACH)
+REACH = max(float(GROUND_REACH + 1), roofs.REACH, waters.REACH, tufts.REACH)
 """Metres of surroundings that a point's class depends on, given ground and noise."""
 
 
@@ -45,9 +46,13 @@ def classify(points: PointCloud) -> PointCloud:
     building = buildings(points.x, points.y, points.z, height, rest, single, last, cells)
     classes[building] = Class.BUILDING
     rest &= ~building
-    classes[rest & (height >= LOW)] = Class.MEDIUM_VEGETATION
+    wet = water(points.z, points.intensity, ground, last, cells)
+    classes[wet] = Class.WATER
+    over = above_soil(points.x, points.y, points.z, ground, cells)
+    tuft = ((ground & ~wet) | (rest & (height < HIGH))) & (over > TUFT)
+    classes[tuft] = Class.LOW_VEGETATION
+    classes[(tuft & (over >= LOW)) | (rest & (height >= LOW))] = Class.MEDIUM_VEGETATION
     classes[rest & (height > HIGH)] = Class.HIGH_VEGETATION
-    classes[water(points.z, points.intensity, ground, last, cells)] = Class.WATER
     return points.with_classification(classes)
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lidar import decks as bridges
 from lidar import roofs, tufts
 from lidar import water as waters
 from lidar.cells import Cells, Floats, Mask, cells_of, ground_level
+from lidar.decks import decks
 from lidar.point_cloud import NOISE, Class, PointCloud
 from lidar.roofs import buildings
 from lidar.tufts import TUFT, above_soil
@@ -21,7 +23,7 @@ GROUND_REACH = 36
 """Cells the ground is looked for in eight directions: half the width of the widest hall is 30 m."""
 LOW, HIGH = 0.5, 2.0
 """Metres above the ground where medium and high vegetation begin (ASPRS)."""
-REACH = max(float(GROUND_REACH + 1), roofs.REACH, waters.REACH, tufts.REACH)
+REACH = max(float(GROUND_REACH + 1), roofs.REACH, waters.REACH, tufts.REACH, bridges.REACH)
 """Metres of surroundings that a point's class depends on, given ground and noise."""
 
 
@@ -53,6 +55,7 @@ def classify(points: PointCloud) -> PointCloud:
     classes[tuft] = Class.LOW_VEGETATION
     classes[(tuft & (over >= LOW)) | (rest & (height >= LOW))] = Class.MEDIUM_VEGETATION
     classes[rest & (height > HIGH)] = Class.HIGH_VEGETATION
+    classes[decks(points.z, ground, wet, building, cells)] = Class.BRIDGE_DECK
     return points.with_classification(classes)
 
 

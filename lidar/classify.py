@@ -10,20 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lidar import decks as bridges
-from lidar import roofs, tufts
+from lidar import planarity, roofs, tufts
 from lidar import water as waters
 from lidar.cells import Cells, Floats, Mask, cells_of, ground_level
 from lidar.decks import decks
 from lidar.point_cloud import NOISE, Class, PointCloud
-from lidar.roofs import buildings
+from lidar.roofs import buildings, surfaces
 from lidar.tufts import TUFT, above_soil
 from lidar.water import water
 
-GROUND_REACH = 36
+GROUND_REACH = 32
 """Cells the ground is looked for in eight directions: half the width of the widest hall is 30 m."""
 LOW, HIGH = 0.5, 2.0
 """Metres above the ground where medium and high vegetation begin (ASPRS)."""
-REACH = max(float(GROUND_REACH + 1), roofs.REACH, waters.REACH, tufts.REACH, bridges.REACH)
+REACH = max(
+    max(GROUND_REACH + 1.0, roofs.SURFACE_REACH) + roofs.REACH,
+    planarity.REACH + bridges.REACH,
+    waters.REACH,
+    tufts.REACH,
+)
 """Metres of surroundings that a point's class depends on, given ground and noise."""
 
 
@@ -45,7 +50,8 @@ def classify(points: PointCloud) -> PointCloud:
     height = (points.z - _mean_height(points.z, ground, cells).ravel()[cells.index]).astype(np.float32)
     rest = ~noise & ~ground
 
-    building = buildings(points.x, points.y, points.z, height, rest, single, last, cells)
+    flat, share = surfaces(points.x, points.y, points.z, rest, single)
+    building = buildings(points.z, height, flat, share, rest, single, last, cells)
     classes[building] = Class.BUILDING
     rest &= ~building
     wet = water(points.z, points.intensity, ground, last, cells)
@@ -55,7 +61,7 @@ def classify(points: PointCloud) -> PointCloud:
     classes[tuft] = Class.LOW_VEGETATION
     classes[(tuft & (over >= LOW)) | (rest & (height >= LOW))] = Class.MEDIUM_VEGETATION
     classes[rest & (height > HIGH)] = Class.HIGH_VEGETATION
-    classes[decks(points.z, ground, wet, building, cells)] = Class.BRIDGE_DECK
+    classes[decks(points.z, ground, wet, flat & single, cells)] = Class.BRIDGE_DECK
     return points.with_classification(classes)
 
 

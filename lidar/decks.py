@@ -16,11 +16,11 @@ from scipy.ndimage import minimum_filter
 from lidar.cells import Cells, Floats, Mask, around
 from lidar.morphology import compiled, in_threads
 
-ACROSS = 12
-"""Cells to each side within which the deck's edge lies: half of a road of two carriageways."""
-ALONG = 18
+ACROSS = 10
+"""Cells to each side within which the deck's edge lies: half of a road of four lanes."""
+ALONG = 16
 """Cells to each end within which its abutment lies."""
-ABUTMENT = 6
+ABUTMENT = 4
 """Cells of ground in a line that make an abutment: a roof has none but by mistake."""
 DROP = 1.6
 """Metres the surface breaks off at an edge, from one cell to the next: a slope of 58°."""
@@ -35,22 +35,22 @@ LEAST = 5
 THICKNESS = 0.4
 """Metres about the deck's top in which its points lie."""
 AXES = 8
-REACH = ACROSS + ALONG + ABUTMENT + 3.0
-"""Metres of surroundings."""
+REACH = ACROSS + ALONG + ABUTMENT + 2 + 1.0
+"""Metres it adds to what it is given: lines, the cells about a deck's, and a cell's own width."""
 
 
-def decks(z: NDArray[np.float64], ground: Mask, wet: Mask, building: Mask, cells: Cells) -> Mask:
+def decks(z: NDArray[np.float64], ground: Mask, wet: Mask, flat: Mask, cells: Cells) -> Mask:
     """(n,) true for points on bridge decks.
 
     Args:
         z: (n,) metres.
         ground: (n,) what the ground filter found.
         wet: (n,) those of them on water.
-        building: (n,) what was taken for buildings: decks that the ground filter cut off look like roofs.
+        flat: (n,) other planar points: decks that the ground filter cut off look like roofs.
         cells: where the points lie.
     """
     none = np.zeros(len(z), dtype=np.bool_)
-    solid = ground | building
+    solid = ground | flat
     top = cells.highest(solid, z)
     if not np.isfinite(top).any():
         return none
@@ -62,7 +62,7 @@ def decks(z: NDArray[np.float64], ground: Mask, wet: Mask, building: Mask, cells
     edged = np.zeros(top.shape, dtype=np.uint8)
     in_threads(_find_edges, top.shape[0], top.size * 8, top, floor, wanted, edged)
     deck = np.zeros(top.shape, dtype=np.bool_)
-    firm = (cells.count(ground & ~wet) > 0) & (cells.count(building) == 0)
+    firm = (cells.count(ground) > 0) & (cells.count(flat) == 0)
     in_threads(_find_ends, top.shape[0], top.size * 8, top, firm, edged, deck)
     deck &= around(deck.astype(np.int64), 1) >= LEAST
     if not deck.any():

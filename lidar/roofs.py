@@ -14,6 +14,8 @@ from lidar.planarity import cubes_of, find, planar
 
 LOWEST = 1.5
 """Metres above the ground that a roof has at least."""
+FOOT = 0.5
+"""Metres above the ground where a wall is told from it."""
 SUPPORT = 2.0
 """Metres: edge of the cubes in which planar and other points are weighed against each other, over 3 × 3 × 3 of them."""
 ROOF_SHARE = 0.5
@@ -26,16 +28,43 @@ AREA_RADIUS = 3
 """Cells to each side of the window a roof's area is counted in."""
 DENSITY_RADIUS = 7
 """Cells to each side of the window that the density is taken from."""
-REACH = planarity.REACH + 2 * SUPPORT + AREA_RADIUS + DENSITY_RADIUS + 3.0
-"""Metres of surroundings: planes, their shares, their area by density, and a cell to each side for walls."""
+SURFACE_REACH = planarity.REACH + 2 * SUPPORT
+"""Metres of surroundings that `surfaces` depends on."""
+REACH = DENSITY_RADIUS + 1.0 + 2.0
+"""Metres that `buildings` adds to what it is given: a window's cells, and those beside it."""
+
+
+def surfaces(
+    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], rest: Mask, single: Mask
+) -> tuple[Mask, NDArray[np.float32]]:
+    """Planar points, and of the points about each the share that is planar and a pulse's only return.
+
+    Args:
+        x: (n,) metres.
+        y: (n,) metres.
+        z: (n,) metres.
+        rest: (n,) points that are neither ground nor noise; others are not looked at.
+        single: (n,) points that are their pulse's only return.
+
+    Returns:
+        (n,) planar, and (n,) share, 0…1.
+    """
+    flat, share = np.zeros(len(x), dtype=np.bool_), np.zeros(len(x), dtype=np.float32)
+    chosen = np.flatnonzero(rest)
+    if len(chosen):
+        cx, cy, cz = x[chosen], y[chosen], z[chosen]
+        found = planar(cx, cy, cz)
+        flat[chosen] = found
+        share[chosen] = _share(cx, cy, cz, found & single[chosen])
+    return flat, share
 
 
 def buildings(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
     z: NDArray[np.float64],
     height: NDArray[np.float32],
-    candidate: Mask,
+    flat: Mask,
+    share: NDArray[np.float32],
+    rest: Mask,
     single: Mask,
     last: Mask,
     cells: Cells,
@@ -43,40 +72,26 @@ def buildings(
     """(n,) true for roofs, their fixtures and walls.
 
     Args:
-        x: (n,) metres.
-        y: (n,) metres.
         z: (n,) metres.
         height: (n,) metres above the ground; NaN where it is unknown.
-        candidate: points that are neither ground nor noise.
-        single: points that are their pulse's only return.
-        last: the last returns, which the density is counted by.
+        flat: (n,) from `surfaces`.
+        share: (n,) from `surfaces`.
+        rest: (n,) points that are neither ground nor noise.
+        single: (n,) points that are their pulse's only return.
+        last: (n,) the last returns, which the density is counted by.
         cells: where the points lie.
     """
-    found = np.zeros(len(x), dtype=np.bool_)
-    high = np.flatnonzero(candidate & ~(height < LOWEST))
-    if len(high) == 0:
-        return found
-    hx, hy, hz, only = x[high], y[high], z[high], single[high]
-    flat = planar(hx, hy, hz)
-    share = _share(hx, hy, hz, flat & only)
-    roof = np.zeros(len(x), dtype=np.bool_)
-    roof[high[flat & (share >= ROOF_SHARE)]] = True
-
+    high = rest & ~(height < LOWEST)
+    roof = high & flat & (share >= ROOF_SHARE)
     side = 2 * DENSITY_RADIUS + 1
     density = around(cells.count(last), DENSITY_RADIUS) / (side * side)
     with np.errstate(divide="ignore", invalid="ignore"):
         area = around(cells.count(roof), AREA_RADIUS) / density
-    broad = (area >= AREA).ravel()
-    roof &= broad[cells.index]
-    found |= roof
-
-    fixture = ~flat & (share >= FIXTURE_SHARE) & only
-    fixture &= _near(roof, cells, 1)[cells.index[high]]
-    found[high[fixture | (flat & (share >= FIXTURE_SHARE))]] = True
-    found &= _near(roof, cells, 1)[cells.index]
-    top = cells.highest(roof, z)
-    found |= candidate & single & (height > 0.5) & _under(z, _highest_near(top), cells)
-    return found
+    roof &= (area >= AREA).ravel()[cells.index]
+    beside = _near(roof, cells, 1)[cells.index]
+    fixture = high & (share >= FIXTURE_SHARE) & (flat | single) & beside
+    wall = rest & single & (height > FOOT) & _under(z, _highest_near(cells.highest(roof, z)), cells)
+    return np.asarray(roof | fixture | wall)
 
 
 def _near(chosen: Mask, cells: Cells, radius: int) -> Mask:

@@ -40,14 +40,14 @@ SEEDS = 16
 """Seeds of such a window (49 cells): the shadow of a wall is narrower."""
 DARK = 0.7
 """Of the mean intensity of the ground near."""
-STEPS = 20
+STEPS = 18
 """Cells that water grows from a seed."""
 SAME = 0.07
 """Metres from the level that still are the same water."""
 EDGE = 0.07
 """Metres from the level at the banks, where a window holds both."""
-REACH = FLAT_RADIUS + LAND_RADIUS + FLAT_RADIUS + STEPS + 2.0
-"""Metres of surroundings."""
+REACH = LAND_RADIUS + SEED_RADIUS + STEPS + 2 + 1.0
+"""Metres of surroundings: the land about a seed, the seeds about it, growth, the edge, and a cell's own width."""
 NONE = np.int64(-(1 << 40))
 """Level of a cell that is no water."""
 

@@ -1,85 +1,133 @@
 """Which points lie on the ground.
 
 The lowest points of 1 m cells are opened by windows of growing size, as in SMRF (Pingel, Clarke & McBride 2013):
-what is narrower than a window and higher than its slope allows is an object. Two things are added. A bulge of the
-terrain, a terrace or the edge of a cliff, is wrongly cut off too; but from it the ground is reached on foot on
-some sides, while a roof falls off on nearly all: sight lines give it back. And a point is judged against the plane
-through the ground around it, with a tolerance that grows with the plane's slope and with the spread about it.
+what is narrower than a window and higher than its slope allows is cut off. Three things are added. A bulge of the
+terrain, a terrace or the edge of a cliff, is wrongly cut off too; but from it the ground is reached on foot on some
+sides, while a roof falls off on nearly all: sight lines give it back, and take away what is high and walled in. The
+ground's cells are then cleared of bushes by planes through their neighbours (one-sided, after Kraus & Pfeifer 1998).
+And a point is judged against the plane through the ground around it, or on one side of it where the terrain breaks,
+with a tolerance that grows with the plane's slope, with the spread about it and with the gaps between the points.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import BadInput, BadParameter
-from lidar.local_plane import fit_planes
+from lidar.local_plane import SIDES, Cells, Planes, Tolerance, fit_planes
 from lidar.low_points import REACH_CELLS, lowest_without_outliers
-from lidar.morphology import EMPTY, Height, filled, opening, sight_lines
+from lidar.morphology import EMPTY, Height, cells_of, compiled, dilation, in_threads, opening, share_around, sight_lines
 from lidar.point_cloud import NOISE, Class, PointCloud
 
 CELL = 1.0
 """Metres. One size for every density, so that no tile has to guess it: thin clouds leave cells empty, dense ones do
 not; an alley is seen by a cell that it only touches, because the lowest point of a cell counts."""
-MOST_CELLS = 1 << 26
-"""Cells of one call (8 km squared): some 2 GB at work."""
-FILL_RADIUS = 4
-"""Cells over which gaps between points are bridged; the thinnest survey meant (0.2 points/m²) has 2.2 m spacing."""
+FILL_RADII = (2, 3, 4, 6)
+"""Cells of the windows from which gaps between points are bridged; 0.2 points/m² are 2.2 m apart."""
+FILL_CELLS = 4
+"""Cells that a gap is bridged from at least: a plane and one to spare."""
+CLEARING_RADII = (4, 8)
+"""Cells of the windows whose plane shows which provisional ground is a bush."""
 PLANE_RADII = (3, 6, 12)
 """Cells of the windows that planes are fitted in."""
 PLANE_CELLS = 6
 """Cells a plane is fitted through at least: twice its unknowns."""
+SIDE_RADIUS = 6
+"""Cells of the half windows at breaks of the terrain."""
+SHARE_RADIUS = 3
+"""Cells of the window in which gaps between points are counted."""
+DIKE_WIDTH = 6
+"""Cells from a dike's crest to the ground beside it, at most."""
+BUSH = Tolerance(0.15, 0.4, 0.25)
+PLANE_TOLERANCE = Tolerance(0.25, 0.6, 0.6)
+SIDE_TOLERANCE = Tolerance(0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class GroundParameters:
     """One set for all data, in metres."""
 
-    slope: float = 0.15
-    """Rise over run that an opening forgives, times the radius of its window (SMRF's value)."""
-    largest_window: int = 18
-    """Radius of the largest window: half the width of the widest roof without a gap (SMRF's value)."""
-    smallest_bulge: int = 3
+    slope: float = 0.16
+    """Rise over run that an opening forgives, times the radius of its window (SMRF's is 0.15)."""
+    windows: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 12, 15, 18, 21, 24, 28)
+    """Radii of the openings; the last is half the width of the widest roof without a gap."""
+    smallest_bulge: int = 5
     """Radius of the window that must have cut a cell off for sight lines to give it back: less is bushes and cars."""
     step: float = 1.2
     """Rise over run beyond which a way is not walked but is a wall (50°)."""
     sight: int = 25
-    """Length of a sight line."""
+    """Length of a sight line that gives a bulge back."""
     ways: int = 3
     """Of eight directions that must lead to ground, and at least as many as lead over an edge."""
-    tolerance: float = 0.4
-    """Height above the ground's plane that is ground in any case: grass, roughness, the scanner's noise."""
-    tolerance_slope: float = 0.8
-    """Added for each unit of slope: a point may be off by so many metres in its position."""
-    tolerance_spread: float = 0.75
-    """Added for each metre of spread about the plane."""
+    island: float = 2.5
+    """Height above the last opening from which ground is asked whether it is walled in: a storey."""
+    island_sight: int = 15
+    """Length of a sight line that looks for walls."""
+    walls: int = 3
+    """Directions over an edge that make an island of it, and three times as many as lead to ground."""
     rounds: int = 2
+    """Of sight lines each, what one finds being ground for the next."""
+    dike_step: float = 0.6
+    """Rise over run (31°) by which a dike must be climbed from measured cell to measured cell."""
+    dike_ways: int = 6
+    """Directions by which it must be climbed; over an edge none."""
+    clearing: Tolerance = BUSH
+    """Height above the plane of its neighbours up to which a provisional ground cell stays."""
+    tolerance: Tolerance = PLANE_TOLERANCE
+    """Height above the ground's plane that is ground: roughness, scanner noise, misplacement on a slope."""
+    tolerance_gaps: float = 0.3
+    """Added where every cell around is empty, less where fewer are: what lies between far points is not known."""
+    side_tolerance: Tolerance = SIDE_TOLERANCE
+    """Height above the plane on one side that is ground."""
+    break_spread: float = 0.3
+    """Spread about the plane all round from which the terrain may be broken there."""
+    side_spread: float = 0.5
+    """Spread about a plane on one side up to which that side is a surface."""
+    side_rise: float = 1.0
+    """Height above the highest ground around above which no plane on one side is asked for."""
+    plane_rounds: int = 3
     """Planes are fitted, and the ground found from them is the next planes' ground."""
 
     def __post_init__(self) -> None:
-        for name in ("slope", "step", "tolerance"):
+        for name in ("slope", "step", "island", "dike_step"):
             if not (isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise BadParameter(name, getattr(self, name), "must be a positive number")
-        for name in ("tolerance_slope", "tolerance_spread"):
-            if not (isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise BadParameter(name, getattr(self, name), "must not be negative")
-        for name in ("largest_window", "sight", "rounds"):
+        for name in ("sight", "island_sight", "plane_rounds"):
             if getattr(self, name) < 1:
                 raise BadParameter(name, getattr(self, name), "must be at least 1")
+        if not self.windows or min(self.windows) < 1 or list(self.windows) != sorted(set(self.windows)):
+            raise BadParameter("windows", self.windows, "must be radii of at least one cell, growing")
 
     @property
     def reach(self) -> float:
-        """Metres of surroundings that the result at a point depends on."""
-        planes = self.rounds * PLANE_RADII[-1]
-        return CELL * (REACH_CELLS + FILL_RADIUS + 2 * self.largest_window + self.sight + planes + 1)
+        """Metres of surroundings that the result at a point depends on: the sum over all that look around."""
+        lowest = REACH_CELLS + FILL_RADII[-1]
+        openings = 2 * self.windows[-1]
+        sights = self.rounds * (self.sight + self.island_sight) + DIKE_WIDTH
+        planes = CLEARING_RADII[-1] + self.plane_rounds * max(PLANE_RADII[-1], SIDE_RADIUS)
+        return CELL * (lowest + openings + sights + planes + 1)
 
 
 DEFAULT = GroundParameters()
 REACH = DEFAULT.reach
 """Metres around a tile that must be given with it for the same classes as without tiles."""
+
+
+class Points(NamedTuple):
+    """Points and the cells they lie in, all (n,)."""
+
+    row: NDArray[np.int32]
+    column: NDArray[np.int32]
+    east: NDArray[np.float64]
+    """Of the cell's centre, in cells (−0.5…0.5)."""
+    north: NDArray[np.float64]
+    z: NDArray[np.float64]
+    """Metres."""
 
 
 def ground_mask(
@@ -113,31 +161,21 @@ def ground_mask(
         return np.zeros(0, dtype=np.bool_)
     if not (np.isfinite(x).all() and np.isfinite(y).all() and np.isfinite(z).all()):
         raise BadInput("a point has a coordinate that is not a finite number")
-    row, column, shape = _cells(x, y)
+    row, column, shape = cells_of(x, y, CELL)
     used = np.ones(len(x), dtype=np.bool_) if last_return is None else np.asarray(last_return, dtype=np.bool_)
     lowest = lowest_without_outliers(row, column, x, y, z, used, shape)
     occupied = lowest.source >= 0
-    surface = filled(lowest.height, FILL_RADIUS)
-    ground = _provisional_ground(surface, parameters) & occupied
-
-    offset_x, offset_y = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     source = lowest.source[occupied]
-    offset_x[occupied] = x[source] / CELL - np.floor(x[source] / CELL)
-    offset_y[occupied] = y[source] / CELL - np.floor(y[source] / CELL)
-    east, north = (x / CELL - np.floor(x / CELL) - 0.5), (y / CELL - np.floor(y / CELL) - 0.5)
-    is_ground = np.zeros(len(x), dtype=np.bool_)
-    for _ in range(parameters.rounds):
-        plane = fit_planes(lowest.height, offset_x, offset_y, ground, occupied, PLANE_RADII, PLANE_CELLS)
-        tolerance = (
-            parameters.tolerance
-            + parameters.tolerance_slope * np.hypot(plane.slope_x, plane.slope_y)
-            + parameters.tolerance_spread * plane.spread
-        )
-        above = z - (plane.height[row, column] + plane.slope_x[row, column] * east + plane.slope_y[row, column] * north)
-        is_ground = (above <= tolerance[row, column]) & lowest.kept
-        ground = np.zeros(shape, np.bool_)
-        ground[occupied] = is_ground[source]
-    return is_ground
+    east, north = x / CELL - np.floor(x / CELL) - 0.5, y / CELL - np.floor(y / CELL) - 0.5
+    cells = Cells(lowest.height, np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+    cells.offset_x[occupied], cells.offset_y[occupied] = east[source], north[source]
+
+    ground = _provisional_ground(cells, occupied, parameters)
+    points = Points(row, column, east, north, z)
+    lowest_points = Points(row[source], column[source], east[source], north[source], z[source])
+    for _ in range(parameters.plane_rounds - 1):
+        ground[occupied] = _near_ground(cells, occupied, ground, parameters, lowest_points)
+    return np.asarray(_near_ground(cells, occupied, ground, parameters, points) & lowest.kept)
 
 
 def classify_ground(points: PointCloud, parameters: GroundParameters = DEFAULT) -> PointCloud:
@@ -149,32 +187,116 @@ def classify_ground(points: PointCloud, parameters: GroundParameters = DEFAULT) 
     return points.with_classification(classes)
 
 
-def _cells(
-    x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.int32], NDArray[np.int32], tuple[int, int]]:
-    """Row from the south and column from the west of each point, on cells that are multiples of their size."""
-    west, south = np.floor(x.min() / CELL), np.floor(y.min() / CELL)
-    columns, rows = np.floor(x.max() / CELL) - west + 1, np.floor(y.max() / CELL) - south + 1
-    if columns * rows > MOST_CELLS:
-        raise BadInput(
-            f"the points spread over {columns * CELL:.0f} × {rows * CELL:.0f} m, too far for one piece: "
-            "there are stray points, or the cloud must be cut into tiles"
-        )
-    column = (np.floor(x / CELL) - west).astype(np.int32)
-    row = (np.floor(y / CELL) - south).astype(np.int32)
-    return row, column, (int(rows), int(columns))
+def _provisional_ground(cells: Cells, occupied: NDArray[np.bool_], parameters: GroundParameters) -> NDArray[np.bool_]:
+    """Occupied cells that no opening cuts off, or that sight lines give back; without walled islands and bushes."""
+    surface = _without_gaps(cells, occupied)
+    ground, cut_by, last_opening = _openings(surface, parameters)
+    ground = _bulges_given_back(surface, ground, cut_by, parameters)
+    ground &= ~_islands(surface, ground, surface > last_opening + np.float32(parameters.island), parameters)
+    ground &= occupied
+    attached, edges = sight_lines(cells.height, ground, parameters.dike_step * CELL, DIKE_WIDTH)
+    dikes = occupied & ~ground & (attached >= parameters.dike_ways) & (edges == 0)
+    ground |= dikes
+    planes = fit_planes(cells, ground, ground, CLEARING_RADII, PLANE_CELLS + 2)
+    above = cells.height - planes.height - planes.slope_x * cells.offset_x - planes.slope_y * cells.offset_y
+    return np.asarray(ground & (dikes | (above <= parameters.clearing.above(planes))))
 
 
-def _provisional_ground(surface: Height, parameters: GroundParameters) -> NDArray[np.bool_]:
-    """Cells that no opening cuts off, or that sight lines give back."""
-    cut_by = np.zeros(surface.shape, dtype=np.uint8)
+def _without_gaps(cells: Cells, occupied: NDArray[np.bool_]) -> Height:
+    """The cells' heights, empty cells near to points filled from the plane through them; voids stay empty."""
+    planes = fit_planes(cells, occupied, ~occupied, FILL_RADII, FILL_CELLS)
+    return np.where(occupied | np.isnan(planes.height), cells.height, planes.height)
+
+
+def _openings(surface: Height, parameters: GroundParameters) -> tuple[NDArray[np.bool_], NDArray[np.uint8], Height]:
+    """Cells that no opening cuts off, the radius of the opening that cut each (0: none), and the last opening."""
     known, before = surface != EMPTY, surface
-    for radius in range(1, parameters.largest_window + 1):
+    cut_by = np.zeros(surface.shape, dtype=np.uint8)
+    for radius in parameters.windows:
         opened = opening(surface, radius)
         cut = known & (before > opened + np.float32(parameters.slope * CELL * radius))
-        cut_by[cut & (cut_by == 0)] = radius
+        cut_by[cut & (cut_by == 0)] = min(radius, 255)
         before = opened
-    ground: NDArray[np.bool_] = (cut_by == 0) & known
-    attached, edges = sight_lines(surface, ground, parameters.step * CELL, parameters.sight)
-    given_back = (attached >= parameters.ways) & (attached >= edges) & (cut_by >= parameters.smallest_bulge)
-    return np.asarray(ground | given_back)
+    return known & (cut_by == 0), cut_by, before
+
+
+def _bulges_given_back(
+    surface: Height, ground: NDArray[np.bool_], cut_by: NDArray[np.uint8], parameters: GroundParameters
+) -> NDArray[np.bool_]:
+    """The ground with what the larger openings cut off although the ground is reached from it on foot."""
+    for _ in range(parameters.rounds):
+        attached, edges = sight_lines(surface, ground, parameters.step * CELL, parameters.sight)
+        reached = (attached >= parameters.ways) & (attached >= edges)
+        ground = ground | (reached & (cut_by >= parameters.smallest_bulge))
+    return ground
+
+
+def _islands(
+    surface: Height, ground: NDArray[np.bool_], high: NDArray[np.bool_], parameters: GroundParameters
+) -> NDArray[np.bool_]:
+    """High ground that is walled in: parts of large roofs that step up so gradually that no opening cuts them."""
+    sure = ground & ~high
+    for _ in range(parameters.rounds):
+        attached, edges = sight_lines(surface, sure, parameters.step * CELL, parameters.island_sight)
+        walled = (edges >= parameters.walls) & (edges > 3 * attached)
+        sure = sure | (ground & ~walled & (attached >= 1))
+    return high & walled
+
+
+def _near_ground(
+    cells: Cells,
+    occupied: NDArray[np.bool_],
+    ground: NDArray[np.bool_],
+    parameters: GroundParameters,
+    points: Points,
+) -> NDArray[np.bool_]:
+    """Points not higher than tolerated above the ground's plane all round or on one side."""
+    planes = fit_planes(cells, ground, occupied, PLANE_RADII, PLANE_CELLS)
+    gaps = np.float32(parameters.tolerance_gaps) * (1 - share_around(occupied, SHARE_RADIUS))
+    near = np.zeros(len(points.z), dtype=np.bool_)
+    _mark_near(points, planes, parameters.tolerance.above(planes) + gaps, near)
+    left = np.zeros(ground.shape, dtype=np.bool_)
+    left[points.row[~near], points.column[~near]] = True
+    left &= occupied & (planes.spread >= parameters.break_spread)
+    highest_ground = dilation(np.where(ground, cells.height, -EMPTY), SIDE_RADIUS)
+    left &= cells.height <= highest_ground + np.float32(parameters.side_rise)
+    side = fit_planes(
+        cells,
+        ground,
+        left,
+        (SIDE_RADIUS,),
+        PLANE_CELLS,
+        directions=SIDES,
+        tolerance=parameters.side_tolerance,
+        largest_spread=parameters.side_spread,
+    )
+    _mark_near(points, side, parameters.side_tolerance.above(side), near)
+    return near
+
+
+def _mark_near(points: Points, planes: Planes, tolerance: Height, near: NDArray[np.bool_]) -> None:
+    surfaces = (planes.height, planes.slope_x, planes.slope_y, tolerance)
+    in_threads(_near_planes, len(near), len(near), *points, *surfaces, near)
+
+
+@compiled
+def _near_planes(
+    first: int,
+    last: int,
+    row: NDArray[np.int32],
+    column: NDArray[np.int32],
+    east: NDArray[np.float64],
+    north: NDArray[np.float64],
+    z: NDArray[np.float64],
+    height: Height,
+    slope_x: Height,
+    slope_y: Height,
+    tolerance: Height,
+    near: NDArray[np.bool_],
+) -> None:
+    """Mark the points that are at most the tolerance above their cell's plane; no plane (NaN) marks none."""
+    for i in range(first, last):
+        r, c = row[i], column[i]
+        plane = height[r, c] + slope_x[r, c] * east[i] + slope_y[r, c] * north[i]
+        if z[i] - plane <= tolerance[r, c]:
+            near[i] = True

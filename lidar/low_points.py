@@ -22,7 +22,7 @@ OWN_HEIGHT = 0.5
 """Metres, and metres a cell of distance, by which a supporting neighbour may be higher."""
 MOST_SUPPORT = 8
 """Neighbours at which a low place is taken for real whatever its depth."""
-ROUNDS = 3
+ROUNDS = 2
 """Low points removed from one cell at most."""
 
 REACH_CELLS = ROUNDS * WINDOW

@@ -1,4 +1,4 @@
-"""Kernels on height grids: lowest point a cell, sliding minimum and maximum, opening, filling, sight lines.
+"""Kernels on height grids: lowest point a cell, sliding maximum, opening, sight lines.
 
 Grids are float32, row 0 the southernmost; an empty cell holds +inf. Every kernel works on a range of rows (or
 columns), holds no lock and writes only into that range, so that several threads share one grid with one result.
@@ -15,6 +15,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from gis.errors import BadInput
+
 Height = NDArray[np.float32]
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
@@ -23,6 +25,9 @@ EMPTY = np.float32(np.inf)
 
 SMALL = 1 << 16
 """Cells below which a second thread costs more than it gains."""
+
+MOST_CELLS = 1 << 26
+"""Cells of one grid (8 km squared at 1 m): some 2 GB at work."""
 
 
 def compiled(function: Kernel) -> Kernel:
@@ -44,6 +49,26 @@ def in_threads(kernel: Callable[..., None], count: int, work: int, *arguments: A
         running = [pool.submit(kernel, a, b, *arguments) for a, b in pairwise(edges)]
         for run in running:
             run.result()
+
+
+def cells_of(
+    x: NDArray[np.float64], y: NDArray[np.float64], size: float
+) -> tuple[NDArray[np.int32], NDArray[np.int32], tuple[int, int]]:
+    """Row from the south and column from the west of each point, on cells that are multiples of their size; the shape.
+
+    Raises:
+        BadInput: the points lie absurdly far apart.
+    """
+    west, south = np.floor(x.min() / size), np.floor(y.min() / size)
+    columns, rows = np.floor(x.max() / size) - west + 1, np.floor(y.max() / size) - south + 1
+    if columns * rows > MOST_CELLS:
+        raise BadInput(
+            f"the points spread over {columns * size:.0f} × {rows * size:.0f} m, too far for one piece: "
+            "there are stray points, or the cloud must be cut into tiles"
+        )
+    column = (np.floor(x / size) - west).astype(np.int32)
+    row = (np.floor(y / size) - south).astype(np.int32)
+    return row, column, (int(rows), int(columns))
 
 
 @compiled
@@ -76,12 +101,13 @@ def opening(surface: Height, radius: int) -> Height:
 
     Empty cells neither lower nor raise; a cell with no height within the window stays −inf.
     """
-    eroded = -_dilation(-surface, radius)
+    eroded = -dilation(-surface, radius)
     eroded[eroded == EMPTY] = -EMPTY
-    return _dilation(eroded, radius)
+    return dilation(eroded, radius)
 
 
-def _dilation(surface: Height, radius: int) -> Height:
+def dilation(surface: Height, radius: int) -> Height:
+    """The highest cell within a square of 2·radius + 1 cells; beyond the grid there is none."""
     rows, columns = surface.shape
     along, opened = np.empty_like(surface), np.empty_like(surface)
     in_threads(_maximum_along_rows, rows, surface.size, surface, along, radius)
@@ -131,32 +157,6 @@ def _maximum_along_columns(first: int, last: int, source: Height, target: Height
     for r in range(rows):
         for c in range(last - first):
             target[r, first + c] = max(after[r, c], before[r + width - 1, c])
-
-
-def filled(surface: Height, radius: int) -> Height:
-    """Empty cells take the mean of the cells within the radius, weighted by 1 / distance⁴; others stay as they are."""
-    target = np.empty_like(surface)
-    in_threads(_fill, surface.shape[0], surface.size * radius, surface, target, radius)
-    return target
-
-
-@compiled
-def _fill(first: int, last: int, surface: Height, target: Height, radius: int) -> None:
-    rows, columns = surface.shape
-    for r in range(first, last):
-        for c in range(columns):
-            if surface[r, c] != EMPTY:
-                target[r, c] = surface[r, c]
-                continue
-            weights, weighted = 0.0, 0.0
-            for i in range(max(0, r - radius), min(rows, r + radius + 1)):
-                for j in range(max(0, c - radius), min(columns, c + radius + 1)):
-                    square = (i - r) * (i - r) + (j - c) * (j - c)
-                    if surface[i, j] != EMPTY and square <= radius * radius:
-                        weight = 1.0 / (square * square)
-                        weights += weight
-                        weighted += weight * surface[i, j]
-            target[r, c] = weighted / weights if weights > 0.0 else EMPTY
 
 
 def sight_lines(surface: Height, ground: NDArray[np.bool_], step: float, reach: int) -> tuple[NDArray[np.int8], ...]:
@@ -218,3 +218,16 @@ def _walk(
             elif state < 0:
                 edges[r, c] += 1
         behind, here = here, behind
+
+
+def share_around(occupied: NDArray[np.bool_] | NDArray[np.int32], radius: int) -> Height:
+    """Share of the cells of a square window that are occupied (or mean count); beyond the grid all is empty."""
+    rows, columns = occupied.shape
+    width = 2 * radius + 1
+    total = np.zeros((rows + width, columns + width), dtype=np.int32)
+    total[1 + radius : 1 + radius + rows, 1 + radius : 1 + radius + columns] = occupied
+    np.cumsum(total, axis=0, out=total)
+    np.cumsum(total, axis=1, out=total)
+    count = total[width:, width:] - total[:-width, width:] - total[width:, :-width] + total[:-width, :-width]
+    share: Height = (count / np.float32(width * width)).astype(np.float32)
+    return share

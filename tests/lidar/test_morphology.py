@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lidar.morphology import EMPTY, filled, lowest_points, opening, sight_lines
+from lidar.morphology import EMPTY, lowest_points, opening, share_around, sight_lines
 
 
 @pytest.fixture
@@ -63,13 +63,10 @@ def test_a_cell_holds_its_lowest_point_whatever_the_order() -> None:
         assert height[cell, 3] == z[inside].min()
 
 
-def test_filling_bridges_a_gap_and_leaves_a_void() -> None:
-    surface = np.full((40, 40), EMPTY, dtype=np.float32)
-    surface[:, 0] = 3.0
-    surface[:, 4] = 3.0
-    full = filled(surface, 4)
-    np.testing.assert_allclose(full[:, 1:4], 3.0)
-    assert np.all(full[:, 12:] == EMPTY)
+def test_share_around_is_the_mean_of_the_window() -> None:
+    occupied = np.random.default_rng(4).random((30, 41)) < 0.3
+    expected = ndimage.uniform_filter(occupied.astype(float), 7, mode="constant")
+    np.testing.assert_allclose(share_around(occupied, 3), expected, atol=1e-6)
 
 
 def test_from_a_roof_all_ways_lead_over_an_edge_and_from_a_terrace_half_of_them_to_the_ground() -> None:

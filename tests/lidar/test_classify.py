@@ -2,105 +2,218 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import laspy
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pyproj import CRS
 
-from gis.grid import Grid
-from gis.raster import Raster
-from lidar.classify import REACH, classify, height_above_ground
+from lidar import ground
+from lidar.cells import around, cells_of
+from lidar.classify import REACH, classify
 from lidar.ground import classify_ground
 from lidar.point_cloud import Class, PointCloud
+from lidar.read import read
+
+RD = CRS.from_epsg(28992)
 
 
-@pytest.fixture(scope="module")
-def village() -> PointCloud:
-    """A plain with a gable roof (x 20–32, y 20–36), a crown of leaves about (60, 30) and a hedge; ground is known."""
-    generator = np.random.default_rng(7)
-    x, y = generator.uniform(0, 90, (2, 60_000))
-    z = generator.normal(5.0, 0.03, len(x))
-    classes = np.full(len(x), Class.GROUND, dtype=np.uint8)
-    several = np.ones(len(x), dtype=np.uint8)
-    roof = (x > 20) & (x < 32) & (y > 20) & (y < 36)
-    z[roof] = 5 + 8 - 0.6 * np.abs(x[roof] - 26) + generator.normal(0, 0.03, roof.sum())
-    crown = np.hypot(x - 60, y - 30) < 6
-    z[crown] = 5 + generator.uniform(2.5, 9, crown.sum())
-    several[crown] = generator.integers(1, 4, crown.sum())
-    hedge = (x > 10) & (x < 12) & (y > 50) & (y < 80)
-    z[hedge] = 5 + generator.uniform(0.7, 1.4, hedge.sum())
-    classes[roof | crown | hedge] = Class.UNCLASSIFIED
-    return PointCloud.from_xyz(x, y, z, CRS(9210), classification=classes, number_of_returns=several)
+def cloud(
+    parts: list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]], **columns: NDArray[np.generic]
+) -> PointCloud:
+    x, y, z = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    return PointCloud.from_xyz(x, y, z, RD, **columns)
 
 
-def test_a_roof_is_a_building_and_a_crown_is_high_vegetation(village: PointCloud) -> None:
-    classes = classify(village).classification
-    x, y, above = village.x, village.y, village.classification == Class.UNCLASSIFIED
-    assert (classes[above & (x > 20) & (x < 32) & (y > 20) & (y < 36)] == Class.BUILDING).mean() > 0.99
-    assert (classes[above & (np.hypot(x - 60, y - 30) < 6)] == Class.HIGH_VEGETATION).mean() > 0.97
-    assert (classes[above & (x < 12)] == Class.MEDIUM_VEGETATION).mean() > 0.99
+def flat(
+    rng: np.random.Generator, west: float, south: float, east: float, north: float, z: float, density: float = 8.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    n = int(density * (east - west) * (north - south))
+    return rng.uniform(west, east, n), rng.uniform(south, north, n), z + rng.normal(0, 0.02, n)
 
 
-def test_ground_and_noise_stay_what_they_are(village: PointCloud) -> None:
-    before = village.classification.copy()
-    before[:3], before[3:5] = Class.LOW_NOISE, Class.HIGH_NOISE
-    after = classify(village.with_classification(before)).classification
-    fixed = np.isin(before, (Class.GROUND, Class.LOW_NOISE, Class.HIGH_NOISE))
-    np.testing.assert_array_equal(after[fixed], before[fixed])
+def without(part: tuple[NDArray[np.float64], ...], west: float, south: float, east: float, north: float) -> tuple:  # type: ignore[type-arg]
+    x, y, z = part
+    out = ~((x > west) & (x < east) & (y > south) & (y < north))
+    return x[out], y[out], z[out]
 
 
-def test_a_given_terrain_is_where_heights_are_counted_from(village: PointCloud) -> None:
-    class FlatTerrain:
-        dtm = Raster(
-            np.full((100, 100), 5.0, np.float32),
-            Grid(CRS(9210), resolution=1, first_column=-5, first_row=-5, columns=100, rows=100),
-        )
-
-    same = classify(village, FlatTerrain()).classification == classify(village).classification
-    assert same.mean() > 0.999
-
-
-def test_height_is_counted_from_the_slope_below() -> None:
-    x, y = np.random.default_rng(8).uniform(0, 100, (2, 20_000))
-    z = 0.2 * x
-    classes = np.full(len(x), Class.GROUND, dtype=np.uint8)
-    z[:100] += 4.0
-    classes[:100] = Class.UNCLASSIFIED
-    points = PointCloud.from_xyz(x, y, z, CRS(9210), classification=classes)
-    np.testing.assert_allclose(height_above_ground(points)[:100], 4.0, atol=0.3)
+def village(seed: int = 1) -> tuple[PointCloud, NDArray[np.int64]]:
+    """A street, a flat roof, a gable and a round crown; the part each point is of."""
+    rng = np.random.default_rng(seed)
+    street = without(without(flat(rng, 0, 0, 80, 80, 2.0), 20, 20, 32, 40), 50, 20, 54, 40)
+    roof = flat(rng, 20, 20, 32, 40, 9.0)
+    x, y, _ = flat(rng, 50, 20, 54, 40, 0.0)
+    gable = (x, y, 7.0 - 0.8 * np.abs(x - 52) + rng.normal(0, 0.02, len(x)))
+    n = 900
+    direction, radius = rng.normal(size=(n, 3)), 3.0 * rng.uniform(0, 1, n) ** (1 / 3)
+    ball = direction / np.linalg.norm(direction, axis=1, keepdims=True) * radius[:, None]
+    crown = (60 + ball[:, 0], 65 + ball[:, 1], 8 + ball[:, 2])
+    parts = [street, roof, gable, crown]
+    part = np.repeat(np.arange(4), [len(p[0]) for p in parts])
+    returns = np.where(part == 3, 2, 1).astype(np.uint8)
+    return cloud(parts, number_of_returns=returns, return_number=np.ones(len(part), np.uint8)), part
 
 
-def test_far_from_any_ground_the_height_is_unknown(village: PointCloud) -> None:
-    x, y, z = np.array([0.0, 1.0, 500.0]), np.array([0.0, 0.0, 500.0]), np.array([0.0, 0.0, 9.0])
-    classes = np.array([2, 2, 1], dtype=np.uint8)
-    assert classify(PointCloud.from_xyz(x, y, z, CRS(9210), classification=classes)).classification[2] == 1
+def test_roofs_are_buildings_and_crowns_are_vegetation() -> None:
+    points, part = village()
+    classes = classify(classify_ground(points)).classification
+    assert np.mean(classes[part == 0] == Class.GROUND) > 0.98
+    assert np.mean(classes[part == 1] == Class.BUILDING) > 0.98
+    assert np.mean(classes[part == 2] == Class.BUILDING) > 0.95
+    assert np.mean(classes[part == 3] == Class.HIGH_VEGETATION) > 0.98
 
 
-def test_tiles_with_a_buffer_give_exactly_the_untiled_classes(village: PointCloud) -> None:
-    whole = classify(village).classification
-    for west in range(0, 90, 30):
-        inside = (village.x >= west) & (village.x < west + 30)
-        near = (village.x >= west - REACH) & (village.x < west + 30 + REACH)
-        tiled = classify(village.subset(near)).classification
-        np.testing.assert_array_equal(tiled[inside[near]], whole[inside])
+def test_a_canal_with_few_dark_echoes_is_water_and_a_dark_street_is_not() -> None:
+    rng = np.random.default_rng(2)
+    land = without(flat(rng, 0, 0, 120, 120, 2.0), 40, -1, 48, 121)
+    canal = flat(rng, 40, 0, 48, 120, 0.6, density=2.0)
+    points = cloud([land, canal])
+    wet = np.arange(len(points)) >= len(land[0])
+    street = ~wet & (points.y > 60) & (points.y < 70)
+    intensity = np.where(wet | street, 120, 500).astype(np.uint16)
+    points = PointCloud.from_xyz(points.x, points.y, points.z, RD, intensity=intensity)
+    classes = classify(classify_ground(points)).classification
+    assert np.mean(classes[wet] == Class.WATER) > 0.9
+    assert np.mean(classes[~wet] == Class.WATER) < 0.005
 
 
-def test_no_point_has_no_class(village: PointCloud) -> None:
-    assert len(classify(village.subset(slice(0, 0)))) == 0
+def test_a_bridge_is_a_deck_and_an_embankment_is_ground() -> None:
+    rng = np.random.default_rng(3)
+    land = without(flat(rng, 0, 0, 120, 120, 2.0), 56, -1, 64, 121)
+    bed = without(flat(rng, 56, 0, 64, 120, -1.0), 56, 50, 64, 58)
+    deck = flat(rng, 56, 50, 64, 58, 2.0)
+    points = cloud([land, bed, deck])
+    on_deck = np.arange(len(points)) >= len(land[0]) + len(bed[0])
+    inner = on_deck & (np.abs(points.y - 54) < 3)
+    classes = classify(classify_ground(points)).classification
+    assert np.mean(classes[inner] == Class.BRIDGE_DECK) > 0.8
+    assert np.mean(classes[~on_deck] == Class.BRIDGE_DECK) < 0.005
+
+    x, y, z = flat(rng, 0, 0, 120, 120, 2.0)
+    bank = cloud([(x, y, z + np.clip((12 - np.abs(x - 60)) / 1.3, 0, 5))])
+    assert not np.any(classify(classify_ground(bank)).classification == Class.BRIDGE_DECK)
+
+
+def test_a_tuft_is_low_vegetation_and_the_slope_below_it_stays_ground() -> None:
+    rng = np.random.default_rng(4)
+    x, y, z = flat(rng, 0, 0, 60, 60, 5.0)
+    z += np.clip(x - 30, 0, 10) * 0.5
+    tuft = (np.hypot(x % 6 - 3, y % 6 - 3) < 0.4) & (rng.uniform(size=len(x)) < 0.7)
+    points = cloud([(x, y, z + np.where(tuft, 0.25, 0.0))])
+    classes = classify(classify_ground(points)).classification
+    assert np.mean(classes[tuft] == Class.LOW_VEGETATION) > 0.8
+    assert np.mean(classes[~tuft] == Class.GROUND) > 0.99
+
+
+def test_noise_is_never_changed() -> None:
+    points, _ = village()
+    classes = classify_ground(points).classification.copy()
+    classes[::50], classes[25::50] = Class.LOW_NOISE, Class.HIGH_NOISE
+    made = classify(points.with_classification(classes))
+    noise = np.isin(classes, (7, 18))
+    np.testing.assert_array_equal(made.classification[noise], classes[noise])
+    assert made.classification.dtype == np.uint8
+
+
+def assert_tiled_as_whole(points: PointCloud, tile: float) -> None:
+    prepared = classify_ground(points)
+    whole = classify(prepared).classification
+    bounds = points.bounds
+    checked = 0
+    for west in np.arange(bounds.min_x + 0.4, bounds.max_x, tile):
+        for south in np.arange(bounds.min_y + 0.4, bounds.max_y, tile):
+            x, y = points.x, points.y
+            inside = (x >= west) & (x < west + tile) & (y >= south) & (y < south + tile)
+            near = (np.abs(x - west - tile / 2) <= tile / 2 + REACH) & (
+                np.abs(y - south - tile / 2) <= tile / 2 + REACH
+            )
+            if inside.any():
+                made = classify(prepared.subset(near)).classification
+                np.testing.assert_array_equal(made[inside[near]], whole[inside])
+                checked += int(inside.sum())
+    assert checked > 0.9 * len(points)
 
 
 @pytest.mark.shared_data
-def test_buildings_of_delft_are_found(shared_data: Path) -> None:
-    cloud = laspy.read(shared_data / "delft_north" / "ahn3_1.laz")
-    points = PointCloud.from_xyz(
-        np.asarray(cloud.x),
-        np.asarray(cloud.y),
-        np.asarray(cloud.z),
-        CRS(28992),
-        return_number=np.asarray(cloud.return_number, dtype=np.uint8),
-        number_of_returns=np.asarray(cloud.number_of_returns, dtype=np.uint8),
+def test_tiles_with_a_buffer_give_exactly_the_untiled_classes_of_a_city_with_a_canal(shared_data: Path) -> None:
+    clips = [read(shared_data / "delft_north" / f"ahn3_{n}.laz", crs=RD) for n in (1, 2)]
+    assert_tiled_as_whole(PointCloud.concatenated(clips), 65.0)
+
+
+@pytest.mark.shared_data
+def test_tiles_with_a_buffer_give_exactly_the_untiled_classes_of_a_thin_survey(shared_data: Path) -> None:
+    points = read(shared_data / "isprs" / "samp11.laz")
+    assert_tiled_as_whole(points, 60.0)
+
+
+@pytest.mark.shared_data
+def test_the_order_of_points_does_not_matter(shared_data: Path) -> None:
+    points = classify_ground(read(shared_data / "delft_north" / "ahn3_1.laz", crs=RD))
+    shuffled = np.random.default_rng(3).permutation(len(points))
+    np.testing.assert_array_equal(
+        classify(points.subset(shuffled)).classification, classify(points).classification[shuffled]
     )
-    found = classify(classify_ground(points)).classification == Class.BUILDING
-    true = np.asarray(cloud.classification) == Class.BUILDING
-    assert (found & true).sum() / found.sum() > 0.95
-    assert (found & true).sum() / true.sum() > 0.75
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("sample", ["11", "21", "23", "31", "42", "51", "53", "61"])
+def test_the_ground_of_labelled_samples_is_not_harmed(shared_data: Path, sample: str) -> None:
+    points = read(shared_data / "isprs" / f"samp{sample}.laz")
+    true = points.classification == Class.GROUND
+    before = classify_ground(points)
+    after = classify(before)
+    worse = np.mean((after.classification == 2) != true) - np.mean((before.classification == 2) != true)
+    assert worse <= 0.001
+
+
+@pytest.mark.shared_data
+def test_buildings_of_delft_are_those_its_surveyors_labelled(shared_data: Path) -> None:
+    points = read(shared_data / "delft_north" / "ahn3_1.laz", crs=RD)
+    true = points.classification == Class.BUILDING
+    made = classify(classify_ground(points)).classification == Class.BUILDING
+    assert np.mean(true[made]) > 0.93
+    assert np.mean(made[true]) > 0.83
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+def test_a_few_points_are_answered(n: int) -> None:
+    line = np.arange(n, dtype=np.float64)
+    points = PointCloud.from_xyz(line, line, line, RD)
+    assert len(classify(points)) == n
+    if n:
+        assert len(classify(classify_ground(points))) == n
+
+
+def test_points_in_a_line_without_any_ground_are_answered() -> None:
+    x = np.linspace(0, 50, 500)
+    points = PointCloud.from_xyz(x, 2 * x, np.full(500, 3.0), RD, classification=np.ones(500, np.uint8))
+    assert not np.any(classify(points).classification == Class.GROUND)
+
+
+@pytest.mark.parametrize("code", [Class.GROUND, Class.UNCLASSIFIED])
+def test_a_million_points_at_one_place_are_answered(code: int) -> None:
+    n = 1_000_000
+    here = np.full(n, 805.5)
+    points = PointCloud.from_xyz(here, here, here, RD, classification=np.full(n, code, np.uint8))
+    assert np.all(classify(points).classification == code)
+
+
+def test_sums_about_a_cell_are_those_of_a_plain_loop() -> None:
+    values = np.random.default_rng(5).integers(0, 9, (7, 11))
+    for radius in (1, 3, 20):
+        made = around(values, radius)
+        for r in range(7):
+            for c in range(11):
+                window = values[max(r - radius, 0) : r + radius + 1, max(c - radius, 0) : c + radius + 1]
+                assert made[r, c] == window.sum()
+
+
+def test_cells_are_the_same_for_every_part_of_a_cloud() -> None:
+    x, y = np.array([100.2, 103.9]), np.array([-5.5, -2.0])
+    whole, part = cells_of(x, y), cells_of(x[1:], y[1:])
+    column, row = whole.index[1] % whole.shape[1] + whole.west, whole.index[1] // whole.shape[1] + whole.south
+    assert (column, row) == (part.west, part.south) == (103, -2)
+
+
+def test_the_reach_stays_within_a_tiles_buffer() -> None:
+    assert REACH <= 44 < ground.REACH

@@ -115,7 +115,9 @@ def _grown(levels: NDArray[np.int64], candidate: NDArray[np.int64], empty: Mask)
     for _ in range(STEPS):
         following = levels.copy()
         changed = np.zeros(levels.shape[0], dtype=np.bool_)
-        in_threads(_grow, levels.shape[0], levels.size * 4, levels, candidate, empty, int(SAME * 1000), following, changed)
+        in_threads(
+            _grow, levels.shape[0], levels.size * 4, levels, candidate, empty, int(SAME * 1000), following, changed
+        )
         if not changed.any():
             break
         levels = following

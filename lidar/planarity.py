@@ -47,6 +47,7 @@ def planar(x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64
         _sum(x, y, z, own, size, sums)
         planes = np.zeros((len(cubes), 8), dtype=np.float32)
         in_threads(_fit, len(cubes), len(cubes) * 64, cubes, slots, sums, size, spread, planes)
+        del sums
         in_threads(_judge, len(x), len(x) * 8, x, y, z, own, cubes, slots, planes, size, decided, result)
     return result
 
@@ -55,7 +56,7 @@ def cubes_of(
     x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], size: float
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Cubes that hold points, on multiples of their size: (m, 3) places, a hash table of them, (n,) each point's."""
-    slots = np.full(1 << max(4, int(2 * len(x)).bit_length()), EMPTY_SLOT, dtype=np.int32)
+    slots = np.full(1 << max(4, (3 * len(x) // 2).bit_length()), EMPTY_SLOT, dtype=np.int32)
     cubes = np.empty((len(x), 3), dtype=np.int32)
     own = np.empty(len(x), dtype=np.int32)
     m = _insert(x, y, z, size, slots, cubes, own)

@@ -153,8 +153,7 @@ def _grow(
             if n == 0:
                 continue
             level = total // n
-            if candidate[r, c] != none:
-                if abs(candidate[r, c] - level) > same:
-                    continue
+            if candidate[r, c] != none and abs(candidate[r, c] - level) > same:
+                continue
             following[r, c] = level
             changed[r] = True

@@ -64,7 +64,7 @@ def decks(z: NDArray[np.float64], ground: Mask, wet: Mask, flat: Mask, cells: Ce
     edged = np.zeros(top.shape, dtype=np.uint8)
     in_threads(_find_edges, top.shape[0], top.size * 8, top, floor, wanted, edged)
     deck = np.zeros(top.shape, dtype=np.bool_)
-    firm = (cells.count(ground) > 0) & (cells.count(flat) == 0)
+    firm = cells.count(ground) > cells.count(flat)
     in_threads(_find_ends, top.shape[0], top.size * 8, top, firm, edged, deck)
     deck &= around(deck.astype(np.int64), 1) >= LEAST
     if not deck.any():

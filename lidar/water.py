@@ -38,7 +38,7 @@ SEED_RADIUS = 3
 """Cells to each side of the window in which seeds support each other."""
 SEEDS = 16
 """Seeds of such a window (49 cells): the shadow of a wall is narrower."""
-DARK = 0.7
+DARK = 0.75
 """Of the mean intensity of the ground near."""
 STEPS = 18
 """Cells that water grows from a seed."""

@@ -32,10 +32,12 @@ STEP = 0.35
 """Metres a cell by which a deck rises or falls: kerbs, and the steepest ramps."""
 LEAST = 5
 """Of the 9 cells about a deck's cell that are deck as well."""
+MARGIN = 4
+"""Cells beside a deck in which planes at its height are its own: its ends over the banks, a walkway."""
 THICKNESS = 0.4
 """Metres about the deck's top in which its points lie."""
 AXES = 8
-REACH = ACROSS + ALONG + ABUTMENT + 2 + 1.0
+REACH = ACROSS + ALONG + ABUTMENT + 1 + MARGIN + 1.0
 """Metres it adds to what it is given: lines, the cells about a deck's, and a cell's own width."""
 
 
@@ -62,14 +64,17 @@ def decks(z: NDArray[np.float64], ground: Mask, wet: Mask, flat: Mask, cells: Ce
     edged = np.zeros(top.shape, dtype=np.uint8)
     in_threads(_find_edges, top.shape[0], top.size * 8, top, floor, wanted, edged)
     deck = np.zeros(top.shape, dtype=np.bool_)
-    firm = (cells.count(ground) > 0) & (cells.count(flat) == 0)
+    firm = cells.count(ground) > cells.count(flat)
     in_threads(_find_ends, top.shape[0], top.size * 8, top, firm, edged, deck)
     deck &= around(deck.astype(np.int64), 1) >= LEAST
     if not deck.any():
         return none
     surface = _carried(np.where(deck, top, -np.inf).astype(np.float32))
-    of_point = surface.ravel()[cells.index]
-    return np.asarray(solid & ~wet & (np.abs(z - of_point) <= THICKNESS))
+    found = solid & (np.abs(z - surface.ravel()[cells.index]) <= THICKNESS)
+    for _ in range(MARGIN - 1):
+        surface = _carried(surface)
+    found |= flat & (np.abs(z - surface.ravel()[cells.index]) <= THICKNESS)
+    return np.asarray(found & ~wet)
 
 
 def _carried(top: Floats) -> Floats:

@@ -17,10 +17,11 @@ from lidar.morphology import compiled, in_threads
 
 SIZES = (0.5, 1.0, 2.0, 4.0)
 """Metres: edges of the cubes, finest first; the windows are three times as wide. 0.3 points/m² fill the coarsest."""
-ENOUGH = 9
-"""Points of a window: three times a plane's unknowns. With fewer the next size is asked."""
-SPREAD = 0.09
-"""Metres, 1σ about the plane: range noise, strips' mismatch and tiles of a roof, but not foliage (0.3 m)."""
+ENOUGH = 7
+"""Points of a window: more than twice a plane's unknowns. With fewer the next size is asked."""
+SPREAD = (0.09, 0.09, 0.12, 0.18)
+"""Metres, 1σ about the plane, for each size: range noise, strips' mismatch, tiles; a wide window holds a little more
+than one plane; foliage spreads over half its cube."""
 DISTANCE = 0.2
 """Metres from a plane at which a point is still its own (2σ)."""
 BROAD = 0.2
@@ -38,14 +39,15 @@ def planar(x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64
     """(n,) true where a point lies on a plane with its neighbours; depends on points within `REACH`."""
     result = np.zeros(len(x), dtype=np.bool_)
     decided = np.zeros(len(x), dtype=np.bool_)
-    for size in SIZES:
+    for size, spread in zip(SIZES, SPREAD, strict=True):
         if decided.all():
             break
         cubes, slots, own = cubes_of(x, y, z, size)
         sums = np.zeros((len(cubes), 10), dtype=np.int64)
         _sum(x, y, z, own, size, sums)
         planes = np.zeros((len(cubes), 8), dtype=np.float32)
-        in_threads(_fit, len(cubes), len(cubes) * 64, cubes, slots, sums, size, planes)
+        in_threads(_fit, len(cubes), len(cubes) * 64, cubes, slots, sums, size, spread, planes)
+        del sums
         in_threads(_judge, len(x), len(x) * 8, x, y, z, own, cubes, slots, planes, size, decided, result)
     return result
 
@@ -53,8 +55,8 @@ def planar(x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64
 def cubes_of(
     x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], size: float
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """Cubes that hold points, on multiples of their size: (m, 3) their place, a hash table of them, (n,) each point's."""
-    slots = np.full(1 << max(4, int(2 * len(x)).bit_length()), EMPTY_SLOT, dtype=np.int32)
+    """Cubes that hold points, on multiples of their size: (m, 3) places, a hash table of them, (n,) each point's."""
+    slots = np.full(1 << max(4, (3 * len(x) // 2).bit_length()), EMPTY_SLOT, dtype=np.int32)
     cubes = np.empty((len(x), 3), dtype=np.int32)
     own = np.empty(len(x), dtype=np.int32)
     m = _insert(x, y, z, size, slots, cubes, own)
@@ -122,7 +124,7 @@ def _sum(x: Any, y: Any, z: Any, own: Any, size: float, sums: Any) -> None:
 
 
 @compiled
-def _fit(first: int, last: int, cubes: Any, slots: Any, sums: Any, size: float, planes: Any) -> None:
+def _fit(first: int, last: int, cubes: Any, slots: Any, sums: Any, size: float, spread: float, planes: Any) -> None:
     """Fill rows of `planes`: points, good (1) or not, centroid from the cube's corner, normal."""
     edge = int(np.rint(size * UNIT))
     t = np.zeros(10, dtype=np.int64)
@@ -154,8 +156,7 @@ def _fit(first: int, last: int, cubes: Any, slots: Any, sums: Any, size: float, 
         xx, yy, zz = t[XX] / n - mx * mx, t[YY] / n - my * my, t[ZZ] / n - mz * mz
         xy, xz, yz = t[XY] / n - mx * my, t[XZ] / n - mx * mz, t[YZ] / n - my * mz
         least, middle = _two_least(xx, yy, zz, xy, xz, yz)
-        spread = SPREAD * UNIT
-        if least > spread * spread or middle < (BROAD * edge) ** 2:
+        if least > (spread * UNIT) ** 2 or middle < (BROAD * edge) ** 2:
             continue
         # The normal is orthogonal to the rows of (covariance − least · 1): the largest of their cross products.
         ax, ay, az = xx - least, xy, xz

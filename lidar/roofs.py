@@ -17,10 +17,10 @@ LOWEST = 1.5
 FOOT = 0.5
 """Metres above the ground where a wall is told from it."""
 SUPPORT = 2.0
-"""Metres: edge of the cubes in which planar and other points are weighed against each other, over 3 × 3 × 3 of them."""
-ROOF_SHARE = 0.5
-"""Of the points about a roof's point that are planar and the only return: half; a crown has a tenth."""
-FIXTURE_SHARE = 0.4
+"""Metres: edge of the cubes in which planar and other points are weighed up, over 3 × 3 × 3 of them."""
+ROOF_SHARE = 0.45
+"""Of the points about a roof's point that are planar and the only return, at least; a crown has a tenth."""
+FIXTURE_SHARE = 0.35
 """The same about points that are not planar themselves: parapets, tanks, stair heads, antennas."""
 AREA = 8.0
 """m² of roof in the window about any of its cells."""
@@ -90,7 +90,7 @@ def buildings(
     roof &= (area >= AREA).ravel()[cells.index]
     beside = _near(roof, cells, 1)[cells.index]
     fixture = high & (share >= FIXTURE_SHARE) & (flat | single) & beside
-    wall = rest & single & (height > FOOT) & _under(z, _highest_near(cells.highest(roof, z)), cells)
+    wall = rest & last & (height > FOOT) & _under(z, _highest_near(cells.highest(roof, z)), cells)
     return np.asarray(roof | fixture | wall)
 
 
@@ -113,9 +113,7 @@ def _under(z: NDArray[np.float64], top: Any, cells: Cells) -> Mask:
     return np.asarray(z <= top.ravel()[cells.index] + 0.3)
 
 
-def _share(
-    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], chosen: Mask
-) -> NDArray[np.float32]:
+def _share(x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], chosen: Mask) -> NDArray[np.float32]:
     """Of the points in the cubes about each point, the share that is chosen."""
     cubes, slots, own = cubes_of(x, y, z, SUPPORT)
     counts = np.zeros((len(cubes), 2), dtype=np.int64)

@@ -38,7 +38,7 @@ SEED_RADIUS = 3
 """Cells to each side of the window in which seeds support each other."""
 SEEDS = 16
 """Seeds of such a window (49 cells): the shadow of a wall is narrower."""
-DARK = 0.7
+DARK = 0.75
 """Of the mean intensity of the ground near."""
 STEPS = 18
 """Cells that water grows from a seed."""
@@ -115,7 +115,9 @@ def _grown(levels: NDArray[np.int64], candidate: NDArray[np.int64], empty: Mask)
     for _ in range(STEPS):
         following = levels.copy()
         changed = np.zeros(levels.shape[0], dtype=np.bool_)
-        in_threads(_grow, levels.shape[0], levels.size * 4, levels, candidate, empty, int(SAME * 1000), following, changed)
+        in_threads(
+            _grow, levels.shape[0], levels.size * 4, levels, candidate, empty, int(SAME * 1000), following, changed
+        )
         if not changed.any():
             break
         levels = following
@@ -151,8 +153,7 @@ def _grow(
             if n == 0:
                 continue
             level = total // n
-            if candidate[r, c] != none:
-                if abs(candidate[r, c] - level) > same:
-                    continue
+            if candidate[r, c] != none and abs(candidate[r, c] - level) > same:
+                continue
             following[r, c] = level
             changed[r] = True

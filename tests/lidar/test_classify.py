@@ -216,4 +216,4 @@ def test_cells_are_the_same_for_every_part_of_a_cloud() -> None:
 
 
 def test_the_reach_stays_within_a_tiles_buffer() -> None:
-    assert REACH <= 44 < ground.REACH
+    assert REACH <= 48 < ground.REACH

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,12 @@ from numpy.typing import NDArray
 from gis.errors import BadInput, BadParameter
 from lidar.local_plane import SIDES, Cells, Planes, Tolerance, fit_planes
 from lidar.low_points import REACH_CELLS, lowest_without_outliers
-from lidar.morphology import EMPTY, Height, opening, share_around, sight_lines
+from lidar.morphology import EMPTY, Height, cells_of, compiled, dilation, in_threads, opening, share_around, sight_lines
 from lidar.point_cloud import NOISE, Class, PointCloud
 
 CELL = 1.0
 """Metres. One size for every density, so that no tile has to guess it: thin clouds leave cells empty, dense ones do
 not; an alley is seen by a cell that it only touches, because the lowest point of a cell counts."""
-MOST_CELLS = 1 << 26
-"""Cells of one call (8 km squared): some 2 GB at work."""
 FILL_RADII = (2, 3, 4, 6)
 """Cells of the windows from which gaps between points are bridged; 0.2 points/m² are 2.2 m apart."""
 FILL_CELLS = 4
@@ -89,6 +88,8 @@ class GroundParameters:
     """Spread about the plane all round from which the terrain may be broken there."""
     side_spread: float = 0.5
     """Spread about a plane on one side up to which that side is a surface."""
+    side_rise: float = 1.0
+    """Height above the highest ground around above which no plane on one side is asked for."""
     plane_rounds: int = 3
     """Planes are fitted, and the ground found from them is the next planes' ground."""
 
@@ -115,6 +116,18 @@ class GroundParameters:
 DEFAULT = GroundParameters()
 REACH = DEFAULT.reach
 """Metres around a tile that must be given with it for the same classes as without tiles."""
+
+
+class Points(NamedTuple):
+    """Points and the cells they lie in, all (n,)."""
+
+    row: NDArray[np.int32]
+    column: NDArray[np.int32]
+    east: NDArray[np.float64]
+    """Of the cell's centre, in cells (−0.5…0.5)."""
+    north: NDArray[np.float64]
+    z: NDArray[np.float64]
+    """Metres."""
 
 
 def ground_mask(
@@ -148,7 +161,7 @@ def ground_mask(
         return np.zeros(0, dtype=np.bool_)
     if not (np.isfinite(x).all() and np.isfinite(y).all() and np.isfinite(z).all()):
         raise BadInput("a point has a coordinate that is not a finite number")
-    row, column, shape = _cells(x, y)
+    row, column, shape = cells_of(x, y, CELL)
     used = np.ones(len(x), dtype=np.bool_) if last_return is None else np.asarray(last_return, dtype=np.bool_)
     lowest = lowest_without_outliers(row, column, x, y, z, used, shape)
     occupied = lowest.source >= 0
@@ -158,13 +171,11 @@ def ground_mask(
     cells.offset_x[occupied], cells.offset_y[occupied] = east[source], north[source]
 
     ground = _provisional_ground(cells, occupied, parameters)
-    is_ground = np.zeros(len(x), dtype=np.bool_)
-    for _ in range(parameters.plane_rounds):
-        near = _near_ground(cells, occupied, ground, parameters, (row, column, east, north, z))
-        is_ground = np.asarray(near & lowest.kept)
-        ground = np.zeros(shape, np.bool_)
-        ground[occupied] = is_ground[source]
-    return is_ground
+    points = Points(row, column, east, north, z)
+    lowest_points = Points(row[source], column[source], east[source], north[source], z[source])
+    for _ in range(parameters.plane_rounds - 1):
+        ground[occupied] = _near_ground(cells, occupied, ground, parameters, lowest_points)
+    return np.asarray(_near_ground(cells, occupied, ground, parameters, points) & lowest.kept)
 
 
 def classify_ground(points: PointCloud, parameters: GroundParameters = DEFAULT) -> PointCloud:
@@ -174,22 +185,6 @@ def classify_ground(points: PointCloud, parameters: GroundParameters = DEFAULT) 
     classes = np.where(noise, points.classification, np.uint8(Class.UNCLASSIFIED)).astype(np.uint8)
     classes[ground_mask(points.x, points.y, points.z, parameters, last_return=last)] = Class.GROUND
     return points.with_classification(classes)
-
-
-def _cells(
-    x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.int32], NDArray[np.int32], tuple[int, int]]:
-    """Row from the south and column from the west of each point, on cells that are multiples of their size."""
-    west, south = np.floor(x.min() / CELL), np.floor(y.min() / CELL)
-    columns, rows = np.floor(x.max() / CELL) - west + 1, np.floor(y.max() / CELL) - south + 1
-    if columns * rows > MOST_CELLS:
-        raise BadInput(
-            f"the points spread over {columns * CELL:.0f} × {rows * CELL:.0f} m, too far for one piece: "
-            "there are stray points, or the cloud must be cut into tiles"
-        )
-    column = (np.floor(x / CELL) - west).astype(np.int32)
-    row = (np.floor(y / CELL) - south).astype(np.int32)
-    return row, column, (int(rows), int(columns))
 
 
 def _provisional_ground(cells: Cells, occupied: NDArray[np.bool_], parameters: GroundParameters) -> NDArray[np.bool_]:
@@ -253,34 +248,55 @@ def _near_ground(
     occupied: NDArray[np.bool_],
     ground: NDArray[np.bool_],
     parameters: GroundParameters,
-    points: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    points: Points,
 ) -> NDArray[np.bool_]:
-    """Points (row, column, offset east, offset north, z) not above the ground's plane all round or on one side."""
-    row, column, *_ = points
+    """Points not higher than tolerated above the ground's plane all round or on one side."""
     planes = fit_planes(cells, ground, occupied, PLANE_RADII, PLANE_CELLS)
     gaps = np.float32(parameters.tolerance_gaps) * (1 - share_around(occupied, SHARE_RADIUS))
-    near = _height_above(planes, points) <= (parameters.tolerance.above(planes) + gaps)[row, column]
+    near = np.zeros(len(points.z), dtype=np.bool_)
+    _mark_near(points, planes, parameters.tolerance.above(planes) + gaps, near)
     left = np.zeros(ground.shape, dtype=np.bool_)
-    left[row[~near], column[~near]] = True
-    broken = left & occupied & (planes.spread >= parameters.break_spread)
+    left[points.row[~near], points.column[~near]] = True
+    left &= occupied & (planes.spread >= parameters.break_spread)
+    highest_ground = dilation(np.where(ground, cells.height, -EMPTY), SIDE_RADIUS)
+    left &= cells.height <= highest_ground + np.float32(parameters.side_rise)
     side = fit_planes(
         cells,
         ground,
-        broken,
+        left,
         (SIDE_RADIUS,),
         PLANE_CELLS,
         directions=SIDES,
         tolerance=parameters.side_tolerance,
         largest_spread=parameters.side_spread,
     )
-    near |= _height_above(side, points) <= parameters.side_tolerance.above(side)[row, column]
+    _mark_near(points, side, parameters.side_tolerance.above(side), near)
     return near
 
 
-def _height_above(
-    planes: Planes,
-    points: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
-) -> NDArray[np.float64]:
-    row, column, east, north, z = points
-    plane = planes.height[row, column] + planes.slope_x[row, column] * east + planes.slope_y[row, column] * north
-    return np.asarray(z - plane, dtype=np.float64)
+def _mark_near(points: Points, planes: Planes, tolerance: Height, near: NDArray[np.bool_]) -> None:
+    surfaces = (planes.height, planes.slope_x, planes.slope_y, tolerance)
+    in_threads(_near_planes, len(near), len(near), *points, *surfaces, near)
+
+
+@compiled
+def _near_planes(
+    first: int,
+    last: int,
+    row: NDArray[np.int32],
+    column: NDArray[np.int32],
+    east: NDArray[np.float64],
+    north: NDArray[np.float64],
+    z: NDArray[np.float64],
+    height: Height,
+    slope_x: Height,
+    slope_y: Height,
+    tolerance: Height,
+    near: NDArray[np.bool_],
+) -> None:
+    """Mark the points that are at most the tolerance above their cell's plane; no plane (NaN) marks none."""
+    for i in range(first, last):
+        r, c = row[i], column[i]
+        plane = height[r, c] + slope_x[r, c] * east[i] + slope_y[r, c] * north[i]
+        if z[i] - plane <= tolerance[r, c]:
+            near[i] = True

@@ -66,6 +66,7 @@ def fit_planes(
     *,
     directions: NDArray[np.float64] = ALL_ROUND,
     tolerance: Tolerance | None = None,
+    nearest: bool = False,
     largest_spread: float = np.inf,
 ) -> Planes:
     """Fit at each wanted cell through the chosen cells of the smallest window that holds enough of them.
@@ -79,12 +80,24 @@ def fit_planes(
         directions: (k, 2) east and north; a plane is fitted to the half window on that side, and of the k planes
             the one kept is that under which the highest point would be tolerated.
         tolerance: compares planes of several directions.
+        nearest: keep the plane nearest to the cell's own point instead; wanted cells then hold one.
         largest_spread: planes of a greater spread are not kept, metres.
     """
     planes = Planes(*(np.full(cells.height.shape, np.nan, dtype=np.float32) for _ in range(4)))
     sizes = np.array(radii, dtype=np.int64)
     weights = tolerance or Tolerance(0.0, 0.0, 0.0)
-    arguments = (*cells, chosen, wanted, sizes, enough, directions, weights.by_slope, weights.by_spread, largest_spread)
+    arguments = (
+        *cells,
+        chosen,
+        wanted,
+        sizes,
+        enough,
+        directions,
+        weights.by_slope,
+        weights.by_spread,
+        nearest,
+        largest_spread,
+    )
     in_threads(_fit, cells.height.shape[0], cells.height.size * 8, *arguments, *planes)
     return planes
 
@@ -103,6 +116,7 @@ def _fit(
     directions: NDArray[np.float64],
     by_slope: float,
     by_spread: float,
+    nearest: bool,
     largest_spread: float,
     plane_height: Height,
     slope_x: Height,
@@ -110,21 +124,25 @@ def _fit(
     spread: Height,
 ) -> None:
     columns = height.shape[1]
+    several = directions.shape[0] > 1
     for r in range(first, last):
         for c in range(columns):
-            if not wanted[r, c] or _count(chosen, r, c, radii[-1]) < enough:
+            if not wanted[r, c] or (several and _count(chosen, r, c, radii[-1]) < enough):
                 continue
             highest = -np.inf
             for direction in directions:
                 for radius in radii:
-                    if directions.shape[0] == 1 and radius != radii[-1] and _count(chosen, r, c, radius) < enough:
+                    if not several and _count(chosen, r, c, radius) < enough:
                         continue
                     count, z, a, b, residual = _plane(
                         height, offset_x, offset_y, chosen, r, c, radius, direction[0], direction[1]
                     )
                     if count < enough:
                         continue
-                    bound = z + by_slope * hypot(a, b) + by_spread * residual
+                    if nearest:
+                        bound = -abs(height[r, c] - z - a * offset_x[r, c] - b * offset_y[r, c])
+                    else:
+                        bound = z + by_slope * hypot(a, b) + by_spread * residual
                     if residual <= largest_spread and bound > highest:
                         highest = bound
                         plane_height[r, c] = z

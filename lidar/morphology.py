@@ -15,6 +15,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from gis.errors import BadInput
+
 Height = NDArray[np.float32]
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
@@ -23,6 +25,9 @@ EMPTY = np.float32(np.inf)
 
 SMALL = 1 << 16
 """Cells below which a second thread costs more than it gains."""
+
+MOST_CELLS = 1 << 26
+"""Cells of one grid (8 km squared at 1 m): some 2 GB at work."""
 
 
 def compiled(function: Kernel) -> Kernel:
@@ -44,6 +49,26 @@ def in_threads(kernel: Callable[..., None], count: int, work: int, *arguments: A
         running = [pool.submit(kernel, a, b, *arguments) for a, b in pairwise(edges)]
         for run in running:
             run.result()
+
+
+def cells_of(
+    x: NDArray[np.float64], y: NDArray[np.float64], size: float
+) -> tuple[NDArray[np.int32], NDArray[np.int32], tuple[int, int]]:
+    """Row from the south and column from the west of each point, on cells that are multiples of their size; the shape.
+
+    Raises:
+        BadInput: the points lie absurdly far apart.
+    """
+    west, south = np.floor(x.min() / size), np.floor(y.min() / size)
+    columns, rows = np.floor(x.max() / size) - west + 1, np.floor(y.max() / size) - south + 1
+    if columns * rows > MOST_CELLS:
+        raise BadInput(
+            f"the points spread over {columns * size:.0f} × {rows * size:.0f} m, too far for one piece: "
+            "there are stray points, or the cloud must be cut into tiles"
+        )
+    column = (np.floor(x / size) - west).astype(np.int32)
+    row = (np.floor(y / size) - south).astype(np.int32)
+    return row, column, (int(rows), int(columns))
 
 
 @compiled
@@ -76,12 +101,13 @@ def opening(surface: Height, radius: int) -> Height:
 
     Empty cells neither lower nor raise; a cell with no height within the window stays −inf.
     """
-    eroded = -_dilation(-surface, radius)
+    eroded = -dilation(-surface, radius)
     eroded[eroded == EMPTY] = -EMPTY
-    return _dilation(eroded, radius)
+    return dilation(eroded, radius)
 
 
-def _dilation(surface: Height, radius: int) -> Height:
+def dilation(surface: Height, radius: int) -> Height:
+    """The highest cell within a square of 2·radius + 1 cells; beyond the grid there is none."""
     rows, columns = surface.shape
     along, opened = np.empty_like(surface), np.empty_like(surface)
     in_threads(_maximum_along_rows, rows, surface.size, surface, along, radius)
@@ -194,8 +220,8 @@ def _walk(
         behind, here = here, behind
 
 
-def share_around(occupied: NDArray[np.bool_], radius: int) -> Height:
-    """Share of the cells of a square window that are occupied, 0…1; cells beyond the grid count as empty."""
+def share_around(occupied: NDArray[np.bool_] | NDArray[np.int32], radius: int) -> Height:
+    """Share of the cells of a square window that are occupied (or mean count); beyond the grid all is empty."""
     rows, columns = occupied.shape
     width = 2 * radius + 1
     total = np.zeros((rows + width, columns + width), dtype=np.int32)

@@ -46,7 +46,7 @@ class Block:
     cell: float
     """m: side of a coarse cell; a fine one is half."""
     fine: NDArray[np.bool_]
-    """(2 n, 2 n) which fine cells of the turned frame belong to it, the block's north at the top."""
+    """(2 m, 2 n) which fine cells of the turned frame belong to it, the block's north at the top."""
 
     @classmethod
     def of(
@@ -73,9 +73,12 @@ class Block:
         direction, strength = atan2(votes[0].imag, votes[0].real) / 4.0, abs(votes[0]) / max(votes[1], 1e-9)
         rows, columns = mask.shape
         centre = (origin[0] + columns * cell / 2.0, origin[1] - rows * cell / 2.0)
-        half = ceil(hypot(rows, columns) / 2.0) + 1
-        offsets = (np.arange(-2 * half, 2 * half) + 0.5) * cell / 2.0
-        across, up = np.meshgrid(offsets, offsets[::-1])
+        east, north = (shapely.get_coordinates(traced) - centre).T
+        wide = ceil(np.abs(east * cos(direction) + north * sin(direction)).max() / cell) + 2
+        high = ceil(np.abs(north * cos(direction) - east * sin(direction)).max() / cell) + 2
+        across, up = np.meshgrid(
+            (np.arange(-2 * wide, 2 * wide) + 0.5) * cell / 2.0, (np.arange(2 * high, -2 * high, -1) - 0.5) * cell / 2.0
+        )
         x = centre[0] + across * cos(direction) - up * sin(direction)
         y = centre[1] + across * sin(direction) + up * cos(direction)
         soft = ndimage.uniform_filter(mask.astype(np.float32), 3)
@@ -85,38 +88,38 @@ class Block:
     def heights(
         self, x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(n, n) each coarse cell's roof and highest point; of cells without points the nearest one's; NaN outside.
+        """(m, n) each coarse cell's roof and highest point; of cells without points the nearest one's; NaN outside.
 
         Args:
             x: of roof points in and around the block, metres, in the CRS.
             y: the same.
             z: the same.
         """
-        n = self.fine.shape[0] // 2
-        inside = self.fine.reshape(n, 2, n, 2).sum(axis=(1, 3)) >= 2
+        m, n = self.fine.shape[0] // 2, self.fine.shape[1] // 2
+        inside = self.fine.reshape(m, 2, n, 2).sum(axis=(1, 3)) >= 2
         east, north = x - self.centre[0], y - self.centre[1]
         across = east * cos(self.direction) + north * sin(self.direction)
         up = north * cos(self.direction) - east * sin(self.direction)
         column = np.floor(across / self.cell).astype(np.int64) + n // 2
-        row = n // 2 - 1 - np.floor(up / self.cell).astype(np.int64)
-        within = (row >= 0) & (row < n) & (column >= 0) & (column < n)
+        row = m // 2 - 1 - np.floor(up / self.cell).astype(np.int64)
+        within = (row >= 0) & (row < m) & (column >= 0) & (column < n)
         index = (row * n + column)[within]
-        counts = np.bincount(index, minlength=n * n)
-        height = quantiles(index, z[within], np.ones(len(index), dtype=bool), counts, BESIDE_PARAPET).reshape(n, n)
-        top = np.full(n * n, -np.inf)
+        counts = np.bincount(index, minlength=m * n)
+        height = quantiles(index, z[within], np.ones(len(index), dtype=bool), counts, BESIDE_PARAPET).reshape(m, n)
+        top = np.full(m * n, -np.inf)
         np.maximum.at(top, index, z[within])
-        known = (counts > 0).reshape(n, n)
+        known = (counts > 0).reshape(m, n)
         if not known.any():
-            return np.full((n, n), np.nan), np.full((n, n), np.nan)
+            return np.full((m, n), np.nan), np.full((m, n), np.nan)
         nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-        filled, highest = height[tuple(nearest)], top.reshape(n, n)[tuple(nearest)]
+        filled, highest = height[tuple(nearest)], top.reshape(m, n)[tuple(nearest)]
         return np.where(inside, filled, np.nan), np.where(inside, highest, np.nan)
 
     def outlines(self, label: NDArray[np.int64]) -> list[Polygon]:
         """The outline of each house, in the CRS.
 
         Args:
-            label: (n, n) number of each coarse cell's house, 0 outside.
+            label: (m, n) number of each coarse cell's house, 0 outside.
         """
         if not label.any():
             return []
@@ -133,8 +136,8 @@ class Block:
         return found
 
     def _outline(self, mask: NDArray[np.bool_], row: int, column: int) -> Polygon | None:
-        side, half = self.cell / 2.0, self.fine.shape[0] / 2.0
-        traced = _largest(_traced(mask, Affine(side, 0, (column - half) * side, 0, -side, (half - row) * side)))
+        side, high, wide = self.cell / 2.0, self.fine.shape[0] / 2.0, self.fine.shape[1] / 2.0
+        traced = _largest(_traced(mask, Affine(side, 0, (column - wide) * side, 0, -side, (high - row) * side)))
         if traced is None:
             return None
         made = _right_angled(traced) if self.strength >= RIGHT_ANGLED else None

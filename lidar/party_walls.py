@@ -61,6 +61,16 @@ def houses(height: NDArray[np.float64], top: NDArray[np.float64], cell: float) -
     Returns:
         (rows, columns) number of each cell's house from 1, 0 outside.
     """
+    rows, columns = np.flatnonzero(np.isfinite(height).any(axis=1)), np.flatnonzero(np.isfinite(height).any(axis=0))
+    label = np.zeros(height.shape, dtype=np.int64)
+    if len(rows):
+        window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        label[window] = _houses(np.pad(height[window], 1, constant_values=np.nan), np.pad(top[window], 1), cell)
+    return label
+
+
+def _houses(height: NDArray[np.float64], top: NDArray[np.float64], cell: float) -> NDArray[np.int64]:
+    """The same without empty rows and columns, of arrays with one empty cell all round, which is taken off."""
     inside = np.isfinite(height)
     # Parapets and eaves along the block's own edge are not walls between houses.
     rim = ~ndimage.binary_erosion(inside, np.ones((3, 3)), iterations=RIM)
@@ -79,7 +89,8 @@ def houses(height: NDArray[np.float64], top: NDArray[np.float64], cell: float) -
     _extend(
         np.ascontiguousarray(level.T), np.ascontiguousarray(upright.T), np.ascontiguousarray(inside.T), reach, closed
     )
-    return _without_slivers(_parts(inside, closed_upright, np.ascontiguousarray(closed.T)), cell)
+    parts = _parts(inside, closed_upright, np.ascontiguousarray(closed.T))
+    return _without_slivers(parts, cell)[1:-1, 1:-1]
 
 
 @njit(cache=True, nogil=True)

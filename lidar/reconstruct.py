@@ -20,7 +20,7 @@ from shapely import Polygon
 from gis.city_model.building import Building, Face, Reason, Solid, Surface
 from lidar.footprints import Footprints
 from lidar.point_cloud import Class, PointCloud
-from lidar.point_index import Membership, points_in_polygons
+from lidar.point_index import MOST_CELLS, Membership, points_in_polygons
 from lidar.roof_points import roof_points
 from lidar.validate import defects
 
@@ -309,14 +309,19 @@ def _roofs(
 def _cells_inside(polygons: NDArray[np.object_]) -> Membership:
     """The numbers of the 0.5 m cells whose centre lies in each polygon."""
     boxes = np.floor(shapely.bounds(polygons) / ROOF_CELL).astype(np.int64)
-    spans = [
-        (np.arange(south, north + 1)[:, None] * ROW + np.arange(west, east + 1)).ravel()
-        for west, south, east, north in boxes
-    ]
-    numbers = np.unique(np.concatenate(spans))
-    row, column = np.divmod(numbers + ROW // 2, ROW)
-    centres = points_in_polygons((column - ROW // 2 + 0.5) * ROOF_CELL, (row + 0.5) * ROOF_CELL, polygons)
-    return Membership(centres.offsets, numbers[centres.points])
+    west, south = boxes[:, :2].min(axis=0)
+    east, north = boxes[:, 2:].max(axis=0)
+    if (north - south + 1) * (east - west + 1) <= MOST_CELLS:
+        wanted = np.zeros((north - south + 1, east - west + 1), dtype=bool)
+        for left, low, right, high in boxes - (west, south, west, south):
+            wanted[low : high + 1, left : right + 1] = True
+        row, column = np.nonzero(wanted)
+        row, column = row + south, column + west
+    else:
+        spans = [np.mgrid[low : high + 1, left : right + 1].reshape(2, -1) for left, low, right, high in boxes]
+        row, column = np.unique(np.concatenate(spans, axis=1), axis=1)
+    centres = points_in_polygons((column + 0.5) * ROOF_CELL, (row + 0.5) * ROOF_CELL, polygons)
+    return Membership(centres.offsets, (row * ROW + column)[centres.points])
 
 
 @njit(cache=True, nogil=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from enum import StrEnum
 
 import numpy as np
@@ -63,7 +64,13 @@ def defects(solid: Solid, planarity: float = PLANARITY) -> tuple[Defect, ...]:
             directed.update(zip(same, following, strict=True))
     if found:
         return tuple(found)
+    plain = [face.rings[0] for face in solid.faces if len(face.rings) == 1 and len(face.rings[0]) == 4]
+    simple: Iterator[bool] = iter(
+        _simple_quadrilaterals(vertices[np.array(plain, dtype=np.int64)], planarity).tolist() if plain else []
+    )
     for face in solid.faces:
+        if len(face.rings) == 1 and len(face.rings[0]) == 4 and next(simple):
+            continue
         found.update(dict.fromkeys(_face_defects([vertices[list(ring)] for ring in face.rings], planarity)))
     found.update(dict.fromkeys(_shell_defects(solid, identity, directed)))
     if not found and signed_volume(solid) <= 0:
@@ -74,13 +81,10 @@ def defects(solid: Solid, planarity: float = PLANARITY) -> tuple[Defect, ...]:
 def signed_volume(solid: Solid) -> float:
     """Volume in m³ by the divergence theorem; negative when the normals point inwards."""
     vertices = solid.vertices - solid.vertices.mean(axis=0)
-    total = 0.0
-    for face in solid.faces:
-        for ring in face.rings:
-            corners = vertices[list(ring)]
-            # The sum over a fan of triangles from the first corner; rings of a hole run the other way.
-            total += float(np.einsum("ij,j->", np.cross(corners[1:-1], corners[2:]), corners[0]))
-    return total / 6.0
+    # The sum over a fan of triangles from each ring's first corner; rings of a hole run the other way.
+    fans = [(ring[0], ring[k], ring[k + 1]) for f in solid.faces for ring in f.rings for k in range(1, len(ring) - 1)]
+    first, second, third = vertices[np.array(fans, dtype=np.int64)].transpose(1, 0, 2)
+    return float(np.einsum("ij,ij->", np.cross(second, third), first)) / 6.0
 
 
 def _identities(vertices: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -99,8 +103,6 @@ def _face_defects(rings: list[NDArray[np.float64]], planarity: float) -> list[De
     found = []
     if np.abs((corners - centre) @ normal).max() > planarity:
         found.append(Defect.NOT_PLANAR)
-    if len(rings) == 1 and len(rings[0]) <= 4 and _convex(rings[0], normal):
-        return found
     drop = int(np.argmax(np.abs(normal)))
     flat = [np.delete(ring - centre, drop, axis=1) for ring in rings]
     if not shapely.Polygon(flat[0], flat[1:]).is_valid:
@@ -116,11 +118,16 @@ def _normal(ring: NDArray[np.float64]) -> NDArray[np.float64] | None:
     return None if length < SNAP * SNAP else total / length
 
 
-def _convex(ring: NDArray[np.float64], normal: NDArray[np.float64]) -> bool:
-    """Whether every corner turns the same way, so that a ring of at most four corners is simple."""
-    sides = np.roll(ring, -1, axis=0) - ring
-    turns = np.cross(sides, np.roll(sides, -1, axis=0)) @ normal
-    return bool((turns > 0).all())
+def _simple_quadrilaterals(corners: NDArray[np.float64], planarity: float) -> NDArray[np.bool_]:
+    """(k,) whether each ring of four corners (k, 4, 3) is planar and convex, hence simple."""
+    sides = np.roll(corners, -1, axis=1) - corners
+    turns = np.cross(sides, np.roll(sides, -1, axis=1))
+    normals = turns.sum(axis=1)
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    normals = normals / np.maximum(length, SNAP * SNAP)
+    convex = (np.einsum("kij,kj->ki", turns, normals) > 0).all(axis=1)
+    off = np.abs(np.einsum("kij,kj->ki", corners - corners.mean(axis=1, keepdims=True), normals)).max(axis=1)
+    return np.asarray(convex & (off <= planarity) & (length[:, 0] > SNAP), dtype=bool)
 
 
 def _shell_defects(solid: Solid, identity: NDArray[np.int64], directed: Counter[tuple[int, int]]) -> list[Defect]:

@@ -21,12 +21,11 @@ from shapely.geometry.base import BaseGeometry
 from gis.bounds import BoundingBox
 from gis.crs import CrsLike, horizontal, name_of, normalise, transformer
 from gis.errors import BadCrs, BadGeometry, BadParameter, MissingCrs, UnreadableFile
+from lidar.polygon_repair import sound_parts
 
 UID_COLUMNS = ("uid", "identificatie", "id", "gml_id", "cleabs", "building_id", "gid", "objectid", "fid")
 """Columns that name a record, the best first; compared without regard to case."""
 GEOMETRY_COLUMNS = ("wkt", "geom", "geometry", "polygon", "the_geom", "shape", "geometrie")
-SLIVER = 0.5
-"""m²: a part of a repaired or multi-part outline below this is no building."""
 SIGMA_XY = 0.15
 """m: planimetric standard deviation of a base map's outline, where its source states none (1:500 mapping)."""
 LARGEST_CSV_FIELD = 64 * 1024 * 1024
@@ -347,7 +346,7 @@ def _sound(
             if uid not in told:
                 problems.append(BadGeometry(uid, "left out: it has no outline"))
             continue
-        parts, why = _parts(geometry)
+        parts, why = sound_parts(geometry)
         if why:
             problems.append(BadGeometry(uid, why))
         if not parts:
@@ -372,33 +371,3 @@ def _unused(uid: str, taken: Mapping[str, None]) -> str:
         number += 1
         name = f"{uid}-{number}"
     return name
-
-
-def _parts(geometry: BaseGeometry) -> tuple[list[BaseGeometry], str]:
-    """A geometry's polygons by falling area, and what was wrong with it ("" if nothing)."""
-    if geometry.is_empty:
-        return [], "left out: its outline is empty"
-    if not np.isfinite(shapely.get_coordinates(geometry)).all():
-        return [], "left out: a coordinate is not a finite number"
-    if geometry.geom_type not in {"Polygon", "MultiPolygon", "GeometryCollection"}:
-        return [], f"left out: it is a {geometry.geom_type}, not a polygon"
-    why = ""
-    if not geometry.is_valid:
-        why = f"repaired: {shapely.is_valid_reason(geometry)}"
-        geometry = shapely.make_valid(geometry, method="structure", keep_collapsed=False)
-    pieces = [p for p in shapely.get_parts(_flattened(geometry)) if p.geom_type == "Polygon" and not p.is_empty]
-    whole = sum(p.area for p in pieces)
-    large = [p for p in pieces if p.area >= SLIVER]
-    if not large:
-        return [], f"left out: an area of {whole:.2f} m² is no building"
-    if len(large) < len(pieces) and not why:
-        why = f"repaired: parts below {SLIVER} m² left out"
-    return sorted(large, key=lambda p: (-p.area, *p.bounds)), why
-
-
-def _flattened(geometry: BaseGeometry) -> BaseGeometry:
-    """A collection whose members are single geometries."""
-    if geometry.geom_type != "GeometryCollection":
-        return geometry
-    parts = [piece for part in shapely.get_parts(geometry) for piece in shapely.get_parts(part)]
-    return shapely.GeometryCollection(parts)

@@ -19,6 +19,8 @@ from gis.construction.compliance import (
 from gis.store import buildings, discrepancies, parcels, permits, roads
 
 PERMITS_IN_FORCE = ("valid",)
+MOSTLY_GROUND = 0.5
+"""Share of an outline's cells in which the ground was measured, above which no building stands there."""
 
 
 def run_compliance(
@@ -48,10 +50,12 @@ def _observations(measured: gpd.GeoDataFrame) -> Iterator[Observation]:
     for row in measured.rename_geometry("geometry").itertuples():
         # The outline's σ is what its area's σ says: an area's error is the perimeter's share of the edges' errors.
         sigma_outline = row.sigma_area * 2**0.5 / row.geometry.length
+        # Where most inside an outline is ground, the house on the map is gone: its "roof" is a neighbour's.
+        gone = row.attributes.get("ground_fraction", 0.0) > MOSTLY_GROUND
         yield Observation(
             uid=row.uid,
             footprint=row.geometry,
-            height=_number(row.height),
+            height=float("nan") if gone else _number(row.height),
             sigma_height=_number(row.sigma_height),
             sigma_outline=float(sigma_outline),
             known=row.attributes.get("footprint_source") != "derived",

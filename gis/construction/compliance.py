@@ -102,6 +102,8 @@ class ComplianceParameters:
     """Metres by which a wall may miss its permitted place through finishing, plaster and eaves."""
     smallest_building: float = 9.0
     """m²; what is smaller needs a look on the ground, not from the air."""
+    smallest_off_parcel: float = 30.0
+    """m² for an outline from points on no parcel: below it, crowns over streets and awnings look like buildings."""
     lowest_building: float = 2.0
     """m above ground; an outline where nothing that high was measured is no building now, whatever the map shows."""
     covered_share: float = 0.5
@@ -135,7 +137,9 @@ def differences(
         for parcel, part in register.buildings_on_parcels(observation, parameters):
             permit = register.permit_of(part, parameters)
             if permit is None:
-                if shapely.area(part) < parameters.smallest_building:
+                derived_off_parcel = parcel is None and not observation.known
+                least = parameters.smallest_off_parcel if derived_off_parcel else parameters.smallest_building
+                if shapely.area(part) < least:
                     continue
                 extended = register.permit_beside(parcel, part) if parcel and not observation.known else None
                 found.append(_without_permit(observation, parcel, part, extended, register))

@@ -68,6 +68,12 @@ def test_an_unknown_height_flags_nothing() -> None:
     assert kinds(replace(HOUSE, height=float("nan"))) == []
 
 
+def test_a_small_outline_from_points_on_no_parcel_is_not_flagged_a_large_one_is() -> None:
+    awning, hall = (replace(HOUSE, footprint=box(40, 0, 40 + size, size), known=False) for size in (4, 12))
+    assert found(awning, permits=()) == []
+    assert kinds(hall, permits=()) == [Kind.NO_PERMIT]
+
+
 @pytest.mark.parametrize("height", [float("nan"), 0.3])
 def test_a_house_on_the_map_that_stands_no_more_needs_no_permit(height: float) -> None:
     assert found(replace(HOUSE, height=height), permits=()) == []

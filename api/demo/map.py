@@ -56,6 +56,8 @@ def draw_map(
     axes.set_xlim(bounds.min_x, bounds.max_x)
     axes.set_ylim(bounds.min_y, bounds.max_y)
     axes.set_aspect("equal")
+    axes.set_xlabel("")
+    axes.set_ylabel("")
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():

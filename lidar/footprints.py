@@ -177,6 +177,22 @@ def read_footprints(
     return _sound(uids, geometries, target, path.name, problems)
 
 
+def read_footprints_for(path: Path | str, to: CrsLike, unstated: CrsLike | None = None) -> Footprints:
+    """Outlines for points in the CRS `to`; `unstated` is the CRS of input that does not say its own.
+
+    Unlike `crs` of `read_footprints`, `unstated` does not contradict a file that says another CRS: outlines may well
+    come in degrees where the points, in metres, say nothing.
+
+    Raises as `read_footprints`.
+    """
+    try:
+        return read_footprints(path, to=to)
+    except MissingCrs:
+        if unstated is None:
+            raise
+        return read_footprints(path, crs=unstated, to=to)
+
+
 def _objects(items: Sequence[Any]) -> NDArray[np.object_]:
     """An array of objects of that length, whatever the objects are."""
     array = np.empty(len(items), dtype=object)

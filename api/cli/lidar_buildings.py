@@ -39,10 +39,9 @@ def command(
     from collections import Counter
 
     from gis.city_model.cityjson import write_cityjsonseq
-    from gis.crs import horizontal
     from gis.grid import Grid
     from lidar.derive_footprints import derive_footprints
-    from lidar.footprints import read_footprints
+    from lidar.footprints import read_footprints_for
     from lidar.pipeline import RESOLUTION, classified
     from lidar.read import read_many
     from lidar.reconstruct import reconstruct_all
@@ -50,7 +49,7 @@ def command(
 
     started = time.perf_counter()
     points = read_many(list(sources), crs=crs)
-    known = read_footprints(footprints, crs=None, to=horizontal(points.crs)) if footprints else None
+    known = read_footprints_for(footprints, points.crs, crs) if footprints else None
     points = points if keep_classes else classified(points)
     terrain = rasterise(points, Grid.covering(points.bounds, RESOLUTION))
     outlines = derive_footprints(points, terrain) if known is None else known

@@ -32,7 +32,7 @@ from gis.store import catalog, footprints, parcels, registers
 from gis.store.database import Database
 from gis.store.fresh import make_demo
 from lidar.crs_of_las import in_metres
-from lidar.footprints import read_footprints
+from lidar.footprints import read_footprints_for
 from lidar.read import read_header, resolve_crs
 
 EPOCH = "demo"
@@ -107,7 +107,7 @@ def run_demo(
         if scene is not None:
             registers.import_registers(connection, scene / "registers.gpkg")
         elif source.footprints is not None:
-            _import_footprints(connection, source.footprints, city)
+            _import_footprints(connection, source.footprints, city, source.crs)
     files = list(source.files) or sorted((scene / "lidar").glob("*.laz"))  # type: ignore[operator]
     with stages.stage("catalogue", f"{len(files)} point files catalogued"):
         add_files(database, city, files, EPOCH, crs=source.crs)
@@ -148,8 +148,8 @@ def _crs_of(source: Source) -> CRS | None:
     return next(iter(found.values()))
 
 
-def _import_footprints(connection: Connection, path: Path, city: City) -> None:
-    outlines = read_footprints(path, to=horizontal(city.crs))
+def _import_footprints(connection: Connection, path: Path, city: City, unstated: CRS | None) -> None:
+    outlines = read_footprints_for(path, city.crs, unstated)
     code = srid(city.crs)
     encoded = shapely.to_wkb(shapely.set_srid(outlines.polygons, code), hex=True, include_srid=True)
     footprints.save(

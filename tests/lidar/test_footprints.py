@@ -14,7 +14,7 @@ from shapely import MultiPolygon, Point, Polygon, box
 from gis.bounds import BoundingBox
 from gis.crs import normalise, transformer
 from gis.errors import BadCrs, BadParameter, MissingCrs, UnreadableFile
-from lidar.footprints import Footprints, read_footprints
+from lidar.footprints import Footprints, read_footprints, read_footprints_for
 
 CRS = normalise(9210)
 BOW_TIE = Polygon([(0, 0), (10, 10), (10, 0), (0, 10)])
@@ -165,3 +165,12 @@ def test_real_outlines_are_read(shared_data: Path, name: str, crs: int | None, c
     assert (len(made), made.problems) == (count, ())
     if area:
         assert shapely.area(made.polygons).sum() == pytest.approx(area, abs=0.1)
+
+
+def test_outlines_that_say_no_crs_are_in_the_one_stated_for_such_input(tmp_path: Path) -> None:
+    table = tmp_path / "houses.csv"
+    table.write_text('id,wkt\na,"POLYGON ((85000 447000, 85010 447000, 85010 447010, 85000 447010, 85000 447000))"\n')
+    with pytest.raises(MissingCrs):
+        read_footprints_for(table, "EPSG:28992")
+    (outline,) = read_footprints_for(table, "EPSG:28992", unstated="EPSG:7415").polygons
+    assert outline.area == pytest.approx(100)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import json.encoder
 import os
 from pathlib import Path
 
 import pytest
+
+# cjio, imported, makes `json` write every float of the process with six digits, for good: PROJ's parameters, the
+# store's figures, all. So it is imported here once, and `json` is put back as it was.
+_ENCODER = json.encoder.c_make_encoder
+import cjio.cityjson  # noqa: E402, F401
+
+json.encoder.c_make_encoder = _ENCODER
+vars(json.encoder).pop("float", None)
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 

@@ -203,3 +203,11 @@ def test_the_wheel_holds_nothing_else(wheel: set[str]) -> None:
 
 def test_the_wheel_carries_the_licence(wheel: set[str]) -> None:
     assert f"diaba-{PROJECT['version']}.dist-info/licenses/LICENSE" in wheel
+
+
+def test_no_library_of_the_tests_changes_how_json_writes_numbers() -> None:
+    import json
+
+    import cjio.cityjson  # noqa: F401  it did
+
+    assert json.dumps(0.1 + 0.2) == "0.30000000000000004"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,34 @@ engine_option = click.option(
 )
 
 png_option = click.option("--png", type=click.Path(path_type=Path), help="Also draw the result here.")
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for, so that `--help` answers at once."""
+
+    modules: Mapping[str, tuple[str, str]] = {}
+    """Command → module that holds it as `command`, and its line in the help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in alphabetical order."""
+        return sorted(self.modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, its module imported now."""
+        if cmd_name not in self.modules:
+            return None
+        found: click.Command = importlib.import_module(self.modules[cmd_name][0]).command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in the help, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.modules[name][1]) for name in self.list_commands(ctx)])
+
+
+def lazy_group(commands: Mapping[str, tuple[str, str]]) -> type[LazyGroup]:
+    """The class of a group with these commands, for `click.group(cls=…)`."""
+    return type("LazyGroup", (LazyGroup,), {"modules": commands})
 
 
 def current_city() -> City:

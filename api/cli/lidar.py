@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from api.cli.common import lazy_group
 
 COMMANDS = {
     "add": ("api.cli.lidar_add", "Point files into the catalogue."),
@@ -15,27 +15,10 @@ COMMANDS = {
     "pipeline": ("api.cli.pipeline", "A PDAL pipeline, parameters filled in."),
     "terrain": ("api.cli.lidar_terrain", "A raster of the terrain, the surface or the height above ground."),
 }
-"""Command → module that holds it as `command`, and its line in the help. Modules load when they are used."""
+"""Command → module that holds it as `command`, and its line in the help."""
 
 
-class _LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        found: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
-
-
-@click.group(cls=_LazyGroup)
+@click.group(cls=lazy_group(COMMANDS))
 def command() -> None:
     """Point clouds in; terrain, buildings and reports out.
 

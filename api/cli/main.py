@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 
 import click
 
-from api.cli.common import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_STORE_UNREACHABLE
+from api.cli.common import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_STORE_UNREACHABLE, lazy_group
 from gis.errors import BadInput, DiabaError, NotFound, StoreUnreachable
 
 COMMANDS = {
@@ -20,27 +19,10 @@ COMMANDS = {
     "scene": ("api.cli.scene", "The simulated city and its scanner."),
     "serve": ("api.cli.serve", "The API and the viewer."),
 }
-"""Command → module that holds it as `command`, and its line in the help. Modules load when they are used."""
+"""Command → module that holds it as `command`, and its line in the help."""
 
 
-class _LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for, so that `--help` answers at once."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=lazy_group(COMMANDS), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="diaba")
 @click.option("--city", metavar="NAME", envvar="DIABA_CITY", help="Which city's store and files to use.")
 @click.pass_context

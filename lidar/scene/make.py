@@ -21,8 +21,8 @@ from lidar.scene.city_model import building_rows, write_city_model
 from lidar.scene.differences import true_differences
 from lidar.scene.land import NODE_M
 from lidar.scene.land_cover import land_cover
-from lidar.scene.laz import FLOWN
 from lidar.scene.recipe import Recipe
+from lidar.scene.rows import FLIGHT_DAY
 from lidar.scene.scanner import Flight
 from lidar.scene.survey import Flown, fly
 from lidar.scene.ward import Ward, make_ward
@@ -103,7 +103,7 @@ def describe(ward: Ward, flown: Flown, crs: CRS) -> dict[str, Any]:
         "crs": name_of(crs),
         "bounds": [x, y, x + extent.size_m, y + extent.size_m],
         "tile_m": extent.tile_m,
-        "flown": FLOWN.isoformat(),
+        "flown": FLIGHT_DAY.isoformat(),
         "invented": "parcels, people, permits and buildings are invented; only the coordinates' frame is real",
         "counts": {
             **layers,

@@ -13,9 +13,10 @@ from pyproj import CRS
 from shapely import box
 
 from lidar.point_cloud import Class
-from lidar.scene.laz import SCALE_M, write_laz
 from lidar.scene.recipe import Extent
+from lidar.scene.rows import FLIGHT_DAY
 from lidar.scene.scanner import Flight, Returns
+from lidar.write import SCALE, write_laz
 
 Key = tuple[int, int]
 """Row from the south and column from the west of a tile."""
@@ -59,8 +60,8 @@ def fly(flight: Flight, extent: Extent, out: Path, crs: CRS, advance: Callable[[
                 names.append(_name(key, extent))
                 truth = tile.cloud(extent.origin_m, crs)
                 measured = truth.with_classification(np.zeros_like(truth.classification))
-                writes.append(pool.submit(write_laz, measured, out / "lidar" / names[-1]))
-                writes.append(pool.submit(write_laz, truth, out / "truth" / "points" / names[-1]))
+                writes.append(pool.submit(write_laz, measured, out / "lidar" / names[-1], created=FLIGHT_DAY))
+                writes.append(pool.submit(write_laz, truth, out / "truth" / "points" / names[-1], created=FLIGHT_DAY))
             for write in writes:
                 write.result()
             writes.clear()
@@ -89,8 +90,8 @@ def _name(key: Key, extent: Extent) -> str:
 
 def _sort_into(held: dict[Key, list[Returns]], returns: Returns, side: float, per_side: int) -> None:
     """Tiles are half-open, by the position that will be written."""
-    units = np.round(returns.xyz[:, :2] / SCALE_M).astype(np.int64)
-    place: NDArray[np.int64] = np.clip(units // round(side / SCALE_M), 0, per_side - 1)
+    units = np.round(returns.xyz[:, :2] / SCALE).astype(np.int64)
+    place: NDArray[np.int64] = np.clip(units // round(side / SCALE), 0, per_side - 1)
     index = place[:, 1] * per_side + place[:, 0]
     for value in np.unique(index):
         held[(int(value) // per_side, int(value) % per_side)].append(returns.chosen(index == value))

@@ -37,6 +37,11 @@ class City:
         """Name of its database in the private cluster."""
         return f"diaba_{self.name}"
 
+    @property
+    def exists(self) -> bool:
+        """Whether it was made: its `city.toml` is there."""
+        return (self.folder / CITY_FILE).exists()
+
     def save(self) -> None:
         """Write its `city.toml`, whole."""
         with written_whole(self.folder / CITY_FILE) as part:
@@ -84,8 +89,9 @@ class Settings:
         if not _NAME.fullmatch(chosen):
             raise BadParameter("city", chosen, "a city's name is lower-case letters, digits and underscores")
         folder = self.home / "cities" / chosen
-        if not (folder / CITY_FILE).exists():
-            return City(chosen, DEFAULT_CRS, folder)
+        new = City(chosen, DEFAULT_CRS, folder)
+        if not new.exists:
+            return new
         try:
             stored = tomllib.loads((folder / CITY_FILE).read_text(encoding="utf-8"))
             return City(stored["name"], normalise(stored["crs"]), folder)

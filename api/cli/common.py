@@ -13,7 +13,7 @@ import orjson
 from pyproj import CRS
 
 from gis.crs import normalise
-from gis.errors import BadCrs
+from gis.errors import BadCrs, NotFound
 from gis.settings import City, Settings
 
 EXIT_FAILED = 1
@@ -88,6 +88,18 @@ def current_city() -> City:
     """The city of `--city` or DIABA_CITY, or the only one there is."""
     asked = click.get_current_context().find_root().obj
     return Settings.from_environment().city(asked)
+
+
+def existing_city() -> City:
+    """The city in use, which must have been made: a mistyped name makes no new one in the private cluster.
+
+    Raises:
+        NotFound: there is no such city.
+    """
+    city = current_city()
+    if not city.exists and Settings.from_environment().database_url is None:
+        raise NotFound("city", f"{city.name}; make it with: diaba --city {city.name} db migrate")
+    return city
 
 
 def emit(document: Mapping[str, Any] | list[Any], as_json: bool, text: Callable[[], None]) -> None:

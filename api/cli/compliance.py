@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from api.cli.common import current_city, emit, json_option
+from api.cli.common import emit, existing_city, json_option
 
 
 @click.group("compliance")
@@ -45,7 +45,7 @@ def run(epoch: str | None, false_alarm_rate: float, as_json: bool) -> None:
     from gis.settings import Settings
     from gis.store.database import Database
 
-    city = current_city()
+    city = existing_city()
     database = Database.of(city, Settings.from_environment(), start=True)
     epoch = epoch or only_epoch(database)
     with database.open(Role.WRITER) as connection:

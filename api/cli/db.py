@@ -59,7 +59,7 @@ def start(crs: CRS | None, as_json: bool) -> None:
         city = replace(city, crs=crs)
     database = _database(city_crs=city.crs)
     database.prepare()
-    if not (city.folder / CITY_FILE).exists():
+    if not city.exists:
         city.save()
     emit(_status(database), as_json, lambda: click.echo(f"{database.where} is running"))
 
@@ -131,6 +131,8 @@ def migrate(to: str, as_json: bool) -> None:
     """
     database = _started()
     revision = database.migrate(to)
+    if not database.city.exists:
+        database.city.save()
     document = {"database": database.name, "revision": revision}
     emit(document, as_json, lambda: click.echo(f"{database.where} is at version {revision or 'base'}"))
 

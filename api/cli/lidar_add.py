@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from pyproj import CRS
 
-from api.cli.common import crs_option, current_city, emit, json_option, tracked
+from api.cli.common import crs_option, emit, existing_city, json_option, tracked
 
 
 @click.command("add")
@@ -27,7 +27,7 @@ def command(files: tuple[Path, ...], epoch: str, crs: CRS | None, as_json: bool)
     from gis.settings import Settings
     from gis.store.database import Database
 
-    city = current_city()
+    city = existing_city()
     database = Database.of(city, Settings.from_environment(), start=True)
     added = add_files(database, city, list(tracked("checking", files, len(files))), epoch, crs=crs)
     points = sum(record.header.point_count for record in added if record.header is not None)

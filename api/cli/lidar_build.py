@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from api.cli.common import EXIT_FAILED, current_city, emit, json_option, progress
+from api.cli.common import EXIT_FAILED, emit, existing_city, json_option, progress
 
 
 @click.command("build")
@@ -41,7 +41,7 @@ def command(
     from gis.settings import Settings
     from gis.store.database import Database
 
-    city = current_city()
+    city = existing_city()
     database = Database.of(city, Settings.from_environment(), start=True)
     rectangle = None
     if area is not None:

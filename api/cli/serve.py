@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from api.cli.common import current_city, emit, json_option
+from api.cli.common import emit, existing_city, json_option
 from gis.errors import BadParameter, DiabaError
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(request_id)s %(message)s"
@@ -38,10 +38,11 @@ def command(host: str, port: int, as_json: bool) -> None:
     from gis.settings import Settings
     from gis.store.database import Database
 
-    settings, city = Settings.from_environment(), current_city()
+    settings = Settings.from_environment()
     limits = ServiceSettings.from_environment()
     listener = listen(host, port)
     try:
+        city = existing_city()
         Database.of(city, settings, start=True)
         address = _address(host, listener.getsockname()[1])
         _log_to_stderr()

@@ -96,8 +96,11 @@ def open_city(name: str | None = None) -> CityReader:
 
     Raises:
         BadParameter: there are several cities and none was named.
+        NotFound: there is no such city.
         StoreUnreachable: the database does not answer.
     """
     settings = Settings.from_environment()
     city = settings.city(name)
+    if not city.exists and settings.database_url is None:
+        raise NotFound("city", f"{city.name}; make demo makes one")
     return CityReader(city, Database.of(city, settings, start=True))

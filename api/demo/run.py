@@ -102,13 +102,19 @@ def run_demo(
 
         scene = folder / "scene"
         with stages.stage("scene", f"scene made: {source.title}"):
-            make_scene(scene, read_recipe(source.recipe), source.seed, density=source.density)
+            make_scene(
+                scene,
+                read_recipe(source.recipe),
+                source.seed,
+                density=source.density,
+                progress=lambda what, done, total: tell(f"  {what}: {100 * done // max(total, 1)} %"),
+            )
     with stages.stage("registers", "registers imported"), database.open(Role.WRITER) as connection:
         if scene is not None:
             registers.import_registers(connection, scene / "registers.gpkg")
         elif source.footprints is not None:
             _import_footprints(connection, source.footprints, city, source.crs)
-    files = list(source.files) or sorted((scene / "lidar").glob("*.laz"))  # type: ignore[operator]
+    files = list(source.files) if scene is None else sorted((scene / "lidar").glob("*.laz"))
     with stages.stage("catalogue", f"{len(files)} point files catalogued"):
         add_files(database, city, files, EPOCH, crs=source.crs)
     with stages.stage("build", "terrain and buildings made"):

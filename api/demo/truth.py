@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gis.bounds import BoundingBox
 from gis.construction.compliance import Difference
+from gis.errors import DiabaError
 from gis.raster import Raster, read_raster
 from lidar.accuracy import GroundErrors, ground_errors
 from lidar.catalog import scan
@@ -59,7 +60,7 @@ def score_ground(products: Iterable[tuple[BoundingBox, Path]], truth_points: Seq
         made = _inside(read_many([path]), bounds)
         given = _inside(read_many(near, bounds=bounds), bounds)
         if not np.array_equal(made.gps_time, given.gps_time):
-            raise AssertionError(f"{path} does not hold the points of its tile: {len(made)} against {len(given)}")
+            raise DiabaError(f"{path} does not hold the points of its tile: {len(made)} against {len(given)}")
         predicted.append(made.classification == Class.GROUND)
         true.append(given.classification == Class.GROUND)
     return ground_errors(np.concatenate(predicted), np.concatenate(true))

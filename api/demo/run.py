@@ -123,7 +123,7 @@ def run_demo(
             city,
             EPOCH,
             workers=workers,
-            on_tile=lambda done, total, key: tell(f"  tile {done} of {total}: {key}"),
+            on_tile=lambda done, total, key: tell(f"  tiles: {done} of {total} {key}".rstrip()),
         )
         if made.failed:
             raise DiabaError("; ".join(f"tile {key}: {why}" for key, why in made.failed.items()))

@@ -107,7 +107,7 @@ def run_demo(
                 read_recipe(source.recipe),
                 source.seed,
                 density=source.density,
-                progress=lambda what, done, total: tell(f"  {what}: {100 * done // max(total, 1)} %"),
+                progress=_tenths(tell),
             )
     with stages.stage("registers", "registers imported"), database.open(Role.WRITER) as connection:
         if scene is not None:
@@ -139,6 +139,19 @@ def run_demo(
     summary["map"] = str(folder / MAP)
     (folder / SUMMARY).write_text(json.dumps(summary, indent=2, default=float), encoding="utf-8")
     return summary
+
+
+def _tenths(tell: Callable[[str], None]) -> Callable[[str, int, int], None]:
+    """Tells progress, ten times a task at the most."""
+    told: dict[str, int] = {}
+
+    def say(what: str, done: int, total: int) -> None:
+        tenth = 10 * done // max(total, 1)
+        if tenth > told.get(what, 0):
+            told[what] = tenth
+            tell(f"  {what}: {10 * tenth} %")
+
+    return say
 
 
 def _crs_of(source: Source) -> CRS | None:

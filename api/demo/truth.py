@@ -99,19 +99,23 @@ def _summary(error: NDArray[np.float32]) -> dict[str, float]:
 def score_heights(measured: gpd.GeoDataFrame, truth: Path) -> dict[str, float]:
     """Height errors of measured buildings (columns `uid`, `height`, geometry) against the true ones.
 
-    A building is matched by its identity, otherwise by the true building it overlaps most (at least half of its area).
+    A building is matched by its identity; an outline from points by the true building with which it shares at least
+    half of their union (a podium alone is not the tower it belongs to).
     """
     true = gpd.read_file(truth, layer="buildings").set_index("uid")
-    by_uid = dict(zip(true.index, true["height"], strict=True))
+    by_uid = true["height"].to_dict()
+    area = true.area.to_dict()
     overlaps = gpd.overlay(measured[["uid", "geometry"]], true.reset_index()[["uid", "geometry"]], keep_geom_type=True)
-    overlaps["share"] = overlaps.area
-    best = overlaps.sort_values("share").groupby("uid_1").last()
+    overlaps["shared"] = overlaps.area
+    best = overlaps.sort_values("shared").groupby("uid_1").last()
     errors = []
-    for uid, height, area in zip(measured["uid"], measured["height"], measured.area, strict=True):
+    for uid, height, own in zip(measured["uid"], measured["height"], measured.area, strict=True):
         if uid in by_uid:
             errors.append(height - by_uid[uid])
-        elif uid in best.index and best.loc[uid, "share"] >= 0.5 * area:
-            errors.append(height - by_uid[best.loc[uid, "uid_2"]])
+        elif uid in best.index:
+            other, shared = best.loc[uid, "uid_2"], best.loc[uid, "shared"]
+            if shared >= 0.5 * (own + area[other] - shared):
+                errors.append(height - by_uid[other])
     error = np.asarray(errors, dtype=np.float64)
     error = error[~np.isnan(error)]
     return {

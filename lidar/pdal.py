@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 METHODS = ("smrf", "pmf")
-"""Ground filters with a pipeline in data/pipelines. Not CSF: PDAL 2.2's ends in bad_alloc on any input."""
+"""Ground filters with a pipeline in data/pipelines. Not CSF: PDAL 2.2's ended in bad_alloc on all inputs tried."""
 
 PRODUCTS = ("dtm", "dsm", "ndsm")
 

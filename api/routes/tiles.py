@@ -46,8 +46,8 @@ def tile(
 ) -> Response:
     """Layers of the city in one tile: parcels, permits, buildings, roads, zones.
 
-    An empty tile is an answer (200) without bytes, which is a valid tile without layers: MapLibre, GDAL and QGIS all
-    take it so, while GDAL takes a 204 for a failure. The ending `.pbf` serves clients that expect it.
+    An empty tile is an answer (200) without bytes, which is a valid tile without layers. The ending `.pbf`
+    serves clients that expect it.
     """
     check_tile(z, x, y, service.limits.zoom_most)
     when = moment(as_of, known_at)

@@ -24,7 +24,7 @@ from gis.files import written_whole
 from gis.grid import Grid
 from gis.raster import NODATA, Raster, write_cog
 from gis.resources import resource
-from lidar.pdal_pipeline import PipelineResult, load_pipeline, run_pipeline
+from lidar.pdal_pipeline import TIME_LIMIT, PipelineResult, load_pipeline, run_pipeline
 from lidar.pdal_program import PdalProgram, find_pdal, version
 
 __all__ = [
@@ -43,8 +43,8 @@ __all__ = [
     "version",
 ]
 
-METHODS = ("smrf", "pmf")
-"""Ground filters with a pipeline in data/pipelines. Not CSF: PDAL 2.2's ended in bad_alloc on all inputs tried."""
+METHODS = ("smrf", "pmf", "csf")
+"""Ground filters with a pipeline in data/pipelines. The CSF of Debian 11's PDAL 2.2 fails on all inputs tried."""
 
 PRODUCTS = ("dtm", "dsm", "ndsm")
 
@@ -65,9 +65,15 @@ class Extent:
 
 
 def classify_with_pdal(
-    in_path: Path | str, out_path: Path | str, method: str = "smrf", noise: bool = True, *, crs: CrsLike | None = None
+    in_path: Path | str,
+    out_path: Path | str,
+    method: str = "smrf",
+    noise: bool = True,
+    *,
+    crs: CrsLike | None = None,
+    time_limit: float = TIME_LIMIT,
 ) -> PipelineResult:
-    """Classify ground (2) and the rest (1) by PDAL's SMRF or PMF, after noise (7) by its ELM and outlier filters.
+    """Classify ground (2) and the rest (1) by PDAL's SMRF, PMF or CSF, after noise (7) by its ELM and outlier filters.
 
     The file is written whole, as LAS 1.4 point format 6. `crs` is for files that do not say theirs.
 
@@ -80,7 +86,7 @@ def classify_with_pdal(
         raise BadParameter("method", method, f"choose one of {', '.join(METHODS)}")
     document = load_pipeline(resource("pipelines", f"ground_{method}{'_after_noise' if noise else ''}.json"))
     with written_whole(out_path) as part:
-        return run_pipeline(_reading_as(document, crs), {"in": Path(in_path), "out": part})
+        return run_pipeline(_reading_as(document, crs), {"in": Path(in_path), "out": part}, time_limit=time_limit)
 
 
 def reproject_with_pdal(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import laspy
@@ -10,10 +11,10 @@ import pytest
 from pyproj import CRS
 
 from gis.crs import transformer
-from gis.errors import BadCrs, BadInput, BadParameter, MissingCrs, UnreadableFile
+from gis.errors import BadCrs, BadInput, BadParameter, MissingCrs, ProgramFailed, UnreadableFile
 from gis.grid import Grid
 from gis.raster import read_raster
-from lidar.pdal import classify_with_pdal, extent_of, reproject_with_pdal, terrain_with_pdal
+from lidar.pdal import classify_with_pdal, extent_of, reproject_with_pdal, terrain_with_pdal, version
 
 pytestmark = pytest.mark.usefixtures("pdal")
 
@@ -54,6 +55,21 @@ def test_the_block_is_no_ground_and_the_plane_is(method: str, noise: bool, tile:
     assert np.mean((np.asarray(after.classification) == 2) != truth) < 0.03
     assert set(np.unique(after.classification)) <= {1, 2, 7}
     assert after.header.parse_crs() == before.header.parse_crs()
+
+
+def test_csf_finds_the_plane_or_leaves_nothing(tile: Path, tmp_path: Path) -> None:
+    """The CSF of Debian 11's PDAL 2.2 runs out of memory or time; a current release's finds the plane."""
+    out = tmp_path / "csf" / "ground.laz"
+    out.parent.mkdir()
+    with suppress(ProgramFailed):
+        classify_with_pdal(tile, out, "csf", time_limit=20)
+    left = list(out.parent.iterdir())
+    if left:
+        assert left == [out]
+        truth, found = (np.asarray(laspy.read(path).classification) == 2 for path in (tile, out))
+        assert np.mean(truth != found) < 0.1
+    else:
+        assert version() < (2, 3, 0)
 
 
 def test_classification_of_real_points_comes_near_the_hand_labels(shared_data: Path, tmp_path: Path) -> None:
@@ -162,7 +178,7 @@ def test_an_unreadable_input_leaves_the_old_output(tile: Path, tmp_path: Path) -
 
 
 def test_unknown_choices_are_refused(tile: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadParameter, match="smrf, pmf"):
-        classify_with_pdal(tile, tmp_path / "x.laz", "csf")
+    with pytest.raises(BadParameter, match="smrf, pmf, csf"):
+        classify_with_pdal(tile, tmp_path / "x.laz", "mcc")
     with pytest.raises(BadParameter, match="dtm, dsm, ndsm"):
         terrain_with_pdal([tile], None, "slope")

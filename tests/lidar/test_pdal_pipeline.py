@@ -93,7 +93,7 @@ def test_every_pipeline_uses_stages_and_options_this_pdal_knows(path: Path, pdal
         assert set(stage) - {"type"} <= known, stage["type"]
 
 
-@pytest.mark.parametrize("method", ["smrf", "pmf"])
+@pytest.mark.parametrize("method", ["smrf", "pmf", "csf"])
 def test_after_noise_only_adds_the_noise_filters(method: str) -> None:
     plain, after = (
         load_pipeline(resource("pipelines", f"ground_{method}{ending}.json"))["pipeline"]  # type: ignore[call-overload]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from lidar.derive_footprints import derive_footprints
 from lidar.footprints import Footprints
 from lidar.ground import REACH as GROUND_REACH
 from lidar.ground import classify_ground
+from lidar.known import Known
 from lidar.noise import REACH as NOISE_REACH
 from lidar.noise import mark_noise
 from lidar.point_cloud import PointCloud
@@ -76,9 +77,24 @@ def read(tile: Tile) -> PointCloud:
     return read_many(tile.paths, tile.bounds.buffered(tile.buffer), tile.crs)
 
 
-def classified(points: PointCloud) -> PointCloud:
-    """The points under the classes the chain finds: noise, ground, then what stands on it."""
-    return classify(classify_ground(mark_noise(points)))
+def classified(
+    points: PointCloud, known: Known | None = None, on_step: Callable[[], None] = lambda: None
+) -> PointCloud:
+    """The points under the classes the chain finds: noise, ground, then what stands on it.
+
+    Args:
+        points: as they came in.
+        known: of the same points; nothing unless given.
+        on_step: called after each of the three.
+    """
+    known = known or Known.nothing(points)
+    quiet = known.hidden(mark_noise(points))
+    on_step()
+    ground = known.restored(classify_ground(quiet))
+    on_step()
+    made = classify(ground, known)
+    on_step()
+    return made
 
 
 def outlines_of(

@@ -1,22 +1,28 @@
 """Which points lie on a plane with their neighbours: roofs and walls do, leaves do not.
 
-Points are counted into cubes by whole numbers (count, sums, sums of products); a plane is fitted through a cube and
-the 26 about it by its principal components, and a point is planar where it lies in one of the good planes of its own
-or the neighbouring cubes. A window that does not straddle an edge fits up to it. Cubes of height keep the crown over
-a roof apart from the roof.
+A plane is fitted through a cube and the 26 about it by its principal components, and a point is planar where it lies
+in one of the good planes of its own or the neighbouring cubes. A window that does not straddle an edge fits up to it.
+Cubes of height keep the crown over a roof apart from the roof. Where a window holds too few points the cubes of twice
+the edge are asked.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lidar.cells import Mask
+from lidar.cubes import AROUND, EDGE, UNIT, Cubes, SortedPoints, coarser, sorted_into_cubes, windows
+from lidar.moments import MOMENTS, N, add_point, add_shifted, covariance, normal, two_least
 from lidar.morphology import compiled, in_threads
 
-SIZES = (0.5, 1.0, 2.0, 4.0)
-"""Metres: edges of the cubes, finest first; the windows are three times as wide. 0.3 points/m² fill the coarsest."""
+LEVELS = 4
+"""Edges of 0.5, 1, 2 and 4 m; the windows are three times as wide. 0.3 points/m² fill the coarsest."""
+SUPPORT_LEVEL = 2
+"""Cubes of 2 m, in which planar and other points are weighed up, over 3 × 3 × 3 of them."""
 ENOUGH = 7
 """Points of a window: more than twice a plane's unknowns. With fewer the next size is asked."""
 SPREAD = (0.09, 0.09, 0.12, 0.18)
@@ -26,211 +32,273 @@ DISTANCE = 0.2
 """Metres from a plane at which a point is still its own (2σ)."""
 BROAD = 0.2
 """Second principal deviation, in cubes' edges, below which the points are a line (wire, kerb, ridge), not a plane."""
-UNIT = 1000.0
-"""Sums are kept in whole millimetres."""
-REACH = 3 * SIZES[-1]
+LARGEST = EDGE * 2 ** (LEVELS - 1)
+"""Metres: edge of the largest cubes."""
+REACH = 3 * LARGEST
 """Metres: the neighbouring cube's window and the cube itself."""
+SHARE_REACH = REACH + 2 * EDGE * 2**SUPPORT_LEVEL
+"""Metres: with the planar points about a point."""
+UNDECIDED, PLANAR = 0, 2
+"""States of a point; 1 is decided and not planar."""
 
-N, X, Y, Z, XX, XY, XZ, YY, YZ, ZZ = range(10)
-EMPTY_SLOT = -1
+
+@dataclass(frozen=True, slots=True)
+class Planarity:
+    """What is found of n points."""
+
+    planar: Mask
+    """(n,) on a plane with its neighbours; depends on points within `REACH`."""
+    share: NDArray[np.float32]
+    """(n,) of the points about one, those that are planar and their pulse's only return; 0…1, `SHARE_REACH`."""
 
 
-def planar(x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(n,) true where a point lies on a plane with its neighbours; depends on points within `REACH`."""
-    result = np.zeros(len(x), dtype=np.bool_)
-    decided = np.zeros(len(x), dtype=np.bool_)
-    for size, spread in zip(SIZES, SPREAD, strict=True):
-        if decided.all():
-            break
-        cubes, slots, own = cubes_of(x, y, z, size)
-        sums = np.zeros((len(cubes), 10), dtype=np.int64)
-        _sum(x, y, z, own, size, sums)
-        planes = np.zeros((len(cubes), 8), dtype=np.float32)
-        in_threads(_fit, len(cubes), len(cubes) * 64, cubes, slots, sums, size, spread, planes)
-        del sums
-        in_threads(_judge, len(x), len(x) * 8, x, y, z, own, cubes, slots, planes, size, decided, result)
+def planarity(
+    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], chosen: Mask, single: Mask
+) -> Planarity:
+    """Judge the chosen points; of the others none is planar, and none has a share.
+
+    Args:
+        x: (n,) metres.
+        y: (n,) metres.
+        z: (n,) metres.
+        chosen: (n,) the points to look at.
+        single: (n,) points that are their pulse's only return.
+    """
+    result = Planarity(np.zeros(len(x), dtype=np.bool_), np.zeros(len(x), dtype=np.float32))
+    if not chosen.any():
+        return result
+    points, finest = sorted_into_cubes(x, y, z, chosen)
+    state = np.zeros(len(points.order), dtype=np.uint8)
+    cubes, of = finest, np.arange(len(finest.column), dtype=np.int32)
+    support, of_support = cubes, of
+    for level in range(LEVELS):
+        if level > 0:
+            cubes, parent = coarser(cubes)
+            of = parent[of]
+        if level == SUPPORT_LEVEL:
+            support, of_support = cubes, of
+        _decide(points, finest, cubes, of, SPREAD[level], state)
+    shares = _shares(points, support, of_support, state, single)
+    in_threads(_hand_out, len(of), len(state) * 4, points, of_support, state, shares, result.planar, result.share)
     return result
 
 
-def cubes_of(
-    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], size: float
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """Cubes that hold points, on multiples of their size: (m, 3) places, a hash table of them, (n,) each point's."""
-    slots = np.full(1 << max(4, (3 * len(x) // 2).bit_length()), EMPTY_SLOT, dtype=np.int32)
-    cubes = np.empty((len(x), 3), dtype=np.int32)
-    own = np.empty(len(x), dtype=np.int32)
-    m = _insert(x, y, z, size, slots, cubes, own)
-    return cubes[:m].copy(), slots, own
+def _decide(
+    points: SortedPoints,
+    finest: Cubes,
+    cubes: Cubes,
+    of: NDArray[np.int32],
+    spread: float,
+    state: NDArray[np.uint8],
+) -> None:
+    """Judge the points that are undecided and whose window holds enough; `of`: the cube of each finest one."""
+    m, widest = len(cubes.column), cubes.widest
+    wanted = np.full(m, cubes.level == 0)
+    if cubes.level > 0:
+        in_threads(_want, cubes.rows, m * 64, points, finest, cubes, of, widest, state, wanted)
+    if not wanted.any():
+        return
+    planes = np.zeros((m, 4), dtype=np.float32)
+    enough = np.zeros(m, dtype=np.bool_)
+    in_threads(_fit, cubes.rows, m * 64, points, finest, cubes, of, widest, wanted, spread, planes, enough)
+    in_threads(_judge, cubes.rows, m * 64, points, finest, cubes, of, widest, planes, enough, state)
+
+
+def _shares(
+    points: SortedPoints, cubes: Cubes, of: NDArray[np.int32], state: NDArray[np.uint8], single: Mask
+) -> NDArray[np.float32]:
+    """(cubes,) of the points in the window about each, those that are planar and single."""
+    counts = np.zeros((len(cubes.column), 2), dtype=np.int32)
+    shares = np.zeros(len(cubes.column), dtype=np.float32)
+    _count(points, of, state, single, counts)
+    in_threads(_weigh, cubes.rows, len(shares) * 32, cubes, cubes.widest, counts, shares)
+    return shares
 
 
 @compiled
-def find(cubes: Any, slots: Any, i: int, j: int, k: int) -> int:
-    """Number of the cube at a place, −1 where it is empty."""
-    mask = len(slots) - 1
-    at = _hash(i, j, k) & mask
-    while slots[at] != EMPTY_SLOT:
-        n = slots[at]
-        if cubes[n, 0] == i and cubes[n, 1] == j and cubes[n, 2] == k:
-            return int(n)
-        at = (at + 1) & mask
-    return -1
+def _finest_rows(r: int, cubes: Any, finest: Any) -> tuple[int, int]:
+    """The rows of finest cubes, first and end, that make up row `r`."""
+    low = ((r + cubes.south) << cubes.level) - finest.south
+    return max(low, 0), min(low + (1 << cubes.level), len(finest.row) - 1)
 
 
 @compiled
-def _hash(i: int, j: int, k: int) -> int:
-    h = i * 73856093 ^ j * 19349663 ^ k * 83492791
-    return h ^ (h >> 15)
+def _want(
+    first: int, last: int, points: Any, finest: Any, cubes: Any, of: Any, widest: int, state: Any, wanted: Any
+) -> None:
+    """Mark the cubes with undecided points and those about them: theirs are the planes that count.
 
-
-@compiled
-def _insert(x: Any, y: Any, z: Any, size: float, slots: Any, cubes: Any, own: Any) -> int:
-    mask = len(slots) - 1
-    m = 0
-    for p in range(len(x)):
-        i, j, k = int(np.floor(x[p] / size)), int(np.floor(y[p] / size)), int(np.floor(z[p] / size))
-        at = _hash(i, j, k) & mask
-        while True:
-            n = slots[at]
-            if n == EMPTY_SLOT:
-                slots[at] = m
-                cubes[m, 0], cubes[m, 1], cubes[m, 2] = i, j, k
-                own[p] = m
-                m += 1
-                break
-            if cubes[n, 0] == i and cubes[n, 1] == j and cubes[n, 2] == k:
-                own[p] = n
-                break
-            at = (at + 1) & mask
-    return m
-
-
-@compiled
-def _sum(x: Any, y: Any, z: Any, own: Any, size: float, sums: Any) -> None:
-    for p in range(len(x)):
-        s = sums[own[p]]
-        u = int(np.rint((x[p] - np.floor(x[p] / size) * size) * UNIT))
-        v = int(np.rint((y[p] - np.floor(y[p] / size) * size) * UNIT))
-        w = int(np.rint((z[p] - np.floor(z[p] / size) * size) * UNIT))
-        s[N] += 1
-        s[X] += u
-        s[Y] += v
-        s[Z] += w
-        s[XX] += u * u
-        s[XY] += u * v
-        s[XZ] += u * w
-        s[YY] += v * v
-        s[YZ] += v * w
-        s[ZZ] += w * w
-
-
-@compiled
-def _fit(first: int, last: int, cubes: Any, slots: Any, sums: Any, size: float, spread: float, planes: Any) -> None:
-    """Fill rows of `planes`: points, good (1) or not, centroid from the cube's corner, normal."""
-    edge = int(np.rint(size * UNIT))
-    t = np.zeros(10, dtype=np.int64)
-    for m in range(first, last):
-        t[:] = 0
-        for a in range(-1, 2):
-            for b in range(-1, 2):
-                for c in range(-1, 2):
-                    q = find(cubes, slots, cubes[m, 0] + a, cubes[m, 1] + b, cubes[m, 2] + c)
-                    if q < 0:
-                        continue
-                    s = sums[q]
-                    n, dx, dy, dz = s[N], a * edge, b * edge, c * edge
-                    t[N] += n
-                    t[X] += s[X] + n * dx
-                    t[Y] += s[Y] + n * dy
-                    t[Z] += s[Z] + n * dz
-                    t[XX] += s[XX] + 2 * dx * s[X] + n * dx * dx
-                    t[YY] += s[YY] + 2 * dy * s[Y] + n * dy * dy
-                    t[ZZ] += s[ZZ] + 2 * dz * s[Z] + n * dz * dz
-                    t[XY] += s[XY] + dx * s[Y] + dy * s[X] + n * dx * dy
-                    t[XZ] += s[XZ] + dx * s[Z] + dz * s[X] + n * dx * dz
-                    t[YZ] += s[YZ] + dy * s[Z] + dz * s[Y] + n * dy * dz
-        n = t[N]
-        planes[m, 0] = n
-        if n < ENOUGH:
+    Threads may mark the same cube at a border: they write the same value.
+    """
+    near, count = np.empty((widest, AROUND), dtype=np.int32), np.empty(widest, dtype=np.int32)
+    asked = np.empty(widest, dtype=np.bool_)
+    for r in range(first, last):
+        asked[:] = False
+        some = False
+        low, high = _finest_rows(r, cubes, finest)
+        for f in range(finest.row[low], finest.row[high]):
+            if state[points.start[f]] == UNDECIDED:
+                asked[of[f] - cubes.row[r]] = True
+                some = True
+        if not some:
             continue
-        mx, my, mz = t[X] / n, t[Y] / n, t[Z] / n
-        xx, yy, zz = t[XX] / n - mx * mx, t[YY] / n - my * my, t[ZZ] / n - mz * mz
-        xy, xz, yz = t[XY] / n - mx * my, t[XZ] / n - mx * mz, t[YZ] / n - my * mz
-        least, middle = _two_least(xx, yy, zz, xy, xz, yz)
-        if least > (spread * UNIT) ** 2 or middle < (BROAD * edge) ** 2:
-            continue
-        # The normal is orthogonal to the rows of (covariance − least · 1): the largest of their cross products.
-        ax, ay, az = xx - least, xy, xz
-        bx, by, bz = xy, yy - least, yz
-        cx, cy, cz = xz, yz, zz - least
-        px, py, pz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-        qx, qy, qz = ay * cz - az * cy, az * cx - ax * cz, ax * cy - ay * cx
-        rx, ry, rz = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
-        pp, qq, rr = px * px + py * py + pz * pz, qx * qx + qy * qy + qz * qz, rx * rx + ry * ry + rz * rz
-        if qq > pp:
-            px, py, pz, pp = qx, qy, qz, qq
-        if rr > pp:
-            px, py, pz, pp = rx, ry, rz, rr
-        if pp <= 0.0:
-            continue
-        length = np.sqrt(pp)
-        planes[m, 1] = 1.0
-        planes[m, 2], planes[m, 3], planes[m, 4] = mx / UNIT, my / UNIT, mz / UNIT
-        planes[m, 5], planes[m, 6], planes[m, 7] = px / length, py / length, pz / length
+        windows(cubes, r, near, count)
+        for m in range(cubes.row[r + 1] - cubes.row[r]):
+            if asked[m]:
+                for i in range(count[m]):
+                    wanted[near[m, i]] = True
 
 
 @compiled
-def _two_least(xx: float, yy: float, zz: float, xy: float, xz: float, yz: float) -> tuple[float, float]:
-    """The two smaller eigenvalues of a symmetric matrix (Smith 1961)."""
-    mean = (xx + yy + zz) / 3.0
-    off = xy * xy + xz * xz + yz * yz
-    p = np.sqrt(((xx - mean) ** 2 + (yy - mean) ** 2 + (zz - mean) ** 2 + 2.0 * off) / 6.0)
-    if p == 0.0:
-        return mean, mean
-    a, b, c = (xx - mean) / p, (yy - mean) / p, (zz - mean) / p
-    d, e, f = xy / p, xz / p, yz / p
-    half = (a * (b * c - f * f) - d * (d * c - f * e) + e * (d * f - b * e)) / 2.0
-    angle = np.arccos(min(1.0, max(-1.0, half))) / 3.0
-    largest = mean + 2.0 * p * np.cos(angle)
-    least = mean + 2.0 * p * np.cos(angle + 2.0 * np.pi / 3.0)
-    return max(least, 0.0), max(3.0 * mean - largest - least, 0.0)
+def _fit(
+    first: int,
+    last: int,
+    points: Any,
+    finest: Any,
+    cubes: Any,
+    of: Any,
+    widest: int,
+    wanted: Any,
+    spread: float,
+    planes: Any,
+    enough: Any,
+) -> None:
+    """Fill rows of `planes`, normal and its offset from the cube's corner (m), zeros where there is no good one."""
+    column, layer, row = cubes.column, cubes.layer, cubes.row
+    edge = int(np.rint(EDGE * UNIT)) << cubes.level
+    near, count = np.empty((widest, AROUND), dtype=np.int32), np.empty(widest, dtype=np.int32)
+    sums = np.zeros((3, widest, MOMENTS), dtype=np.int64)
+    t = np.zeros(MOMENTS, dtype=np.int64)
+    summed = first - 2
+    for r in range(first, last):
+        for a in range(max(summed + 1, 0), min(r + 2, len(row) - 1)):
+            _sum_row(a, points, finest, cubes, of, sums[a % 3])
+            summed = a
+        if not wanted[row[r] : row[r + 1]].any():
+            continue
+        windows(cubes, r, near, count)
+        for m in range(row[r], row[r + 1]):
+            if not wanted[m]:
+                continue
+            t[:] = 0
+            for i in range(count[m - row[r]]):
+                q = near[m - row[r], i]
+                a = r
+                if q < row[r]:
+                    a = r - 1
+                elif q >= row[r + 1]:
+                    a = r + 1
+                dx, dy, dz = (column[q] - column[m]) * edge, (a - r) * edge, (layer[q] - layer[m]) * edge
+                add_shifted(t, sums[a % 3, q - row[a]], dx, dy, dz)
+            if t[N] < ENOUGH:
+                continue
+            enough[m] = True
+            mx, my, mz, xx, yy, zz, xy, xz, yz = covariance(t)
+            least, middle = two_least(xx, yy, zz, xy, xz, yz)
+            if least > (spread * UNIT) ** 2 or middle < (BROAD * edge) ** 2:
+                continue
+            u, v, w = normal(least, xx, yy, zz, xy, xz, yz)
+            planes[m, 0], planes[m, 1], planes[m, 2] = u, v, w
+            planes[m, 3] = (u * mx + v * my + w * mz) / UNIT
+
+
+@compiled
+def _sum_row(r: int, points: Any, finest: Any, cubes: Any, of: Any, sums: Any) -> None:
+    """The moments of each cube of a row from its own corner."""
+    for m in range(cubes.row[r + 1] - cubes.row[r]):
+        sums[m, :] = 0
+    low, high = _finest_rows(r, cubes, finest)
+    for fine_row in range(low, high):
+        for f in range(finest.row[fine_row], finest.row[fine_row + 1]):
+            s = sums[of[f] - cubes.row[r]]
+            dx, dy, dz = _inside(f, fine_row, finest, cubes.level)
+            for i in range(points.start[f], points.start[f + 1]):
+                add_point(s, points.place[i, 0] + dx, points.place[i, 1] + dy, points.place[i, 2] + dz)
+
+
+@compiled
+def _inside(f: int, fine_row: int, finest: Any, level: int) -> tuple[int, int, int]:
+    """Millimetres from the corner of a cube of `level` to that of its part `f`."""
+    fine, mask = int(np.rint(EDGE * UNIT)), (1 << level) - 1
+    return (
+        (finest.column[f] & mask) * fine,
+        ((fine_row + finest.south) & mask) * fine,
+        (finest.layer[f] & mask) * fine,
+    )
 
 
 @compiled
 def _judge(
     first: int,
     last: int,
-    x: Any,
-    y: Any,
-    z: Any,
-    own: Any,
+    points: Any,
+    finest: Any,
     cubes: Any,
-    slots: Any,
+    of: Any,
+    widest: int,
     planes: Any,
-    size: float,
-    decided: Any,
-    result: Any,
+    enough: Any,
+    state: Any,
 ) -> None:
-    for p in range(first, last):
-        if decided[p] or planes[own[p], 0] < ENOUGH:
-            continue
-        decided[p] = True
-        m = own[p]
-        i, j, k = cubes[m, 0], cubes[m, 1], cubes[m, 2]
-        u, v, w = x[p] - i * size, y[p] - j * size, z[p] - k * size
-        if _on(planes[m], u, v, w):
-            result[p] = True
-            continue
-        for n in range(27):
-            a, b, c = n // 9 - 1, (n // 3) % 3 - 1, n % 3 - 1
-            q = find(cubes, slots, i + a, j + b, k + c)
-            if q >= 0 and _on(planes[q], u - a * size, v - b * size, w - c * size):
-                result[p] = True
-                break
+    column, layer, row = cubes.column, cubes.layer, cubes.row
+    edge = EDGE * (1 << cubes.level)
+    near, count = np.empty((widest, AROUND), dtype=np.int32), np.empty(widest, dtype=np.int32)
+    for r in range(first, last):
+        windows(cubes, r, near, count)
+        low, high = _finest_rows(r, cubes, finest)
+        for fine_row in range(low, high):
+            for f in range(finest.row[fine_row], finest.row[fine_row + 1]):
+                m = of[f]
+                if state[points.start[f]] != UNDECIDED or not enough[m]:
+                    continue
+                dx, dy, dz = _inside(f, fine_row, finest, cubes.level)
+                for i in range(points.start[f], points.start[f + 1]):
+                    u = (points.place[i, 0] + dx) / UNIT
+                    v = (points.place[i, 1] + dy) / UNIT
+                    w = (points.place[i, 2] + dz) / UNIT
+                    state[i] = 1
+                    for j in range(count[m - row[r]]):
+                        q = near[m - row[r], j]
+                        a, b, c = planes[q, 0], planes[q, 1], planes[q, 2]
+                        if a == 0.0 and b == 0.0 and c == 0.0:
+                            continue
+                        s = 0
+                        if q < row[r]:
+                            s = -1
+                        elif q >= row[r + 1]:
+                            s = 1
+                        x = u - (column[q] - column[m]) * edge
+                        z = w - (layer[q] - layer[m]) * edge
+                        if abs(a * x + b * (v - s * edge) + c * z - planes[q, 3]) <= DISTANCE:
+                            state[i] = PLANAR
+                            break
 
 
 @compiled
-def _on(plane: Any, u: float, v: float, w: float) -> bool:
-    if plane[1] == 0.0:
-        return False
-    off = (u - plane[2]) * plane[5] + (v - plane[3]) * plane[6] + (w - plane[4]) * plane[7]
-    return bool(abs(off) <= DISTANCE)
+def _count(points: Any, of: Any, state: Any, single: Any, counts: Any) -> None:
+    for f in range(len(of)):
+        for i in range(points.start[f], points.start[f + 1]):
+            counts[of[f], 0] += 1
+            if state[i] == PLANAR and single[points.order[i]]:
+                counts[of[f], 1] += 1
+
+
+@compiled
+def _weigh(first: int, last: int, cubes: Any, widest: int, counts: Any, shares: Any) -> None:
+    near, count = np.empty((widest, AROUND), dtype=np.int32), np.empty(widest, dtype=np.int32)
+    for r in range(first, last):
+        windows(cubes, r, near, count)
+        for m in range(cubes.row[r], cubes.row[r + 1]):
+            n, chosen = 0, 0
+            for i in range(count[m - cubes.row[r]]):
+                n += counts[near[m - cubes.row[r], i], 0]
+                chosen += counts[near[m - cubes.row[r], i], 1]
+            shares[m] = chosen / n
+
+
+@compiled
+def _hand_out(first: int, last: int, points: Any, of: Any, state: Any, shares: Any, planar: Any, share: Any) -> None:
+    for f in range(first, last):
+        for i in range(points.start[f], points.start[f + 1]):
+            planar[points.order[i]] = state[i] == PLANAR
+            share[points.order[i]] = shares[of[f]]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lidar.cells import CELL, Cells, Mask
+from lidar.moments import MOMENTS, N, Z, add_point, add_shifted, covariance
 from lidar.morphology import compiled, in_threads
 
 FEWEST = 16
@@ -29,8 +30,6 @@ UNIT = 1000.0
 REACH = 2.0 * len(SETTLED) + 3.0
 """Metres: each round looks one window farther."""
 
-N, X, Y, Z, XX, XY, XZ, YY, YZ, ZZ = range(10)
-
 
 def above_soil(
     x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], ground: Mask, cells: Cells
@@ -43,7 +42,7 @@ def above_soil(
     kept = ground.copy()
     planes = np.zeros((size, 5), dtype=np.float64)
     for limit in SETTLED:
-        sums = np.zeros((size, 10), dtype=np.int64)
+        sums = np.zeros((size, MOMENTS), dtype=np.int64)
         _sum(x, y, z, kept, cells.index, sums)
         in_threads(_fit, cells.shape[0], size * 16, sums, cells.shape[1], cells.shape[0], planes)
         in_threads(_settle, len(x), len(x), x, y, z, ground, cells.index, planes, limit, kept)
@@ -55,60 +54,36 @@ def above_soil(
 @compiled
 def _sum(x: Any, y: Any, z: Any, chosen: Any, index: Any, sums: Any) -> None:
     for p in range(len(x)):
-        if not chosen[p]:
-            continue
-        s = sums[index[p]]
-        u = int(np.rint((x[p] / CELL - np.floor(x[p] / CELL) - 0.5) * UNIT))
-        v = int(np.rint((y[p] / CELL - np.floor(y[p] / CELL) - 0.5) * UNIT))
-        w = int(np.rint(z[p] * UNIT))
-        s[N] += 1
-        s[X] += u
-        s[Y] += v
-        s[Z] += w
-        s[XX] += u * u
-        s[XY] += u * v
-        s[XZ] += u * w
-        s[YY] += v * v
-        s[YZ] += v * w
-        s[ZZ] += w * w
+        if chosen[p]:
+            u = int(np.rint((x[p] / CELL - np.floor(x[p] / CELL) - 0.5) * UNIT))
+            v = int(np.rint((y[p] / CELL - np.floor(y[p] / CELL) - 0.5) * UNIT))
+            add_point(sums[index[p]], u, v, int(np.rint(z[p] * UNIT)))
 
 
 @compiled
 def _fit(first: int, last: int, sums: Any, columns: int, rows: int, planes: Any) -> None:
     """Rows of `planes`: points, height at the cell's centre, slopes, spread."""
     edge = int(UNIT)
+    t = np.zeros(MOMENTS, dtype=np.int64)
     for r in range(first, last):
         for c in range(columns):
-            n, tx, ty, tz, txx, txy, txz, tyy, tyz, tzz = 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-            for i in range(max(r - 1, 0), min(r + 2, rows)):
-                for j in range(max(c - 1, 0), min(c + 2, columns)):
-                    s = sums[i * columns + j]
-                    if s[N] == 0:
-                        continue
-                    dx, dy = (j - c) * edge, (i - r) * edge
-                    n += s[N]
-                    tx += s[X] + s[N] * dx
-                    ty += s[Y] + s[N] * dy
-                    tz += s[Z]
-                    txx += s[XX] + 2 * dx * s[X] + s[N] * dx * dx
-                    tyy += s[YY] + 2 * dy * s[Y] + s[N] * dy * dy
-                    txy += s[XY] + dx * s[Y] + dy * s[X] + s[N] * dx * dy
-                    txz += s[XZ] + dx * s[Z]
-                    tyz += s[YZ] + dy * s[Z]
-                    tzz += s[ZZ]
             plane = planes[r * columns + c]
             plane[0] = 0.0
+            n, total = 0, 0
+            for i in range(max(r - 1, 0), min(r + 2, rows)):
+                for j in range(max(c - 1, 0), min(c + 2, columns)):
+                    n += sums[i * columns + j, N]
+                    total += sums[i * columns + j, Z]
             if n < FEWEST:
                 continue
             # About a height of the window itself: sums of squares of heights above the sea may wrap, these do not.
-            base = tz // n
-            tzz -= 2 * base * tz - n * base * base
-            txz -= base * tx
-            tyz -= base * ty
-            tz -= n * base
-            mx, my, mz = tx / n, ty / n, tz / n
-            xx, yy, zz = txx / n - mx * mx, tyy / n - my * my, tzz / n - mz * mz
-            xy, xz, yz = txy / n - mx * my, txz / n - mx * mz, tyz / n - my * mz
+            base = total // n
+            t[:] = 0
+            for i in range(max(r - 1, 0), min(r + 2, rows)):
+                for j in range(max(c - 1, 0), min(c + 2, columns)):
+                    if sums[i * columns + j, N] > 0:
+                        add_shifted(t, sums[i * columns + j], (j - c) * edge, (i - r) * edge, -base)
+            mx, my, mz, xx, yy, zz, xy, xz, yz = covariance(t)
             determinant = xx * yy - xy * xy
             if determinant < 0.02 * (xx + yy) ** 2 or xx + yy < 0.1 * UNIT * UNIT:
                 continue

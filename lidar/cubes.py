@@ -1,0 +1,309 @@
+"""Points sorted by the cubes that hold them, and cubes of twice the edge over those.
+
+Cubes stand on multiples of their edge and are kept in rows from south to north, a row's by column, a column's by
+layer. The 26 neighbours of a row's cubes are met by walking three rows side by side, so that nothing is looked up in
+a table and memory is read in its order. What is summed in cubes is whole numbers, so no order of points matters.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lidar.cells import Mask
+from lidar.morphology import compiled, in_threads
+
+EDGE = 0.5
+"""Metres: edge of the finest cubes."""
+UNIT = 1000.0
+"""Places in a cube are kept in whole millimetres."""
+AROUND = 27
+"""Cubes of a window: one and those that touch it."""
+FEW = 24
+"""Points up to which a column is sorted by insertion."""
+
+
+class SortedPoints(NamedTuple):
+    """k chosen points in the order of the finest cubes."""
+
+    order: NDArray[np.int32]
+    """(k,) index of each point."""
+    place: NDArray[np.int16]
+    """(k, 3) millimetres from the cube's lower south-west corner."""
+    start: NDArray[np.int32]
+    """(m + 1,) first point of each of the m finest cubes."""
+
+
+class Cubes(NamedTuple):
+    """m cubes of one size."""
+
+    column: NDArray[np.int32]
+    """(m,) edges from zero to the east."""
+    layer: NDArray[np.int32]
+    """(m,) edges from zero upwards."""
+    row: NDArray[np.int32]
+    """(rows + 1,) first cube of each row."""
+    south: int
+    """Edges from zero to the first row."""
+    level: int
+    """The edge is `EDGE` · 2^level."""
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.row) - 1
+
+    @property
+    def widest(self) -> int:
+        """Cubes of the fullest row."""
+        return int(np.diff(self.row).max())
+
+
+def sorted_into_cubes(
+    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], chosen: Mask
+) -> tuple[SortedPoints, Cubes]:
+    """The chosen points, at least one, by the finest cubes."""
+    south, north, west, east = _extent(x, y, chosen)
+    begin = _rows(y, chosen, south, north - south + 1)
+    count = int(begin[-1])
+    order, place = np.empty(count, dtype=np.int32), np.empty((count, 3), dtype=np.int16)
+    _into_rows(y, chosen, south, begin[:-1].copy(), order)
+    column, layer = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.int32)
+    found = np.zeros(north - south + 2, dtype=np.int32)
+    work = count * 16
+    in_threads(_sort_rows, north - south + 1, work, x, y, z, begin, west, east, order, place, column, layer, found[1:])
+    row = np.cumsum(found, dtype=np.int32)
+    m = int(row[-1])
+    start = np.empty(m + 1, dtype=np.int32)
+    start[m] = count
+    cube_column, cube_layer = np.empty(m, dtype=np.int32), np.empty(m, dtype=np.int32)
+    in_threads(_open_cubes, len(row) - 1, work, begin, column, layer, row, start, cube_column, cube_layer)
+    return SortedPoints(order, place, start), Cubes(cube_column, cube_layer, row, south, 0)
+
+
+def coarser(cubes: Cubes) -> tuple[Cubes, NDArray[np.int32]]:
+    """The cubes of twice the edge, and for each of the given ones the number of that it is part of."""
+    south = cubes.south >> 1
+    rows = ((cubes.south + cubes.rows - 1) >> 1) - south + 1
+    found, parent = np.zeros(rows + 1, dtype=np.int32), np.empty(len(cubes.column), dtype=np.int32)
+    work = len(cubes.column) * 16
+    none = np.empty(0, dtype=np.int32)
+    in_threads(_merge, rows, work, cubes, south, none, parent, none, none, found[1:])
+    row = np.cumsum(found, dtype=np.int32)
+    column, layer = np.empty(row[-1], dtype=np.int32), np.empty(row[-1], dtype=np.int32)
+    in_threads(_merge, rows, work, cubes, south, row, parent, column, layer, found[1:])
+    return Cubes(column, layer, row, south, cubes.level + 1), parent
+
+
+@compiled
+def windows(cubes: Any, r: int, near: Any, count: Any) -> None:
+    """Fill, for each cube of row `r` in its order, the numbers of the cubes in its window, its own first.
+
+    Args:
+        cubes: all.
+        r: the row.
+        near: (≥ cubes of the row, 27) to fill.
+        count: (≥ cubes of the row,) to fill: how many.
+    """
+    column, layer, row = cubes.column, cubes.layer, cubes.row
+    first, last = row[r], row[r + 1]
+    for m in range(first, last):
+        near[m - first, 0] = m
+        count[m - first] = 1
+    for a in range(max(r - 1, 0), min(r + 2, len(row) - 1)):
+        end = row[a + 1]
+        for b in range(-1, 2):
+            q = row[a]
+            for m in range(first, last):
+                c, k = column[m] + b, layer[m] - 1
+                while q < end and (column[q] < c or (column[q] == c and layer[q] < k)):
+                    q += 1
+                t = q
+                while t < end and column[t] == c and layer[t] <= k + 2:
+                    if t != m:
+                        near[m - first, count[m - first]] = t
+                        count[m - first] += 1
+                    t += 1
+
+
+@compiled
+def _extent(x: Any, y: Any, chosen: Any) -> tuple[int, int, int, int]:
+    south, north, west, east = np.inf, -np.inf, np.inf, -np.inf
+    for p in range(len(x)):
+        if chosen[p]:
+            south, north, west, east = min(south, y[p]), max(north, y[p]), min(west, x[p]), max(east, x[p])
+    return (
+        int(np.floor(south / EDGE)),
+        int(np.floor(north / EDGE)),
+        int(np.floor(west / EDGE)),
+        int(np.floor(east / EDGE)),
+    )
+
+
+@compiled
+def _rows(y: Any, chosen: Any, south: int, rows: int) -> Any:
+    begin = np.zeros(rows + 1, dtype=np.int64)
+    for p in range(len(y)):
+        if chosen[p]:
+            begin[int(np.floor(y[p] / EDGE)) - south + 1] += 1
+    for r in range(rows):
+        begin[r + 1] += begin[r]
+    return begin
+
+
+@compiled
+def _into_rows(y: Any, chosen: Any, south: int, at: Any, order: Any) -> None:
+    for p in range(len(y)):
+        if chosen[p]:
+            r = int(np.floor(y[p] / EDGE)) - south
+            order[at[r]] = p
+            at[r] += 1
+
+
+@compiled
+def _sort_rows(
+    first: int,
+    last: int,
+    x: Any,
+    y: Any,
+    z: Any,
+    begin: Any,
+    west: int,
+    east: int,
+    order: Any,
+    place: Any,
+    column: Any,
+    layer: Any,
+    found: Any,
+) -> None:
+    """Sort the points of each row by column and layer; count the row's cubes."""
+    at = np.zeros(east - west + 2, dtype=np.int32)
+    most = 0
+    for r in range(first, last):
+        most = max(most, begin[r + 1] - begin[r])
+    unsorted, of = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
+    for r in range(first, last):
+        low, n = begin[r], begin[r + 1] - begin[r]
+        at[:] = 0
+        for i in range(n):
+            p = order[low + i]
+            unsorted[i] = p
+            of[i] = int(np.floor(x[p] / EDGE)) - west
+            at[of[i] + 1] += 1
+        for c in range(east - west + 1):
+            at[c + 1] += at[c]
+        for i in range(n):
+            c = of[i]
+            order[low + at[c]] = unsorted[i]
+            column[low + at[c]] = c + west
+            layer[low + at[c]] = int(np.floor(z[unsorted[i]] / EDGE))
+            at[c] += 1
+        begun = low
+        for c in range(east - west + 1):
+            _by_layer(layer, order, begun, low + at[c])
+            begun = low + at[c]
+        cubes = 0
+        for i in range(low, low + n):
+            p = order[i]
+            place[i, 0] = int(np.rint((x[p] - column[i] * EDGE) * UNIT))
+            place[i, 1] = int(np.rint((y[p] - np.floor(y[p] / EDGE) * EDGE) * UNIT))
+            place[i, 2] = int(np.rint((z[p] - layer[i] * EDGE) * UNIT))
+            if i == low or column[i] != column[i - 1] or layer[i] != layer[i - 1]:
+                cubes += 1
+        found[r] = cubes
+
+
+@compiled
+def _by_layer(layer: Any, order: Any, low: int, high: int) -> None:
+    """Sort one column's points."""
+    if high - low > FEW:
+        by = np.argsort(layer[low:high], kind="mergesort")
+        layer[low:high] = layer[low:high][by]
+        order[low:high] = order[low:high][by]
+        return
+    for i in range(low + 1, high):
+        here, p, j = layer[i], order[i], i
+        while j > low and layer[j - 1] > here:
+            layer[j], order[j] = layer[j - 1], order[j - 1]
+            j -= 1
+        layer[j], order[j] = here, p
+
+
+@compiled
+def _open_cubes(
+    first: int,
+    last: int,
+    begin: Any,
+    column: Any,
+    layer: Any,
+    row: Any,
+    start: Any,
+    cube_column: Any,
+    cube_layer: Any,
+) -> None:
+    for r in range(first, last):
+        m = row[r]
+        for i in range(begin[r], begin[r + 1]):
+            if i == begin[r] or column[i] != column[i - 1] or layer[i] != layer[i - 1]:
+                start[m], cube_column[m], cube_layer[m] = i, column[i], layer[i]
+                m += 1
+
+
+@compiled
+def _merge(
+    first: int,
+    last: int,
+    cubes: Any,
+    coarse_south: int,
+    coarse_row: Any,
+    parent: Any,
+    coarse_column: Any,
+    coarse_layer: Any,
+    found: Any,
+) -> None:
+    """Cubes of twice the edge in each of their rows: counted, or where `coarse_row` is known, filled in."""
+    column, layer, row = cubes.column, cubes.layer, cubes.row
+    fill = len(coarse_row) > 0
+    at, end = np.zeros(4, dtype=np.int64), np.zeros(4, dtype=np.int64)
+    for r in range(first, last):
+        m = 0
+        below = 2 * (r + coarse_south) - cubes.south
+        for a in range(2):
+            inside = 0 <= below + a < len(row) - 1
+            end[2 * a] = row[below + a] if inside else 0
+            end[2 * a + 1] = end[2 * a]
+        rest_0 = row[below + 1] if 0 <= below < len(row) - 1 else 0
+        rest_1 = row[below + 2] if 0 <= below + 1 < len(row) - 1 else 0
+        while True:
+            c, any_left = 0, False
+            for a in range(2):
+                q, rest = end[2 * a + 1], rest_0 if a == 0 else rest_1
+                if q < rest and (not any_left or column[q] >> 1 < c):
+                    c, any_left = column[q] >> 1, True
+            if not any_left:
+                break
+            for a in range(2):
+                q, rest = end[2 * a + 1], rest_0 if a == 0 else rest_1
+                for b in range(2):
+                    at[2 * a + b] = q
+                    while q < rest and column[q] == 2 * c + b:
+                        q += 1
+                    end[2 * a + b] = q
+            while True:
+                k, some = 0, False
+                for s in range(4):
+                    if at[s] < end[s] and (not some or layer[at[s]] >> 1 < k):
+                        k, some = layer[at[s]] >> 1, True
+                if not some:
+                    break
+                for s in range(4):
+                    while at[s] < end[s] and layer[at[s]] >> 1 == k:
+                        if fill:
+                            parent[at[s]] = coarse_row[r] + m
+                        at[s] += 1
+                if fill:
+                    coarse_column[coarse_row[r] + m], coarse_layer[coarse_row[r] + m] = c, k
+                m += 1
+        found[r] = m

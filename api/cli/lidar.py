@@ -7,6 +7,7 @@ import click
 from api.cli.common import lazy_group
 
 COMMANDS = {
+    "accuracy": ("api.cli.lidar_accuracy", "Vertical accuracy against check points."),
     "add": ("api.cli.lidar_add", "Point files into the catalogue."),
     "build": ("api.cli.lidar_build", "The catalogue's tiles to products in the store."),
     "buildings": ("api.cli.lidar_buildings", "3D models of the buildings in point files."),

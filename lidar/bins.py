@@ -1,7 +1,7 @@
 """Points summed up in bins: what every later kernel reads instead of points.
 
 Two rules make a tile equal to its part of the city, bit for bit: sums over points are sums of whole numbers, so that
-their order cannot matter, and a bin's moments are kept from its own corner, so that they do not know where the tile
+their order cannot matter, and a bin's moments are kept from its own centre, so that they do not know where the tile
 begins.
 A million echoes of one place cost no more than one.
 """
@@ -9,11 +9,12 @@ A million echoes of one place cost no more than one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from math import floor
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from lidar.morphology import compiled, in_threads
 
 BIN = 0.5
 """Metres: edge of the finest bin. At 2–16 points/m² a bin holds 0.5–4 points; finer ones only cost time."""
@@ -21,15 +22,15 @@ LEVELS = 4
 """Bins of 0.5, 1, 2 and 4 m."""
 COARSEST = 2 ** (LEVELS - 1)
 """Finest bins along one edge of the coarsest."""
-HALF_WINDOW = 3
-"""Bins on each side of the one a cell's centre lies in; the kernel's radius never exceeds it."""
+REGION = 4 * COARSEST
+"""Finest bins along one edge of a region, 16 m: the piece of ground whose density and noise are judged as one."""
+BLOCK = 2 * REGION
+"""Finest bins along one edge of a block, 32 m: the piece of ground worked on at a time, small enough for a core's own
+memory."""
+BAND = 4
+"""Rows of blocks summed up at a time."""
 QUANTUM = 1e-4
 """Metres: coordinates inside a bin and heights are summed as multiples of this."""
-PLANE_REACH = BIN * COARSEST * (HALF_WINDOW + 1)
-"""Metres: no point farther than this enters a cell's plane."""
-
-MAX_BIN_WEIGHT = 64
-"""Points of a bin that count: errors inside a bin are not independent, and a million echoes are one place."""
 
 COUNT, MEAN_X, MEAN_Y, MEAN_Z = range(4)
 
@@ -39,35 +40,16 @@ class Bins:
     """Points summed up on the levels of a pyramid whose edges are the same over the whole city.
 
     A level's bin is named by the index of its lower-left corner, in its own edge lengths from (0, 0); rows run from
-    south to north.
+    south to north. The first row and column begin a block.
     """
 
-    moments: NDArray[np.float64]
-    """(bins of all levels, 4): count, mean x and y in metres from the bin's own lower-left corner, mean height."""
+    moments: NDArray[np.float32]
+    """(4, bins of all levels): count, mean x and y in metres from the bin's own centre, mean height."""
     layout: NDArray[np.int64]
-    """(levels, 3): first row in `moments`, rows and columns of bins."""
+    """(levels, 3): first place in `moments`, rows and columns of bins."""
     west: float
     """Metres: the first bins' edges."""
     south: float
-
-
-@njit(nogil=True, cache=True)
-def _add_to_bins(x: Any, y: Any, z: Any, chosen: Any, first_column: int, first_row: int, count: Any, sums: Any) -> None:
-    rows, columns = count.shape
-    for i in range(x.shape[0]):
-        if not chosen[i]:
-            continue
-        u, v = x[i] / BIN, y[i] / BIN
-        if not (np.isfinite(u) and np.isfinite(v) and np.isfinite(z[i])):
-            continue
-        ci, ri = np.floor(u), np.floor(v)
-        c, r = int(ci) - first_column, int(ri) - first_row
-        if c < 0 or r < 0 or c >= columns or r >= rows:
-            continue
-        count[r, c] += 1
-        sums[r, c, 0] += int(np.rint((u - ci) * (BIN / QUANTUM)))
-        sums[r, c, 1] += int(np.rint((v - ri) * (BIN / QUANTUM)))
-        sums[r, c, 2] += int(np.rint(z[i] / QUANTUM))
 
 
 def bin_points(
@@ -86,73 +68,98 @@ def bin_points(
         chosen: (n,) which points to take.
         bounds: (west, south, east, north), metres: points outside may be left out.
     """
-    edge = BIN * COARSEST
-    west, south = int(np.floor(bounds[0] / edge)), int(np.floor(bounds[1] / edge))
-    east, north = int(np.floor(bounds[2] / edge)) + 1, int(np.floor(bounds[3] / edge)) + 1
-    shape = ((north - south) * COARSEST, (east - west) * COARSEST)
-    count, sums = np.zeros(shape, dtype=np.int32), np.zeros((*shape, 3), dtype=np.int64)
-    _add_to_bins(x, y, z, chosen, west * COARSEST, south * COARSEST, count, sums)
+    edge = BIN * BLOCK
+    west, south = floor(bounds[0] / edge), floor(bounds[1] / edge)
+    east, north = floor(bounds[2] / edge) + 1, floor(bounds[3] / edge) + 1
+    shape = ((north - south) * BLOCK, (east - west) * BLOCK)
     layout = np.empty((LEVELS, 3), dtype=np.int64)
     first = 0
     for level in range(LEVELS):
         layout[level] = first, shape[0] >> level, shape[1] >> level
         first += int(layout[level, 1] * layout[level, 2])
-    moments = np.zeros((first, 4))
-    _moments(count, sums, layout, moments)
+    moments = np.empty((4, first), dtype=np.float32)
+    in_threads(_bin_rows, north - south, len(x), x, y, z, chosen, west * BLOCK, south * BLOCK, layout, moments)
     return Bins(moments, layout, west * edge, south * edge)
 
 
-@njit(nogil=True, cache=True)
-def _moments(count: Any, sums: Any, layout: Any, moments: Any) -> None:
-    """Means of the finest bins, and those of each coarser one from its four in a fixed order."""
-    rows, columns = count.shape
+@compiled
+def _bin_rows(
+    first: int,
+    last: int,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    z: NDArray[np.float64],
+    chosen: NDArray[np.bool_],
+    first_column: int,
+    first_row: int,
+    layout: NDArray[np.int64],
+    moments: NDArray[np.float32],
+) -> None:
+    """The bins of rows of blocks, `BAND` of them at a time: another look at the points costs less than more memory."""
+    sums = np.empty((min(BAND, last - first) * BLOCK, layout[0, 2], 4), dtype=np.int64)
+    for start in range(first, last, BAND):
+        stop = min(start + BAND, last)
+        band = sums[: (stop - start) * BLOCK]
+        band[:] = 0
+        _add_to_bins(x, y, z, chosen, first_column, first_row + start * BLOCK, band)
+        _means(band, start * BLOCK, layout, moments)
+
+
+@compiled
+def _add_to_bins(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    z: NDArray[np.float64],
+    chosen: NDArray[np.bool_],
+    first_column: int,
+    first_row: int,
+    sums: NDArray[np.int64],
+) -> None:
+    rows, columns = sums.shape[0], sums.shape[1]
+    for i in range(x.shape[0]):
+        if not chosen[i]:
+            continue
+        v = y[i] / BIN - first_row
+        if not (0 <= v < rows):
+            continue
+        u = x[i] / BIN - first_column
+        if not (0 <= u < columns and np.isfinite(z[i])):
+            continue
+        c, r = int(u), int(v)
+        cell = sums[r, c]
+        cell[0] += 1
+        cell[1] += int(np.floor((u - c - 0.5) * (BIN / QUANTUM) + 0.5))
+        cell[2] += int(np.floor((v - r - 0.5) * (BIN / QUANTUM) + 0.5))
+        cell[3] += int(np.floor(z[i] * (1.0 / QUANTUM) + 0.5))
+
+
+@compiled
+def _means(sums: NDArray[np.int64], row: int, layout: NDArray[np.int64], moments: NDArray[np.float32]) -> None:
+    """Means of the finest bins from `row` on, and those of each coarser one from its four in a fixed order."""
+    rows, columns = sums.shape[0], sums.shape[1]
+    count, mean_x, mean_y, mean_z = moments[COUNT], moments[MEAN_X], moments[MEAN_Y], moments[MEAN_Z]
     for r in range(rows):
+        k = (row + r) * columns
         for c in range(columns):
-            n = count[r, c]
-            if n:
-                k = r * columns + c
-                moments[k, COUNT] = n
-                moments[k, MEAN_X] = sums[r, c, 0] * QUANTUM / n
-                moments[k, MEAN_Y] = sums[r, c, 1] * QUANTUM / n
-                moments[k, MEAN_Z] = sums[r, c, 2] * QUANTUM / n
-    for level in range(1, layout.shape[0]):
-        size = BIN * 2 ** (level - 1)
-        finer, first, rows, columns = layout[level - 1, 0], layout[level, 0], layout[level, 1], layout[level, 2]
-        for r in range(rows):
+            n = float(sums[r, c, 0])
+            factor = QUANTUM / max(n, 1.0)
+            count[k + c] = n
+            mean_x[k + c] = sums[r, c, 1] * factor
+            mean_y[k + c] = sums[r, c, 2] * factor
+            mean_z[k + c] = sums[r, c, 3] * factor
+    for level in range(1, LEVELS):
+        quarter = BIN * 2 ** (level - 2)
+        finer, start, columns = layout[level - 1, 0], layout[level, 0], layout[level, 2]
+        for r in range(row >> level, (row + rows) >> level):
             for c in range(columns):
                 n, sx, sy, sz = 0.0, 0.0, 0.0, 0.0
                 for i in range(2):
-                    for j in range(2):
-                        k = finer + (2 * r + i) * 2 * columns + 2 * c + j
-                        if moments[k, COUNT] > 0:
-                            n += moments[k, COUNT]
-                            sx += moments[k, COUNT] * (j * size + moments[k, MEAN_X])
-                            sy += moments[k, COUNT] * (i * size + moments[k, MEAN_Y])
-                            sz += moments[k, COUNT] * moments[k, MEAN_Z]
-                if n > 0:
-                    k = first + r * columns + c
-                    moments[k, COUNT] = n
-                    moments[k, MEAN_X], moments[k, MEAN_Y], moments[k, MEAN_Z] = sx / n, sy / n, sz / n
-
-
-@njit(nogil=True, cache=True, inline="never")
-def gather(level: int, moments: Any, layout: Any, u: float, v: float, near: Any) -> int:
-    """Fill `near` (rows of dx, dy, z, weight, d²) with the occupied bins about a place; give their number.
-
-    `u`, `v`: metres from the lower-left corner of the bins, the exact difference of two coordinates; so is that to a
-    bin's corner, and the rest does not know where the bins begin.
-    """
-    size = BIN * 2**level
-    first, rows, columns = layout[level, 0], layout[level, 1], layout[level, 2]
-    c0, r0 = int(np.floor(u / size)), int(np.floor(v / size))
-    found = 0
-    for r in range(max(r0 - HALF_WINDOW, 0), min(r0 + HALF_WINDOW + 1, rows)):
-        for c in range(max(c0 - HALF_WINDOW, 0), min(c0 + HALF_WINDOW + 1, columns)):
-            k = first + r * columns + c
-            n = moments[k, COUNT]
-            if n > 0:
-                dx, dy = (c * size - u) + moments[k, MEAN_X], (r * size - v) + moments[k, MEAN_Y]
-                near[found, 0], near[found, 1], near[found, 2] = dx, dy, moments[k, MEAN_Z]
-                near[found, 3], near[found, 4] = min(n, MAX_BIN_WEIGHT), dx * dx + dy * dy
-                found += 1
-    return found
+                    k = finer + (2 * r + i) * 2 * columns + 2 * c
+                    m, o = float(count[k]), float(count[k + 1])
+                    n += m + o
+                    sx += m * (mean_x[k] - quarter) + o * (mean_x[k + 1] + quarter)
+                    sy += m * (mean_y[k] + (2 * i - 1) * quarter) + o * (mean_y[k + 1] + (2 * i - 1) * quarter)
+                    sz += m * mean_z[k] + o * mean_z[k + 1]
+                k = start + r * columns + c
+                factor = 1.0 / max(n, 1.0)
+                count[k], mean_x[k], mean_y[k], mean_z[k] = n, sx * factor, sy * factor, sz * factor

@@ -1,9 +1,11 @@
 """Heights across holes in the ground (under buildings, bridges, dense crowns) from what stands around them.
 
-Each cell looks in `RAYS` directions for the nearest known cell and takes the heights there weighted by one over the
-distance: the discrete mean value coordinates of Floater (2003, Computer Aided Geometric Design 20). They reproduce a
-plane exactly, however the hole is shaped, are smooth inside, and ask only what is seen from the cell: no system of
-equations that would tie one end of the city to the other.
+On a lattice of 2 m each place in a hole looks in `RAYS` directions for the nearest known ground and takes the heights
+there weighted by one over the distance: the discrete mean value coordinates of Floater (2003, Computer Aided Geometric
+Design 20). They reproduce a plane exactly, however the hole is shaped, are smooth inside, and ask only what is seen
+from the place: no system of equations that would tie one end of the city to the other. The rim's height is the mean of
+its 2 m, not one cell's. Between the lattice's places heights are interpolated, and a few steps of a membrane's
+equation fit them to the cells of the rim.
 """
 
 from __future__ import annotations
@@ -11,22 +13,91 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
+from numpy.typing import NDArray
 
-from lidar.rasterise import WET
+from gis.grid import Grid
+from lidar.morphology import compiled, in_threads
+from lidar.rasterise import DRY, WET
 
+LATTICE = 2.0
+"""Metres between the places that look around, or one cell where cells are larger."""
 RAYS = 32
-MAX_BRIDGE = 60.0
-"""Metres: farthest known cell a ray asks. A hole wider than twice that keeps a core without height."""
+MAX_BRIDGE = 56.0
+"""Metres: farthest known ground a ray asks. A hole wider than twice that keeps a core without height."""
 WATER_SHARE = 0.6
-"""Of the weight of what a cell sees, above which it lies in water; below it, water is left out: a house at a canal
+"""Of the weight of what a place sees, above which it lies in water; below it, water is left out: a house at a canal
 stands on the bank."""
 WATER_SHARE_BELOW_DECK = 0.1
 """The same under a bridge, which more likely than not spans the water that is seen at its sides."""
 MAX_OVERHANG = 2.0
 """Metres: farthest a height is carried where known ground lies on one side only."""
+OVERHANG_SLOPE = 0.05
+"""Metres of σ per metre of it."""
 ROUGHNESS = 0.012
 """Metres of σ per metre to the nearest known cell, added to what the rim itself shows."""
+MEMBRANE = 3.0
+"""Metres over which the heights are fitted to the rim: as many steps as cells."""
+BRIDGE_REACH = MAX_BRIDGE + 2 * LATTICE + MEMBRANE
+"""Metres: farthest known cell that changes a cell in a hole."""
+
+HEIGHT, OFF_X, OFF_Y, VAR = range(4)
+"""Of a place: height, and, where it holds known cells, their mean position from the place (in places); variance."""
+
+
+def bridge(
+    height: NDArray[np.float32],
+    sigma: NDArray[np.float32],
+    known: NDArray[np.uint8],
+    deck: NDArray[np.bool_],
+    outer: Grid,
+    grid: Grid,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
+    """Heights, σ and kind (`DRY`, `WET` or 0) of the cells of a grid: the known ones, and those across the holes.
+
+    Args:
+        height: (rows, columns) metres, of the outer grid.
+        sigma: the same, 1σ.
+        known: the same: `DRY`, `WET` or 0.
+        deck: the same: under a bridge.
+        outer: the grid and `BRIDGE_REACH` around it, as far as there are points.
+        grid: of the result; NaN stays where nothing can be said.
+    """
+    ratio = max(1, round(LATTICE / outer.resolution))
+    steps = int(np.ceil(MEMBRANE / outer.resolution)) if ratio > 1 else 0
+    west, south = outer.first_column // ratio, outer.first_row // ratio
+    shape = (
+        (outer.first_row + outer.rows - 1) // ratio - south + 1,
+        (outer.first_column + outer.columns - 1) // ratio - west + 1,
+    )
+    corner = (outer.first_row + outer.rows - 1 - south * ratio, outer.first_column - west * ratio)
+    rim, kind, hole = np.empty((4, *shape), dtype=np.float32), np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    in_threads(_gather_rim, shape[0], known.size, height, sigma, known, deck, ratio, *corner, rim, kind, hole)
+    longest = int(MAX_BRIDGE / (ratio * outer.resolution))
+    free = _free(kind, longest + 2)
+    places, filled = np.full((2, *shape), np.nan, dtype=np.float32), np.zeros(shape, dtype=np.uint8)
+    spacing = ratio * outer.resolution
+    in_threads(_look, shape[0], known.size, rim, kind, hole, free, longest, spacing, _directions(), places, filled)
+    inner = _inner(grid, outer, steps)
+    window = inner.window_in(outer)
+    z, s, k = (np.ascontiguousarray(a[window]) for a in (height, sigma, known))
+    place = (corner[0] - window[0].start, corner[1] + window[1].start)
+    in_threads(_interpolate, z.shape[0], z.size, places, filled, ratio, *place, z, s, k)
+    fixed = known[window] != 0
+    relaxed = np.empty_like(z)
+    for _ in range(steps):
+        in_threads(_relax, z.shape[0], z.size, z, k, fixed, relaxed)
+        z, relaxed = relaxed, z
+    window = grid.window_in(inner)
+    return z[window], s[window], k[window]
+
+
+def _inner(grid: Grid, outer: Grid, cells: int) -> Grid:
+    """The grid and so many cells around it, inside of the outer one."""
+    column, row = max(grid.first_column - cells, outer.first_column), max(grid.first_row - cells, outer.first_row)
+    east = min(grid.first_column + grid.columns + cells, outer.first_column + outer.columns)
+    north = min(grid.first_row + grid.rows + cells, outer.first_row + outer.rows)
+    return Grid(grid.crs, grid.resolution, column, row, east - column, north - row)
 
 
 @njit(nogil=True, cache=True)
@@ -39,54 +110,73 @@ def _directions() -> Any:
     return d
 
 
-@njit(nogil=True, cache=True, parallel=True)
-def bridge(
+@compiled
+def _gather_rim(
+    first: int,
+    last: int,
     height: Any,
     sigma: Any,
     known: Any,
     deck: Any,
-    resolution: float,
+    ratio: int,
     top: int,
     left: int,
-    out_height: Any,
-    out_sigma: Any,
+    rim: Any,
+    kind: Any,
+    hole: Any,
 ) -> None:
-    """Fill `out_height` and `out_sigma`, the window at `top`, `left` of the larger arrays, across the holes.
-
-    Args:
-        height: (rows, columns) metres, of the window and `MAX_BRIDGE` around it.
-        sigma: the same, 1σ.
-        known: the same, uint8: `DRY`, `WET` or 0.
-        deck: the same, bool: under a bridge.
-        resolution: metres.
-        top: first row of the window in the larger arrays.
-        left: its first column.
-        out_height: (window rows, window columns); NaN stays where nothing can be said.
-        out_sigma: the same.
-    """
-    rows, columns = out_height.shape
-    longest = int(MAX_BRIDGE / resolution)
-    directions = _directions()
-    free = _free(known, longest + 2)
-    for row in prange(rows):
-        hit = np.empty((RAYS, 5))
-        for column in range(columns):
-            r0, c0 = top + row, left + column
-            if known[r0, c0]:
-                out_height[row, column], out_sigma[row, column] = height[r0, c0], sigma[r0, c0]
-                continue
-            hits = _look_around(height, sigma, known, free, r0, c0, longest, directions, hit)
-            if hits > 0:
-                hits = _of_one_kind(hit, hits, WATER_SHARE_BELOW_DECK if deck[r0, c0] else WATER_SHARE)
-            if hits:
-                out_height[row, column], out_sigma[row, column] = _blend(hit, hits, resolution)
+    """The known cells of each place (rows from the south) as their mean; whether it has unknown ones (2: of a deck)."""
+    rows, columns = known.shape
+    for place_row in range(first, last):
+        for place_column in range(kind.shape[1]):
+            n = wet = 0
+            sz = sx = sy = sv = wz = wx = wy = wv = z0 = 0.0
+            state = 0
+            for i in range(ratio):
+                r = top - place_row * ratio - i
+                if r < 0 or r >= rows:
+                    continue
+                for j in range(ratio):
+                    c = place_column * ratio + j - left
+                    if c < 0 or c >= columns:
+                        continue
+                    if known[r, c] == 0:
+                        state = 2 if deck[r, c] or state == 2 else 1
+                        continue
+                    if n + wet == 0:
+                        z0 = float(height[r, c])
+                    z, v = height[r, c] - z0, float(sigma[r, c]) ** 2
+                    if known[r, c] == WET:
+                        wet += 1
+                        wz += z
+                        wx += j
+                        wy += i
+                        wv += v
+                    else:
+                        n += 1
+                        sz += z
+                        sx += j
+                        sy += i
+                        sv += v
+            hole[place_row, place_column] = state
+            kind[place_row, place_column] = 0
+            if wet > n:
+                n, sz, sx, sy, sv = wet, wz, wx, wy, wv
+                kind[place_row, place_column] = WET
+            elif n > 0:
+                kind[place_row, place_column] = DRY
+            if n > 0:
+                rim[HEIGHT, place_row, place_column] = z0 + sz / n
+                rim[OFF_X, place_row, place_column] = (sx / n + 0.5) / ratio - 0.5
+                rim[OFF_Y, place_row, place_column] = (sy / n + 0.5) / ratio - 0.5
+                rim[VAR, place_row, place_column] = sv / n
 
 
 @njit(nogil=True, cache=True)
 def _free(known: Any, most: int) -> Any:
-    """Chessboard distance of each cell to the nearest known one, at most `most`: how far a ray may leap unseeing.
+    """Chessboard distance of each place to the nearest known one, at most `most`: how far a ray may leap unseeing.
 
-    Two passes over the cells (Rosenfeld & Pfaltz 1966); exact for this distance.
+    Two passes (Rosenfeld & Pfaltz 1966); exact for this distance.
     """
     rows, columns = known.shape
     free = np.empty((rows, columns), dtype=np.int32)
@@ -117,18 +207,67 @@ def _free(known: Any, most: int) -> Any:
     return free
 
 
-@njit(nogil=True, cache=True)
-def _look_around(
-    height: Any, sigma: Any, known: Any, free: Any, r0: int, c0: int, longest: int, directions: Any, hit: Any
-) -> int:
-    """Fill `hit` (rows of column and row offset, height, σ) with the first known cell on each ray; give their number.
+@compiled
+def _look(
+    first: int,
+    last: int,
+    rim: Any,
+    kind: Any,
+    hole: Any,
+    free: Any,
+    longest: int,
+    spacing: float,
+    directions: Any,
+    places: Any,
+    filled: Any,
+) -> None:
+    """Height and variance of the places in and at holes, and their kind."""
+    rows, columns = kind.shape
+    hit = np.empty((RAYS + 1, 5))
+    for r in range(first, last):
+        for c in range(columns):
+            near = False
+            for i in range(max(r - 1, 0), min(r + 2, rows)):
+                for j in range(max(c - 1, 0), min(c + 2, columns)):
+                    near |= hole[i, j] != 0
+            if not near:
+                continue
+            if hole[r, c] == 0:
+                places[0, r, c], places[1, r, c] = rim[HEIGHT, r, c], rim[VAR, r, c]
+                filled[r, c] = kind[r, c]
+                continue
+            hits = _look_around(rim, kind, free, r, c, longest, directions, hit)
+            if hits > 0:
+                share = WATER_SHARE_BELOW_DECK if hole[r, c] == 2 else WATER_SHARE
+                hits = _of_one_kind(hit, hits, share)
+            if hits > 0:
+                places[0, r, c], places[1, r, c] = _blend(hit, hits, spacing)
+                filled[r, c] = int(hit[0, 4])
+            elif hits < 0:
+                best = 0
+                for i in range(1, -hits):
+                    if hit[i, 0] ** 2 + hit[i, 1] ** 2 < hit[best, 0] ** 2 + hit[best, 1] ** 2:
+                        best = i
+                distance = np.sqrt(hit[best, 0] ** 2 + hit[best, 1] ** 2) * spacing
+                if distance <= MAX_OVERHANG + 0.5 * spacing:
+                    places[0, r, c] = hit[best, 2]
+                    places[1, r, c] = hit[best, 3] + (OVERHANG_SLOPE * distance) ** 2
+                    filled[r, c] = int(hit[best, 4])
 
-    The number is negative when they all lie on one side.
+
+@njit(nogil=True, cache=True)
+def _look_around(rim: Any, kind: Any, free: Any, r0: int, c0: int, longest: int, directions: Any, hit: Any) -> int:
+    """Fill `hit` (rows of offset x, y, height, variance, kind) with the first known place on each ray; their number.
+
+    The place's own known cells come first. The number is negative when all lie on one side.
     """
-    rows, columns = known.shape
+    rows, columns = kind.shape
     hits, gap, widest, leading = 0, 0, 0, -1
     if free[r0, c0] > longest + 1:
         return 0
+    if kind[r0, c0]:
+        _set(hit, 0, rim, kind, r0, c0, r0, c0)
+        hits = 1
     for k in range(RAYS):
         met = False
         step = max(1, free[r0, c0] - 2)
@@ -136,13 +275,12 @@ def _look_around(
             r, c = r0 + int(np.rint(step * directions[k, 1])), c0 + int(np.rint(step * directions[k, 0]))
             if r < 0 or c < 0 or r >= rows or c >= columns:
                 break
-            if known[r, c]:
-                hit[hits, 0], hit[hits, 1] = c - c0, r - r0
-                hit[hits, 2], hit[hits, 3], hit[hits, 4] = height[r, c], sigma[r, c], known[r, c]
+            if kind[r, c]:
+                _set(hit, hits, rim, kind, r, c, r0, c0)
                 hits += 1
                 met = True
                 break
-            # A step moves at most one cell a way, and rounding another.
+            # A step moves at most one place a way, and rounding another.
             step += max(1, free[r, c] - 2)
         if met:
             if leading < 0:
@@ -152,8 +290,20 @@ def _look_around(
             gap += 1
     if hits == 0:
         return 0
-    widest = max(widest, gap + leading)
+    widest = max(widest, gap + max(leading, 0))
     return hits if widest < RAYS // 2 else -hits
+
+
+@njit(nogil=True, cache=True)
+def _set(hit: Any, i: int, rim: Any, kind: Any, r: int, c: int, r0: int, c0: int) -> None:
+    hit[i, 0], hit[i, 1] = c - c0 + rim[OFF_X, r, c], r - r0 + rim[OFF_Y, r, c]
+    hit[i, 2], hit[i, 3], hit[i, 4] = rim[HEIGHT, r, c], rim[VAR, r, c], kind[r, c]
+
+
+@njit(nogil=True, cache=True)
+def _weight(hit: Any, i: int) -> float:
+    """One over the distance, in places, not nearer than a quarter of one."""
+    return 1.0 / max(np.sqrt(hit[i, 0] ** 2 + hit[i, 1] ** 2), 0.25)
 
 
 @njit(nogil=True, cache=True)
@@ -161,7 +311,7 @@ def _of_one_kind(hit: Any, hits: int, share: float) -> int:
     """Move the hits on ground, or on water where it prevails, to the front of `hit`; give their number."""
     wet = total = 0.0
     for i in range(hits):
-        w = 1.0 / np.sqrt(hit[i, 0] ** 2 + hit[i, 1] ** 2)
+        w = _weight(hit, i)
         total += w
         if hit[i, 4] == WET:
             wet += w
@@ -177,28 +327,18 @@ def _of_one_kind(hit: Any, hits: int, share: float) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _blend(hit: Any, hits: int, resolution: float) -> Any:
-    """Height and σ at the place from what the rays met, as a plane weighted by 1/distance.
+def _blend(hit: Any, hits: int, spacing: float) -> Any:
+    """Height and variance at the place from what the rays met, as a plane weighted by 1/distance.
 
     With a hit on every ray the plane's height at the place is the mean value interpolant; with some missing the plane
     keeps it exact for tilted ground.
     """
-    if hits < 0:
-        best = 0
-        for i in range(1, -hits):
-            if hit[i, 0] ** 2 + hit[i, 1] ** 2 < hit[best, 0] ** 2 + hit[best, 1] ** 2:
-                best = i
-        distance = np.sqrt(hit[best, 0] ** 2 + hit[best, 1] ** 2) * resolution
-        if distance > MAX_OVERHANG:
-            return np.nan, np.nan
-        return hit[best, 2], np.sqrt(hit[best, 3] ** 2 + (0.05 * distance) ** 2)
     sw = swx = swy = swz = swxx = swxy = swyy = swxz = swyz = rim = 0.0
     nearest = np.inf
     for i in range(hits):
         x, y, z = hit[i, 0], hit[i, 1], hit[i, 2] - hit[0, 2]
-        d = np.sqrt(x * x + y * y)
-        nearest = min(nearest, d)
-        w = 1.0 / d
+        w = _weight(hit, i)
+        nearest = min(nearest, 1.0 / w)
         sw += w
         swx += w * x
         swy += w * y
@@ -208,7 +348,7 @@ def _blend(hit: Any, hits: int, resolution: float) -> Any:
         swyy += w * y * y
         swxz += w * x * z
         swyz += w * y * z
-        rim += w * hit[i, 3] ** 2
+        rim += w * hit[i, 3]
     cx, cy, cz = swx / sw, swy / sw, swz / sw
     a, b, c = swxx / sw - cx * cx, swxy / sw - cx * cy, swyy / sw - cy * cy
     e, f = swxz / sw - cx * cz, swyz / sw - cy * cz
@@ -219,7 +359,75 @@ def _blend(hit: Any, hits: int, resolution: float) -> Any:
     z = cz - gx * cx - gy * cy
     spread = 0.0
     for i in range(hits):
-        d = np.sqrt(hit[i, 0] ** 2 + hit[i, 1] ** 2)
-        spread += (hit[i, 2] - hit[0, 2] - z - gx * hit[i, 0] - gy * hit[i, 1]) ** 2 / d
-    variance = (rim + 0.25 * spread) / sw + (ROUGHNESS * nearest * resolution) ** 2
-    return z + hit[0, 2], np.sqrt(variance)
+        spread += _weight(hit, i) * (hit[i, 2] - hit[0, 2] - z - gx * hit[i, 0] - gy * hit[i, 1]) ** 2
+    return z + hit[0, 2], (rim + 0.25 * spread) / sw + (ROUGHNESS * nearest * spacing) ** 2
+
+
+@compiled
+def _interpolate(
+    first: int, last: int, places: Any, filled: Any, ratio: int, top: int, left: int, height: Any, sigma: Any, kind: Any
+) -> None:
+    """Give the unknown cells what the four places about them say, of the kind of the nearest."""
+    rows, columns = filled.shape
+    for row in range(first, last):
+        # the fraction from the remainder alone, so that it is the same wherever the lattice is counted from
+        y = ((top - row) % ratio + 0.5) / ratio - 0.5
+        r0 = int(np.floor(y))
+        row_of = (top - row) // ratio
+        for column in range(height.shape[1]):
+            if kind[row, column]:
+                continue
+            x = ((column + left) % ratio + 0.5) / ratio - 0.5
+            c0 = int(np.floor(x))
+            column_of = (column + left) // ratio
+            best, of = 0.0, 0
+            for i in range(r0, r0 + 2):
+                for j in range(c0, c0 + 2):
+                    r, c = row_of + i, column_of + j
+                    if 0 <= r < rows and 0 <= c < columns and filled[r, c]:
+                        w = (1.0 - abs(y - i)) * (1.0 - abs(x - j))
+                        if w > best:
+                            best, of = w, filled[r, c]
+            if of == 0:
+                height[row, column] = sigma[row, column] = np.nan
+                continue
+            total = z = variance = z0 = 0.0
+            for i in range(r0, r0 + 2):
+                for j in range(c0, c0 + 2):
+                    r, c = row_of + i, column_of + j
+                    w = (1.0 - abs(y - i)) * (1.0 - abs(x - j))
+                    if 0 <= r < rows and 0 <= c < columns and filled[r, c] == of and w > 0.0:
+                        if total == 0.0:
+                            z0 = float(places[0, r, c])
+                        total += w
+                        z += w * (places[0, r, c] - z0)
+                        variance += w * places[1, r, c]
+            height[row, column] = z0 + z / total
+            sigma[row, column] = np.sqrt(variance / total)
+            kind[row, column] = of
+
+
+@compiled
+def _relax(first: int, last: int, height: Any, kind: Any, fixed: Any, relaxed: Any) -> None:
+    """One step of Jacobi's iteration of the membrane's equation in the unknown cells, among those of one kind."""
+    rows, columns = height.shape
+    for r in range(first, last):
+        for c in range(columns):
+            z = height[r, c]
+            relaxed[r, c] = z
+            if fixed[r, c] or kind[r, c] == 0:
+                continue
+            n, total = 1, np.float32(0)
+            if r > 0 and kind[r - 1, c] == kind[r, c]:
+                total += height[r - 1, c] - z
+                n += 1
+            if r + 1 < rows and kind[r + 1, c] == kind[r, c]:
+                total += height[r + 1, c] - z
+                n += 1
+            if c > 0 and kind[r, c - 1] == kind[r, c]:
+                total += height[r, c - 1] - z
+                n += 1
+            if c + 1 < columns and kind[r, c + 1] == kind[r, c]:
+                total += height[r, c + 1] - z
+                n += 1
+            relaxed[r, c] = z + total / np.float32(n)

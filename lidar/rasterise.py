@@ -2,21 +2,9 @@
 
 Why planes and not an interpolant. Airborne ground points carry 2–5 cm of noise at several points a cell; a TIN keeps
 0.7 of it, Laplace's interpolant 0.6. A weighted plane over the neighbourhood averages it away. Its price is that it
-rounds what is not even, so three things keep it narrow there: the radius grows only while wider and narrower planes
-agree (`fit_planes`); where the residuals show an edge, half planes on either side compete (`_half_planes`); and where
-points lie on one side alone the cell is left to `lidar.bridge`. Measured on 100 m squares, 8 points/m² with 3 cm of
-noise, 0.5 m cells, RMSE in metres:
-
-| surface | here | TIN | Laplace |
-|---|---|---|---|
-| plane | 0.008 | 0.021 | 0.017 |
-| undulating, 0.5 m over 50 m and 0.1 m over 19 m | 0.008 | 0.021 | 0.017 |
-| kerbs of 0.15 m every 8 m | 0.017 | 0.025 | 0.022 |
-| banks 1:2 | 0.011 | 0.022 | 0.019 |
-| walls of 1 m | 0.065 | 0.072 | 0.069 |
-
-It is not best everywhere: at single held-out points of real ground Laplace's interpolant errs 7 % less over eleven
-samples, most of it on steep or sparse ones. `benchmarks/terrain.py` measures a whole town beside its peers.
+rounds what is not even, so the planes are as narrow as the density allows (`lidar.node_planes`), and where the
+residuals show an edge, the planes of the places around compete (`_beside_edge`). Where points lie on one side alone,
+the cell is left to `lidar.bridge`. docs/decisions/0006-planes-for-the-terrain.md has the measured comparison.
 """
 
 from __future__ import annotations
@@ -24,363 +12,363 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
+from numpy.typing import NDArray
 
-from lidar.bins import BIN, COARSEST, COUNT, HALF_WINDOW, LEVELS, MEAN_X, MEAN_Y, gather
+from lidar.bins import BIN, BLOCK, COARSEST, COUNT, LEVELS, REGION, Bins
+from lidar.morphology import compiled, in_threads
+from lidar.node_planes import (
+    FIELDS,
+    FREEDOM,
+    PER_POINTS,
+    SUMS,
+    TAPS,
+    VARIANCE,
+    fit_nodes,
+    height_at,
+    leverage,
+    variance_within,
+)
 
-SCALES = 2 * LEVELS
-"""Kernel radii: 3/√2 and 3 bins on each level, that is 1.06, 1.5, 2.1 … 12 m."""
 DRY, WET = 1, 2
 """Of a cell whose height is known from points: on ground, on water."""
-WATER_REACH = 2.0
-"""Metres from a water return within which a cell nearer to it than to ground is water."""
+PENDING = 3
+"""Of a cell whose height could rest on more points."""
 
-MIN_POINTS = 6
-"""Points a plane rests on at least: two per parameter."""
-MIN_BINS = 4
-MAX_SHIFT = 0.4
-"""Distance of the supporting points' centroid from the cell, in radii, above which a plane would extrapolate."""
-CORE = 0.1
-"""Of the radius' square: where a point's weight has fallen to half, on top of the biweight; near points count most."""
-EDGE_CORE = 0.25
-"""The same for the half planes, whose centroid lies to one side and would otherwise make them extrapolate."""
-NEAR = 0.35
-"""Of the radius: where the nearest points are farther, the cell lies in a hole, to be bridged."""
-TOO_FEW, ONE_SIDED, FITTED = 0, 1, 2
-MAX_ONE_SIDED = 1
-"""Radii that may hold enough points, all on one side, before the cell counts as lying in a hole: wider ones would reach
-across it."""
+POINTS_WANTED = 6.0
+"""Points, at the density around, that the narrowest planes rest on."""
+POINTS_ENOUGH = 16.0
+"""Points above which no wider plane is tried: the noise is then a quarter of one point's."""
+KERNEL_AREA = 12.6
+"""Bins that count fully under a plane's weights: 4π times their spread squared."""
+MAX_LEVERAGE = 2.5
+"""Variance of a plane's height over that of its points' mean, above which the plane would extrapolate."""
 CONFIDENCE = 2.0
-"""Half-width, in σ, of the intervals that must overlap for a wider kernel to be taken."""
+"""Half-width, in σ, of the intervals that must overlap for a wider plane to be taken."""
+
 NOISE_FLOOR = 0.005
 """Metres: no airborne scanner ranges better, whatever a handful of residuals says."""
-
-SECTORS = 16
-"""Of a full turn; a half plane takes half of them."""
-NOISE_WINDOW = 4
-"""Coarsest bins on each side over which the noise is judged."""
+USUAL_NOISE = 0.03
+"""Metres, of one point, where there are too few to tell."""
 QUIET = 0.35
-"""Quantile of the residual variances that is taken for noise …"""
-QUIET_BIAS = 1.25
-"""… and what it is multiplied with: for 15–20 degrees of freedom this quantile lies at 0.8 of the mean."""
+"""Quantile of the residual variances within a region that is taken for noise: kerbs and banks aside."""
+QUIET_DEVIATE = -0.385
+"""The same of a standard normal distribution."""
+MIN_SQUARES = 6
+"""Squares of a region that tell its noise."""
+
 EDGE = 4.0
 """Residual variance over the noise, less one, times the root of its degrees of freedom: above it there is an edge."""
-EDGE_SHIFT = 0.2
-"""Centroid of the supporting points, in radii, up to which half planes are tried: none at the rim of a hole."""
+EDGE_LEVELS = LEVELS - 1
+"""Levels on which edges are looked for; on the coarsest the search would reach beyond `FIT_REACH`."""
+BESIDE = 2
+"""Nodes on each side whose planes compete beside an edge."""
+OWN_POINTS = 4.0
+"""Points of a cell's own bin that speak for a plane beside an edge: it is to be on the cell's side."""
+
+HALO = BESIDE + 1
+"""Nodes around a block that its cells ask."""
+NODES = BLOCK + 2 * HALO
+FIT_REACH = BIN * REGION
+"""Metres: no point farther than this from a cell changes its plane: the region's noise; the coarsest plane reaches
+14 m, the search beside an edge on the level below it 10 m."""
 
 
-@njit(nogil=True, cache=True, inline="never")
-def _plane(near: Any, found: int, radius: float, fit: Any) -> int:
-    """Weighted plane through bins within a radius (biweight kernel); what it rests on.
-
-    `fit` receives: height at the place, residual variance of one point, variance factor of the height, slope.
-    """
-    r2 = radius * radius
-    core = CORE * r2
-    sw = swx = swy = swz = swxx = swxy = swyy = swxz = swyz = 0.0
-    points, bins, z0, nearest = 0.0, 0, 0.0, r2
-    for i in range(found):
-        d2 = near[i, 4]
-        if d2 >= r2:
-            continue
-        if bins == 0:
-            z0 = near[i, 2]
-        t = 1.0 - d2 / r2
-        t *= t / (1.0 + d2 / core)
-        w = t * near[i, 3]
-        dx, dy, dz = near[i, 0], near[i, 1], near[i, 2] - z0
-        points += near[i, 3]
-        bins += 1
-        nearest = min(nearest, d2)
-        sw += w
-        swx += w * dx
-        swy += w * dy
-        swz += w * dz
-        swxx += w * dx * dx
-        swxy += w * dx * dy
-        swyy += w * dy * dy
-        swxz += w * dx * dz
-        swyz += w * dy * dz
-    if bins < MIN_BINS or points < MIN_POINTS:
-        return TOO_FEW
-    if nearest > NEAR * NEAR * r2:
-        return ONE_SIDED
-    cx, cy, cz = swx / sw, swy / sw, swz / sw
-    if cx * cx + cy * cy > MAX_SHIFT * MAX_SHIFT * r2:
-        return ONE_SIDED
-    a, b, c = swxx / sw - cx * cx, swxy / sw - cx * cy, swyy / sw - cy * cy
-    e, f = swxz / sw - cx * cz, swyz / sw - cy * cz
-    determinant = a * c - b * b
-    if determinant < 1e-3 * r2 * r2 * 0.0625:
-        return ONE_SIDED
-    gx, gy = (c * e - b * f) / determinant, (a * f - b * e) / determinant
-    height = cz - gx * cx - gy * cy
-    # l = (1 − c·A⁻¹(p − c)) w / Σw is what each bin adds to the height at the place
-    hx, hy = -(c * cx - b * cy) / determinant, -(a * cy - b * cx) / determinant
-    squares, spread, freedom = 0.0, 0.0, 0.0
-    for i in range(found):
-        d2 = near[i, 4]
-        if d2 >= r2:
-            continue
-        t = 1.0 - d2 / r2
-        t *= t / (1.0 + d2 / core)
-        n = near[i, 3]
-        w = t * n
-        dx, dy, dz = near[i, 0], near[i, 1], near[i, 2] - z0
-        share = w * (1.0 + hx * (dx - cx) + hy * (dy - cy)) / sw
-        squares += share * share / n
-        residual = dz - height - gx * dx - gy * dy
-        spread += t * n * residual * residual
-        freedom += t
-    fit[0] = height + z0
-    fit[1] = spread / max(freedom * (1.0 - 3.0 / bins), 0.25 * freedom)
-    fit[4] = max(bins - 3.0, 1.0)
-    fit[5] = np.sqrt((cx * cx + cy * cy) / r2)
-    fit[2] = squares
-    fit[3] = np.sqrt(gx * gx + gy * gy)
-    return FITTED
-
-
-@njit(nogil=True, cache=True, inline="never")
-def _half_planes(near: Any, found: int, radius: float, noise: float, sector: Any, fit: Any) -> bool:
-    """Height at a place beside an edge: planes through each half disc about it, the evenest count.
-
-    A half disc that keeps to the place's own side of a kerb, wall or bank shows noise alone; one across it the step.
-    Each plane counts by its likelihood under the least residual variance found, over the variance of its height.
-    """
-    r2 = radius * radius
-    sector[:] = 0.0
-    z0 = near[0, 2]
-    lowest, highest = np.inf, -np.inf
-    for i in range(found):
-        d2 = near[i, 4]
-        if d2 >= r2:
-            continue
-        t = 1.0 - d2 / r2
-        t *= t / (1.0 + d2 / (EDGE_CORE * r2))
-        n = near[i, 3]
-        dx, dy, dz = near[i, 0], near[i, 1], near[i, 2] - z0
-        angle = (np.arctan2(dy, dx) / (2.0 * np.pi) + 1.0) * SECTORS
-        k = int(angle) % SECTORS
-        w = t * n
-        if d2 < 0.5 * r2:
-            lowest, highest = min(lowest, dz), max(highest, dz)
-        sector[k, 0] += w
-        sector[k, 1] += w * dx
-        sector[k, 2] += w * dy
-        sector[k, 3] += w * dz
-        sector[k, 4] += w * dx * dx
-        sector[k, 5] += w * dx * dy
-        sector[k, 6] += w * dy * dy
-        sector[k, 7] += w * dx * dz
-        sector[k, 8] += w * dy * dz
-        sector[k, 9] += w * dz * dz
-        sector[k, 10] += t
-        sector[k, 11] += 1.0
-        sector[k, 12] += n
-        sector[k, 13] += w * w / n
-    best = np.inf
-    s = np.empty(14)
-    plane = np.empty((SECTORS + 1, 4))
-    for k in range(SECTORS + 1):
-        s[:] = 0.0
-        for j in range(SECTORS // 2 if k < SECTORS else SECTORS):
-            for q in range(14):
-                s[q] += sector[(k + j) % SECTORS, q]
-        plane[k, 0] = np.inf
-        if s[11] < MIN_BINS or s[12] < MIN_POINTS:
-            continue
-        sw = s[0]
-        cx, cy, cz = s[1] / sw, s[2] / sw, s[3] / sw
-        a, b, c = s[4] / sw - cx * cx, s[5] / sw - cx * cy, s[6] / sw - cy * cy
-        e, f = s[7] / sw - cx * cz, s[8] / sw - cy * cz
-        determinant = a * c - b * b
-        if determinant < 1e-4 * r2 * r2 * 0.0625:
-            continue
-        gx, gy = (c * e - b * f) / determinant, (a * f - b * e) / determinant
-        residual = max(s[9] - sw * cz * cz - sw * (gx * e + gy * f), 0.0)
-        freedom = s[10] * max(1.0 - 3.0 / s[11], 0.25)
-        variance = residual / freedom
-        # variance factor of the height at the place
-        factor = s[13] / (sw * sw) * (1.0 + (c * cx * cx - 2.0 * b * cx * cy + a * cy * cy) / determinant)
-        plane[k, 0] = max(variance, noise)
-        plane[k, 1] = cz - gx * cx - gy * cy
-        plane[k, 2] = factor
-        plane[k, 3] = s[11] - 3.0
-        best = min(best, plane[k, 0])
-    if best == np.inf:
-        return False
-    total = mean = second = spread = 0.0
-    for k in range(SECTORS + 1):
-        if plane[k, 0] < np.inf:
-            w = np.exp(-0.5 * plane[k, 3] * (plane[k, 0] - best) / best) / plane[k, 2]
-            total += w
-            mean += w * plane[k, 1]
-            second += w * plane[k, 1] * plane[k, 1]
-            spread += w * plane[k, 0] * plane[k, 2]
-    mean /= total
-    margin = np.sqrt(noise)
-    fit[0] = min(max(mean, lowest - margin), highest + margin) + z0
-    fit[1] = np.sqrt(spread / total + max(second / total - mean * mean, 0.0))
-    return True
-
-
-@njit(nogil=True, cache=True, parallel=True)
-def local_noise(moments: Any, layout: Any, variance: Any) -> None:
-    """Residual variance of one point about the narrowest plane at the middle of each coarsest bin, or NaN.
-
-    Args:
-        moments: of the ground's bins (`Bins.moments`).
-        layout: of their levels (`Bins.layout`).
-        variance: (rows, columns of the coarsest level) float64; written.
-    """
-    rows, columns = variance.shape
-    size = BIN * COARSEST
-    for row in prange(rows):
-        near = np.empty(((2 * HALF_WINDOW + 1) ** 2, 5))
-        fit = np.empty(6)
-        for column in range(columns):
-            variance[row, column] = np.nan
-            k = layout[LEVELS - 1, 0] + row * columns + column
-            if moments[k, COUNT] == 0:
-                continue
-            u, v = column * size + moments[k, MEAN_X], row * size + moments[k, MEAN_Y]
-            for level in range(LEVELS):
-                found = gather(level, moments, layout, u, v, near)
-                if _plane(near, found, BIN * 2**level * HALF_WINDOW, fit) == FITTED:
-                    variance[row, column] = fit[1]
-                    break
-
-
-@njit(nogil=True, cache=True, parallel=True)
-def quiet_noise(variance: Any, noise: Any) -> None:
-    """Noise variance of one point about each coarsest bin: what even ground shows, kerbs and banks aside."""
-    rows, columns = variance.shape
-    for row in prange(rows):
-        around = np.empty((2 * NOISE_WINDOW + 1) ** 2)
-        for column in range(columns):
-            n = 0
-            for r in range(max(row - NOISE_WINDOW, 0), min(row + NOISE_WINDOW + 1, rows)):
-                for c in range(max(column - NOISE_WINDOW, 0), min(column + NOISE_WINDOW + 1, columns)):
-                    if not np.isnan(variance[r, c]):
-                        around[n] = variance[r, c]
-                        n += 1
-            quiet = np.sort(around[:n])[int(QUIET * n)] if n else 0.0
-            noise[row, column] = max(QUIET_BIAS * quiet, NOISE_FLOOR * NOISE_FLOOR)
-
-
-@njit(nogil=True, cache=True, parallel=True)
-def fit_planes(moments: Any, layout: Any, noise_map: Any, u: Any, v: Any, height: Any, sigma: Any, known: Any) -> None:
+def fit_planes(
+    ground: Bins,
+    u: NDArray[np.float64],
+    v: NDArray[np.float64],
+    height: NDArray[np.float32],
+    sigma: NDArray[np.float32],
+    known: NDArray[np.uint8],
+) -> None:
     """Height and its σ at each cell's centre that ground points surround; `known` says which.
 
-    The radius grows from the smallest that holds enough points for as long as the wider plane's height agrees with
-    all narrower ones' within their confidence (intersection of confidence intervals, Goldenshluger & Nemirovski 1997):
-    wide, hence quiet, on even ground; narrow, hence true, at a kerb or the edge of a bank.
-
     Args:
-        moments: of the ground's bins (`Bins.moments`).
-        layout: of their levels (`Bins.layout`).
-        noise_map: variance of one point in each coarsest bin (`quiet_noise`).
-        u: (columns,) metres of the cells' centres from the bins' west edge.
-        v: (rows,) metres of the cells' centres from the bins' south edge.
-        height: (rows, columns) float64, north first; written.
+        ground: the ground's points.
+        u: (columns,) metres of the cells' centres from the bins' west edge, growing.
+        v: (rows,) metres of the cells' centres from the bins' south edge, falling.
+        height: (rows, columns) north first; written.
         sigma: the same.
-        known: (rows, columns) uint8; written.
+        known: (rows, columns); written: `DRY` or 0.
     """
-    rows, columns = height.shape
-    for row in prange(rows):
-        near = np.empty(((2 * HALF_WINDOW + 1) ** 2, 5))
-        sector = np.empty((SECTORS, 14))
-        fit = np.empty(6)
+    rows, columns = int(ground.layout[0, 1]), int(ground.layout[0, 2])
+    noise, density = np.empty((rows // REGION, columns // REGION)), np.empty((rows // REGION, columns // REGION))
+    in_threads(_judge, rows // REGION, rows * columns, ground.moments, ground.layout, noise, density)
+    across, up = np.arange(columns // BLOCK + 1) * (BIN * BLOCK), np.arange(rows // BLOCK + 1) * (BIN * BLOCK)
+    left = np.searchsorted(u, across)
+    top = len(v) - np.searchsorted(v[::-1], up)
+    in_threads(
+        _fit_blocks,
+        rows // BLOCK,
+        height.size * 8,
+        ground.moments,
+        ground.layout,
+        noise,
+        density,
+        u,
+        v,
+        left,
+        top,
+        height,
+        sigma,
+        known,
+    )
+
+
+@compiled
+def _judge(first: int, last: int, moments: Any, layout: Any, noise: Any, density: Any) -> None:
+    """Noise variance of one point and density (points/m², where there are any) of each region."""
+    columns = noise.shape[1]
+    spread = np.empty(REGION * REGION // 16)
+    for row in range(first, last):
         for column in range(columns):
-            taken, low, high = 0, -np.inf, np.inf
-            scale, loaded, found, one_sided = 0, -1, 0, 0
-            nr = min(max(int(v[row] / (BIN * COARSEST)), 0), noise_map.shape[0] - 1)
-            nc = min(max(int(u[column] / (BIN * COARSEST)), 0), noise_map.shape[1] - 1)
-            noise = noise_map[nr, nc]
-            while scale < SCALES and taken < 3:
-                level = scale // 2
-                if loaded != level:
-                    found = gather(level, moments, layout, u[column], v[row], near)
-                    loaded = level
-                radius = BIN * 2**level * HALF_WINDOW * (1.0 if scale % 2 else 0.70710678)
-                scale += 1
-                rests = _plane(near, found, radius, fit)
-                if rests != FITTED:
-                    one_sided += rests == ONE_SIDED
-                    if taken or one_sided > MAX_ONE_SIDED:
-                        break
-                    continue
-                if taken <= 1 and fit[5] < EDGE_SHIFT and fit[1] > noise * (1.0 + EDGE / np.sqrt(fit[4])):
-                    full, spread = fit[0], fit[1]
-                    if _half_planes(near, found, BIN * 2**level * HALF_WINDOW, noise, sector, fit):
-                        height[row, column] = fit[0]
-                        sigma[row, column] = fit[1]
-                        taken = 1
-                        break
-                    fit[0], fit[1] = full, spread
-                half = CONFIDENCE * np.sqrt(noise * fit[2])
-                low, high = max(low, fit[0] - half), min(high, fit[0] + half)
-                if low > high:
+            n, taken = 0.0, 0
+            start, stride = layout[LEVELS - 1, 0], layout[LEVELS - 1, 2]
+            edge = REGION // COARSEST
+            for r in range(row * edge, row * edge + edge):
+                for c in range(column * edge, column * edge + edge):
+                    count = float(moments[COUNT, start + r * stride + c])
+                    n += count
+                    taken += count > 0
+            density[row, column] = n / (taken * (BIN * COARSEST) ** 2) if taken else 0.0
+            noise[row, column] = USUAL_NOISE * USUAL_NOISE
+            if n < MIN_SQUARES * MIN_SQUARES:
+                continue
+            stride = layout[0, 2]
+            edge = 4
+            while edge <= REGION // 2:
+                found, freedom = 0, 0
+                for r in range(row * REGION, row * REGION + REGION, edge):
+                    for c in range(column * REGION, column * REGION + REGION, edge):
+                        variance, free = variance_within(r * stride + c, stride, edge, BIN, moments)
+                        if free > 0:
+                            spread[found] = variance
+                            found += 1
+                            freedom += free
+                if found >= MIN_SQUARES or (edge == REGION // 2 and found):
+                    part = np.sort(spread[:found])
+                    # Wilson & Hilferty (1931): this quantile of χ² over its mean
+                    t = 2.0 * found / (9.0 * freedom)
+                    bias = max(1.0 - t + QUIET_DEVIATE * np.sqrt(t), 0.3) ** 3
+                    noise[row, column] = max(part[int(QUIET * found)] / bias, NOISE_FLOOR * NOISE_FLOOR)
                     break
-                drift = fit[0] - height[row, column] if taken else 0.0
-                taken += 1
-                height[row, column] = fit[0]
-                sigma[row, column] = np.sqrt(max(fit[1], noise) * fit[2] + drift * drift)
-            known[row, column] = DRY if taken else 0
+                edge *= 2
 
 
-@njit(nogil=True, cache=True, parallel=True)
-def fit_water(water: Any, ground: Any, layout: Any, u: Any, v: Any, height: Any, sigma: Any, known: Any) -> None:
-    """Overwrite cells that lie nearer to water than to ground with the mean level of the water within 12 m.
-
-    Water is level: its returns are averaged, not fitted, so that ripples and a scanner's range walk do not tilt it.
-
-    Args:
-        water: moments of the water's bins.
-        ground: moments of the ground's bins, on the same layout.
-        layout: of both.
-        u: (columns,) metres of the cells' centres from the bins' west edge.
-        v: (rows,) metres of the cells' centres from the bins' south edge.
-        height: (rows, columns) float64, north first; written.
-        sigma: the same.
-        known: (rows, columns) uint8; `WET` is written where there is water.
-    """
-    rows, columns = height.shape
-    for row in prange(rows):
-        near = np.empty(((2 * HALF_WINDOW + 1) ** 2, 5))
-        for column in range(columns):
-            wet = _nearest(water, layout, u[column], v[row], near)
-            if wet > WATER_REACH * WATER_REACH or wet > _nearest(ground, layout, u[column], v[row], near):
+@compiled
+def _fit_blocks(
+    first: int,
+    last: int,
+    moments: Any,
+    layout: Any,
+    noise: Any,
+    density: Any,
+    u: Any,
+    v: Any,
+    left: Any,
+    top: Any,
+    height: Any,
+    sigma: Any,
+    known: Any,
+) -> None:
+    """The cells of rows of blocks; `left`, `top` are the cells' columns and rows at which the blocks begin and end."""
+    line = np.empty((SUMS, NODES + 2 * TAPS))
+    sums = np.empty((SUMS, NODES + 2 * TAPS, NODES))
+    total = np.empty((SUMS, NODES))
+    planes = np.empty(FIELDS * NODES * NODES)
+    for block_row in range(first, last):
+        for block_column in range(left.shape[0] - 1):
+            r0, r1 = top[block_row + 1], top[block_row]
+            c0, c1 = left[block_column], left[block_column + 1]
+            if r0 >= r1 or c0 >= c1:
                 continue
-            level = LEVELS - 1
-            radius = BIN * 2**level * HALF_WINDOW
-            found = gather(level, water, layout, u[column], v[row], near)
-            sw = swz = 0.0
-            for i in range(found):
-                t = max(1.0 - near[i, 4] / (radius * radius), 0.0)
-                w = t * t * near[i, 3]
-                sw += w
-                swz += w * (near[i, 2] - near[0, 2])
-            if sw <= 0.0:
-                continue
-            mean, spread = swz / sw, 0.0
-            for i in range(found):
-                t = max(1.0 - near[i, 4] / (radius * radius), 0.0)
-                spread += t * t * near[i, 3] * (near[i, 2] - near[0, 2] - mean) ** 2
-            height[row, column] = mean + near[0, 2]
-            sigma[row, column] = np.sqrt(spread / sw + NOISE_FLOOR * NOISE_FLOOR)
-            known[row, column] = WET
+            low, high = LEVELS, -1
+            for r in range(2 * block_row, 2 * block_row + 2):
+                for c in range(2 * block_column, 2 * block_column + 2):
+                    narrowest = _narrowest(density[r, c])
+                    low, high = min(low, narrowest), max(high, min(narrowest + 1, LEVELS - 1))
+            known[r0:r1, c0:c1] = 0
+            for level in range(low, high + 1):
+                if level > low and not _wanted(level, u, v, r0, r1, c0, c1, density, known):
+                    continue
+                edge = BLOCK >> level
+                nodes = planes[: FIELDS * (edge + 2 * HALO) ** 2].reshape((FIELDS, edge + 2 * HALO, edge + 2 * HALO))
+                row, column = block_row * edge, block_column * edge
+                if not _occupied(level, row, column, edge, moments, layout):
+                    continue
+                fit_nodes(level, row - HALO, column - HALO, moments, layout, line, sums, total, nodes)
+                for r in range(r0, r1):
+                    for c in range(c0, c1):
+                        state = known[r, c]
+                        if state == DRY:
+                            continue
+                        region_row, region_column = int(v[r] / (BIN * REGION)), int(u[c] / (BIN * REGION))
+                        narrowest = _narrowest(density[region_row, region_column])
+                        if level < narrowest or level > narrowest + 1:
+                            continue
+                        size = BIN * 2**level
+                        x = (u[c] - block_column * BIN * BLOCK) / size - 0.5 + HALO
+                        y = (v[r] - block_row * BIN * BLOCK) / size - 0.5 + HALO
+                        z, s, state = _at(
+                            level,
+                            x,
+                            y,
+                            state,
+                            height[r, c],
+                            sigma[r, c],
+                            noise[region_row, region_column],
+                            nodes,
+                            moments,
+                            layout,
+                            row - HALO,
+                            column - HALO,
+                        )
+                        height[r, c], sigma[r, c], known[r, c] = z, s, state
+            for r in range(r0, r1):
+                for c in range(c0, c1):
+                    if known[r, c] == PENDING:
+                        known[r, c] = DRY
 
 
 @njit(nogil=True, cache=True)
-def _nearest(moments: Any, layout: Any, u: float, v: float, near: Any) -> float:
-    """Square of the distance to the nearest occupied bin's mean, looked for within 3 m; infinite beyond."""
-    for level in range(2):
-        found = gather(level, moments, layout, u, v, near)
-        if found:
-            best = np.inf
-            for i in range(found):
-                best = min(best, near[i, 4])
-            return best
-    return np.inf
+def _narrowest(density: float) -> int:
+    """The first level whose planes hold `POINTS_WANTED` at a density."""
+    for level in range(LEVELS - 1):
+        if density * KERNEL_AREA * (BIN * 2**level) ** 2 >= POINTS_WANTED or density == 0.0:
+            return level
+    return LEVELS - 1
+
+
+@njit(nogil=True, cache=True)
+def _wanted(level: int, u: Any, v: Any, r0: int, r1: int, c0: int, c1: int, density: Any, known: Any) -> bool:
+    """Whether a cell of the block is still to be looked at on a level."""
+    for r in range(r0, r1):
+        for c in range(c0, c1):
+            if known[r, c] != DRY:
+                narrowest = _narrowest(density[int(v[r] / (BIN * REGION)), int(u[c] / (BIN * REGION))])
+                if narrowest <= level <= narrowest + 1:
+                    return True
+    return False
+
+
+@njit(nogil=True, cache=True)
+def _occupied(level: int, row: int, column: int, edge: int, moments: Any, layout: Any) -> bool:
+    """Whether there is a point in or around a block."""
+    first, rows, columns = layout[level, 0], layout[level, 1], layout[level, 2]
+    margin = HALO + TAPS
+    for r in range(max(row - margin, 0), min(row + edge + margin, rows)):
+        for c in range(max(column - margin, 0), min(column + edge + margin, columns)):
+            if moments[COUNT, first + r * columns + c] > 0:
+                return True
+    return False
+
+
+@njit(nogil=True, cache=True)
+def _at(
+    level: int,
+    x: float,
+    y: float,
+    state: int,
+    height: float,
+    sigma: float,
+    noise: float,
+    nodes: Any,
+    moments: Any,
+    layout: Any,
+    row: int,
+    column: int,
+) -> Any:
+    """Height, σ and state of a cell at x, y (in nodes), after a level: its four nodes' planes, blended."""
+    size = BIN * 2**level
+    i0, j0 = int(y), int(x)
+    fy, fx = y - i0, x - j0
+    weight = z = variance = 0.0
+    for i in range(i0, i0 + (2 if fy > 0.0 else 1)):
+        for j in range(j0, j0 + (2 if fx > 0.0 else 1)):
+            if nodes[VARIANCE, i, j] < 0.0:
+                continue
+            dx, dy = (x - j) * size, (y - i) * size
+            factor = leverage(nodes, i, j, dx, dy)
+            if factor > MAX_LEVERAGE:
+                continue
+            w = (1.0 - abs(y - i)) * (1.0 - abs(x - j))
+            weight += w
+            z += w * height_at(nodes, i, j, dx, dy)
+            variance += w * max(nodes[VARIANCE, i, j], noise) * factor * nodes[PER_POINTS, i, j]
+    if weight < 0.5:
+        return height, sigma, state
+    z /= weight
+    variance /= weight
+    i, j = int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
+    edge = nodes[VARIANCE, i, j] > noise * (1.0 + EDGE / np.sqrt(nodes[FREEDOM, i, j]))
+    if state == 0:
+        if edge and level < EDGE_LEVELS:
+            z, variance = _beside_edge(level, x, y, i, j, z, variance, noise, nodes, moments, layout, row, column)
+        enough = edge or nodes[PER_POINTS, i, j] * POINTS_ENOUGH < 1.0 or level == LEVELS - 1
+        return z, np.sqrt(variance), DRY if enough else PENDING
+    drift = z - height
+    if edge or abs(drift) > CONFIDENCE * (sigma + np.sqrt(variance)):
+        return height, sigma, DRY
+    return z, np.sqrt(variance + drift * drift), DRY
+
+
+@njit(nogil=True, cache=True)
+def _beside_edge(
+    level: int,
+    x: float,
+    y: float,
+    i0: int,
+    j0: int,
+    height: float,
+    variance: float,
+    noise: float,
+    nodes: Any,
+    moments: Any,
+    layout: Any,
+    row: int,
+    column: int,
+) -> Any:
+    """Height beside an edge and its variance: the planes of the nodes around compete, the evenest count.
+
+    A node whose bins keep to the place's own side of a kerb, wall or bank shows noise alone; one across it the step
+    (Kuwahara's filter, 1976, with planes). Each plane counts by its likelihood under the least residual variance found
+    and by what it says of the place's own bin, over the variance of its height.
+    """
+    size = BIN * 2**level
+    best = np.inf
+    for i in range(i0 - BESIDE, i0 + BESIDE + 1):
+        for j in range(j0 - BESIDE, j0 + BESIDE + 1):
+            if nodes[VARIANCE, i, j] >= 0.0:
+                best = min(best, nodes[VARIANCE, i, j])
+    best = max(best, noise)
+    r, c = row + i0, column + j0
+    n = ox = oy = oz = 0.0
+    if 0 <= r < layout[level, 1] and 0 <= c < layout[level, 2]:
+        k = layout[level, 0] + r * layout[level, 2] + c
+        n = min(float(moments[COUNT, k]), OWN_POINTS)
+        ox, oy, oz = float(moments[1, k]), float(moments[2, k]), float(moments[3, k])
+    total = mean = second = spread = 0.0
+    for i in range(i0 - BESIDE, i0 + BESIDE + 1):
+        for j in range(j0 - BESIDE, j0 + BESIDE + 1):
+            if nodes[VARIANCE, i, j] < 0.0:
+                continue
+            v = max(nodes[VARIANCE, i, j], noise)
+            unlikely = nodes[FREEDOM, i, j] * (v - best) / best
+            if n > 0.0:
+                miss = height_at(nodes, i, j, (j0 - j) * size + ox, (i0 - i) * size + oy) - oz
+                unlikely += n * miss * miss / best
+            if unlikely > 60.0:
+                continue
+            dx, dy = (x - j) * size, (y - i) * size
+            factor = leverage(nodes, i, j, dx, dy) * nodes[PER_POINTS, i, j]
+            w = np.exp(-0.5 * unlikely) / factor
+            d = height_at(nodes, i, j, dx, dy) - height
+            total += w
+            mean += w * d
+            second += w * d * d
+            spread += w * v * factor
+    if total == 0.0:
+        return height, variance
+    mean /= total
+    return height + mean, spread / total + max(second / total - mean * mean, 0.0)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import floor
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from gis.grid import Grid
+from lidar.morphology import compiled, in_threads
 
 MAX_GAP = 4.0
 """Metres: farthest return a gap is closed from, however sparse the survey."""
@@ -28,101 +28,171 @@ SURFACE_REACH = MAX_GAP + SQUARE * (DENSITY_WINDOW + 1)
 """Metres, and two cells: no point farther than this changes a cell."""
 
 
-@njit(nogil=True, cache=True)
-def highest(x: Any, y: Any, z: Any, chosen: Any, resolution: float, first_column: int, last_row: int, top: Any) -> None:
-    """Raise each cell of `top` (rows, columns; north first; −inf where empty) to its highest chosen point."""
-    rows, columns = top.shape
+def highest(
+    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], chosen: NDArray[np.bool_], grid: Grid
+) -> NDArray[np.float32]:
+    """(rows, columns) the highest chosen point of each cell, north first; −inf where there is none."""
+    top = np.full(grid.shape, -np.inf, dtype=np.float32)
+    last_row = grid.first_row + grid.rows - 1
+    in_threads(_raise, grid.rows, len(x), x, y, z, chosen, grid.resolution, grid.first_column, last_row, top)
+    return top
+
+
+@compiled
+def _raise(
+    first: int,
+    last: int,
+    x: Any,
+    y: Any,
+    z: Any,
+    chosen: Any,
+    resolution: float,
+    first_column: int,
+    last_row: int,
+    top: Any,
+) -> None:
+    columns = top.shape[1]
     for i in range(x.shape[0]):
         if not chosen[i]:
             continue
-        u, v = x[i] / resolution, y[i] / resolution
-        if not (np.isfinite(u) and np.isfinite(v) and np.isfinite(z[i])):
+        v = last_row - np.floor(y[i] / resolution)
+        if not (first <= v < last):
             continue
-        c, r = int(np.floor(u)) - first_column, last_row - int(np.floor(v))
-        if 0 <= r < rows and 0 <= c < columns and z[i] > top[r, c]:
-            top[r, c] = z[i]
+        u = np.floor(x[i] / resolution) - first_column
+        if 0 <= u < columns and np.isfinite(z[i]):
+            r, c = int(v), int(u)
+            top[r, c] = max(top[r, c], np.float32(z[i]))
 
 
-def typical_gap(
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """How far a return may be before its absence means a void, from the density around."""
+
+    widest: NDArray[np.float32]
+    """(rows, columns of squares of 2 m, from the south-west) metres."""
+    row: NDArray[np.int64]
+    """Of squares, of each row of cells."""
+    column: NDArray[np.int64]
+    """The same, of each column."""
+
+
+def typical_gaps(
     x: NDArray[np.float64], y: NDArray[np.float64], chosen: NDArray[np.bool_], grid: Grid
-) -> NDArray[np.float64]:
-    """(rows, columns) metres: how far a return may be before its absence means a void, from the density around."""
+) -> Gaps:
+    """The gaps to be expected between the chosen points of a grid."""
     bounds = grid.bounds
     west, south = floor(bounds.min_x / SQUARE) - DENSITY_WINDOW, floor(bounds.min_y / SQUARE) - DENSITY_WINDOW
     east, north = floor(bounds.max_x / SQUARE) + DENSITY_WINDOW, floor(bounds.max_y / SQUARE) + DENSITY_WINDOW
     count = np.zeros((north - south + 1, east - west + 1), dtype=np.int64)
-    _count(x, y, chosen, west, south, count)
-    occupied = count > 0
-    size = 2 * DENSITY_WINDOW + 1
-    points = sliding_window_view(count, (size, size)).sum(axis=(2, 3))
-    squares = sliding_window_view(occupied, (size, size)).sum(axis=(2, 3))
+    in_threads(_count, count.shape[0], len(x), x, y, chosen, west, south, count)
+    points, squares = _window_sum(count), _window_sum((count > 0).astype(np.int64))
     spacing = np.sqrt(SQUARE * SQUARE * np.maximum(squares, 1) / np.maximum(points, 1))
+    widest = np.clip(GAP_SPACINGS * spacing, 1.5 * grid.resolution, MAX_GAP).astype(np.float32)
     at_x, at_y = grid.centres()
     column = np.floor(at_x / SQUARE).astype(np.int64) - (west + DENSITY_WINDOW)
     row = np.floor(at_y / SQUARE).astype(np.int64) - (south + DENSITY_WINDOW)
-    gap: NDArray[np.float64] = np.clip(GAP_SPACINGS * spacing[row[:, None], column], 1.5 * grid.resolution, MAX_GAP)
-    return gap
+    return Gaps(widest, row, column)
 
 
-@njit(nogil=True, cache=True)
-def _count(x: Any, y: Any, chosen: Any, west: int, south: int, count: Any) -> None:
-    rows, columns = count.shape
+def _window_sum(count: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sum over the window about each square that has a whole one."""
+    size = 2 * DENSITY_WINDOW + 1
+    for axis in (0, 1):
+        total = np.insert(np.cumsum(count, axis=axis), 0, 0, axis=axis)
+        count = np.take(total, range(size, total.shape[axis]), axis) - np.take(
+            total, range(total.shape[axis] - size), axis
+        )
+    return count
+
+
+@compiled
+def _count(first: int, last: int, x: Any, y: Any, chosen: Any, west: int, south: int, count: Any) -> None:
+    columns = count.shape[1]
     for i in range(x.shape[0]):
-        if chosen[i] and np.isfinite(x[i]) and np.isfinite(y[i]):
-            c, r = int(np.floor(x[i] / SQUARE)) - west, int(np.floor(y[i] / SQUARE)) - south
-            if 0 <= r < rows and 0 <= c < columns:
-                count[r, c] += 1
+        if not chosen[i]:
+            continue
+        v = np.floor(y[i] / SQUARE) - south
+        if not (first <= v < last):
+            continue
+        u = np.floor(x[i] / SQUARE) - west
+        if 0 <= u < columns:
+            count[int(v), int(u)] += 1
 
 
-@njit(nogil=True, cache=True, parallel=True)
-def close_gaps(top: Any, gap: Any, resolution: float, out: Any) -> None:
-    """Give each empty cell the median of the nearest occupied ones, not farther than `gap` (rows, columns; metres).
+def close_gaps(top: NDArray[np.float32], gaps: Gaps, resolution: float) -> NDArray[np.float32]:
+    """The surface with each empty cell given the median of the nearest occupied ones, if they are near enough.
 
     The median stands on one side of a wall, where a mean would hang a slope on it.
     """
+    closed = np.empty_like(top)
+    in_threads(_close, top.shape[0], top.size, top, gaps.widest, gaps.row, gaps.column, resolution, closed)
+    return closed
+
+
+@compiled
+def _close(first: int, last: int, top: Any, widest: Any, row_of: Any, column_of: Any, resolution: float, out: Any) -> None:
     rows, columns = top.shape
-    widest = int(max(MAX_GAP / resolution, 1.5))
-    for row in prange(rows):
-        found = np.empty(8 * (widest + 2) + 16)
+    most = int(max(MAX_GAP / resolution, 1.5))
+    found = np.empty(8 * (most + 2), dtype=np.float32)
+    for row in range(first, last):
         for column in range(columns):
             if top[row, column] > -np.inf:
                 out[row, column] = top[row, column]
                 continue
             out[row, column] = np.nan
-            limit = gap[row, column] / resolution
-            for ring in range(1, widest + 1):
-                if ring > limit:
-                    break
+            limit = widest[row_of[row], column_of[column]] / resolution
+            for ring in range(1, min(most, int(limit)) + 1):
                 n = 0
                 for r in range(max(row - ring, 0), min(row + ring + 1, rows)):
-                    for c in range(max(column - ring, 0), min(column + ring + 1, columns)):
-                        edge = abs(r - row) == ring or abs(c - column) == ring
-                        if edge and top[r, c] > -np.inf and (r - row) ** 2 + (c - column) ** 2 <= limit * limit:
-                            found[n] = top[r, c]
-                            n += 1
+                    step = 1 if abs(r - row) == ring else 2 * ring
+                    for c in range(column - ring, column + ring + 1, step):
+                        if 0 <= c < columns and top[r, c] > -np.inf:
+                            if (r - row) ** 2 + (c - column) ** 2 <= limit * limit:
+                                found[n] = top[r, c]
+                                n += 1
                 if n:
-                    part = np.sort(found[:n])
-                    out[row, column] = part[(n - 1) // 2]
+                    _sort(found, n)
+                    out[row, column] = found[(n - 1) // 2]
                     break
 
 
-@njit(nogil=True, cache=True, parallel=True)
-def lift_pits(surface: Any, out: Any) -> None:
-    """Copy the surface, single cells far below nearly all their neighbours raised to the neighbours' median."""
+@compiled
+def _sort(values: Any, count: int) -> None:
+    """Insertion sort of the first few values, in place."""
+    for i in range(1, count):
+        value, j = values[i], i
+        while j > 0 and values[j - 1] > value:
+            values[j] = values[j - 1]
+            j -= 1
+        values[j] = value
+
+
+def lift_pits(surface: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The surface with single cells far below nearly all their neighbours raised to the neighbours' median."""
+    lifted = np.empty_like(surface)
+    in_threads(_lift, surface.shape[0], surface.size, surface, lifted)
+    return lifted
+
+
+@compiled
+def _lift(first: int, last: int, surface: Any, out: Any) -> None:
     rows, columns = surface.shape
-    for row in prange(rows):
-        around = np.empty(8)
+    around = np.empty(9, dtype=np.float32)
+    for row in range(first, last):
         for column in range(columns):
             z = surface[row, column]
             out[row, column] = z
-            if np.isnan(z):
+            higher = 0
+            for r in range(max(row - 1, 0), min(row + 2, rows)):
+                for c in range(max(column - 1, 0), min(column + 2, columns)):
+                    higher += surface[r, c] - z > PIT_DEPTH
+            if higher < PIT_NEIGHBOURS:
                 continue
-            n, higher = 0, 0
+            n = 0
             for r in range(max(row - 1, 0), min(row + 2, rows)):
                 for c in range(max(column - 1, 0), min(column + 2, columns)):
                     if (r != row or c != column) and not np.isnan(surface[r, c]):
                         around[n] = surface[r, c]
                         n += 1
-                        higher += surface[r, c] - z > PIT_DEPTH
-            if higher >= PIT_NEIGHBOURS:
-                out[row, column] = np.sort(around[:n])[n // 2]
+            _sort(around, n)
+            out[row, column] = around[n // 2]

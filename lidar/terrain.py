@@ -13,11 +13,12 @@ from gis.crs import horizontal
 from gis.errors import BadCrs, BadParameter
 from gis.grid import Grid
 from gis.raster import Raster
-from lidar.bins import PLANE_REACH, bin_points
-from lidar.bridge import MAX_BRIDGE, bridge
+from lidar.bins import bin_points
+from lidar.bridge import BRIDGE_REACH, bridge
+from lidar.morphology import compiled
 from lidar.point_cloud import NOISE, Class, PointCloud
-from lidar.rasterise import fit_planes, fit_water, local_noise, quiet_noise
-from lidar.surface import SURFACE_REACH, close_gaps, highest, lift_pits, typical_gap
+from lidar.rasterise import FIT_REACH, fit_planes
+from lidar.surface import SURFACE_REACH, close_gaps, highest, lift_pits, typical_gaps
 
 REACH = 80.0
 """Metres: the points within this distance of a cell decide its values, and no others; the buffer a tile needs."""
@@ -33,6 +34,8 @@ DECK_MARGIN = 1.0
 
 NOT_SURFACE = (*NOISE, Class.WIRE_CONDUCTOR, 13, Class.TOWER)
 """Classes the surface model leaves out: noise and birds, wires (13 guard, 14 conductor) and their towers."""
+SURFACE = ~np.isin(np.arange(256), NOT_SURFACE)
+"""(256,) whether points of a class are surface."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +75,17 @@ def dtm(points: PointCloud, grid: Grid) -> Raster:
         BadParameter: the resolution is outside of 0.1–10 m.
     """
     _check(points, grid)
-    finite = np.isfinite(points.x) & np.isfinite(points.y) & np.isfinite(points.z)
-    ground = (points.classification == Class.GROUND) & finite
-    water = (points.classification == Class.WATER) & finite
+    ground = points.classification == Class.GROUND
+    water = points.classification == Class.WATER
     outer = _worked_on(points, ground | water, grid)
-    bounds = outer.bounds.buffered(PLANE_REACH).tuple
+    bounds = outer.bounds.buffered(FIT_REACH).tuple
     bins = bin_points(points.x, points.y, points.z, ground, bounds)
-    height, sigma = np.full(outer.shape, np.nan), np.full(outer.shape, np.nan)
+    height, sigma = np.full(outer.shape, np.nan, np.float32), np.full(outer.shape, np.nan, np.float32)
     known = np.zeros(outer.shape, dtype=np.uint8)
     x, y = outer.centres()
-    place = (x - bins.west, y - bins.south)
-    residual, noise = np.empty(bins.layout[-1, 1:]), np.empty(bins.layout[-1, 1:])
-    local_noise(bins.moments, bins.layout, residual)
-    quiet_noise(residual, noise)
-    fit_planes(bins.moments, bins.layout, noise, *place, height, sigma, known)
-    if water.any():
-        wet = bin_points(points.x, points.y, points.z, water, bounds)
-        fit_water(wet.moments, bins.moments, bins.layout, *place, height, sigma, known)
-    values, spread = np.full(grid.shape, np.nan), np.full(grid.shape, np.nan)
-    window = grid.window_in(outer)
-    bridge(
-        height,
-        sigma,
-        known,
-        _below_deck(points, outer),
-        grid.resolution,
-        window[0].start,
-        window[1].start,
-        values,
-        spread,
-    )
-    return Raster(values.astype(np.float32), grid, {"sigma": np.hypot(spread, SYSTEMATIC).astype(np.float32)})
+    fit_planes(bins, x - bins.west, y - bins.south, height, sigma, known)
+    values, spread, _ = bridge(height, sigma, known, _below_deck(points, outer), outer, grid)
+    return Raster(values, grid, {"sigma": np.hypot(spread, np.float32(SYSTEMATIC))})
 
 
 def dsm(points: PointCloud, grid: Grid) -> Raster:
@@ -114,15 +97,10 @@ def dsm(points: PointCloud, grid: Grid) -> Raster:
     """
     _check(points, grid)
     outer = grid.buffered(SURFACE_REACH + 2 * grid.resolution)
-    seen = (points.return_number <= 1) & ~np.isin(points.classification, NOT_SURFACE)
-    top = np.full(outer.shape, -np.inf)
-    last_row = outer.first_row + outer.rows - 1
-    highest(points.x, points.y, points.z, seen, outer.resolution, outer.first_column, last_row, top)
-    gap = typical_gap(points.x, points.y, seen, outer)
-    closed, lifted = np.empty(outer.shape), np.empty(outer.shape)
-    close_gaps(top, gap, outer.resolution, closed)
-    lift_pits(closed, lifted)
-    return Raster(lifted[grid.window_in(outer)].astype(np.float32), grid)
+    seen = SURFACE[points.classification] & (points.return_number <= 1)
+    top = highest(points.x, points.y, points.z, seen, outer)
+    closed = close_gaps(top, typical_gaps(points.x, points.y, seen, outer), outer.resolution)
+    return Raster(np.ascontiguousarray(lift_pits(closed)[grid.window_in(outer)]), grid)
 
 
 def _check(points: PointCloud, grid: Grid) -> None:
@@ -141,23 +119,35 @@ def _below_deck(points: PointCloud, grid: Grid) -> NDArray[np.bool_]:
         return np.zeros(grid.shape, dtype=np.bool_)
     cells = ceil(DECK_MARGIN / grid.resolution)
     outer = grid.buffered(DECK_MARGIN)
-    top = np.full(outer.shape, -np.inf)
-    last_row = outer.first_row + outer.rows - 1
-    highest(points.x, points.y, points.z, decks, outer.resolution, outer.first_column, last_row, top)
+    top = highest(points.x, points.y, points.z, decks, outer)
     below: NDArray[np.bool_] = binary_dilation(top > -np.inf, np.ones((2 * cells + 1, 2 * cells + 1), dtype=np.bool_))
     return below[grid.window_in(outer)]
 
 
 def _worked_on(points: PointCloud, chosen: NDArray[np.bool_], grid: Grid) -> Grid:
-    """The grid and as much of the `MAX_BRIDGE` around it as the points reach."""
-    outer = grid.buffered(MAX_BRIDGE)
-    if not chosen.any():
+    """The grid and as much of the `BRIDGE_REACH` around it as the chosen points decide."""
+    outer = grid.buffered(BRIDGE_REACH)
+    west, south, east, north = _extent(points.x, points.y, chosen)
+    if not west <= east:
         return grid
-    x, y = points.x[chosen], points.y[chosen]
-    west, south = floor(np.min(x) / grid.resolution), floor(np.min(y) / grid.resolution)
-    east, north = floor(np.max(x) / grid.resolution) + 1, floor(np.max(y) / grid.resolution) + 1
-    first_column = min(grid.first_column, max(outer.first_column, west))
-    first_row = min(grid.first_row, max(outer.first_row, south))
-    last_column = max(grid.first_column + grid.columns, min(outer.first_column + outer.columns, east))
-    last_row = max(grid.first_row + grid.rows, min(outer.first_row + outer.rows, north))
-    return Grid(grid.crs, grid.resolution, first_column, first_row, last_column - first_column, last_row - first_row)
+    size, reach = grid.resolution, ceil(FIT_REACH / grid.resolution) + 1
+    first_column = min(grid.first_column, max(outer.first_column, floor(west / size) - reach))
+    first_row = min(grid.first_row, max(outer.first_row, floor(south / size) - reach))
+    last_column = max(
+        grid.first_column + grid.columns, min(outer.first_column + outer.columns, floor(east / size) + reach)
+    )
+    last_row = max(grid.first_row + grid.rows, min(outer.first_row + outer.rows, floor(north / size) + reach))
+    return Grid(grid.crs, size, first_column, first_row, last_column - first_column, last_row - first_row)
+
+
+@compiled
+def _extent(
+    x: NDArray[np.float64], y: NDArray[np.float64], chosen: NDArray[np.bool_]
+) -> tuple[float, float, float, float]:
+    """West, south, east and north of the chosen points; west is greater than east where there are none."""
+    west, south, east, north = np.inf, np.inf, -np.inf, -np.inf
+    for i in range(x.shape[0]):
+        if chosen[i] and np.isfinite(x[i]) and np.isfinite(y[i]):
+            west, east = min(west, x[i]), max(east, x[i])
+            south, north = min(south, y[i]), max(north, y[i])
+    return west, south, east, north

@@ -13,7 +13,7 @@ from api.cli.common import crs_option, emit, json_option, tracked
 from gis.errors import UnreadableFile
 
 if TYPE_CHECKING:
-    from lidar.quality import QualityReport
+    from lidar.quality_report import QualityReport
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "bright_black"}
 

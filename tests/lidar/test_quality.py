@@ -12,7 +12,8 @@ from pyproj import CRS
 
 from gis.crs import horizontal, normalise
 from lidar.point_cloud import PointCloud
-from lidar.quality import QualityReport, inspect
+from lidar.quality import inspect
+from lidar.quality_report import QualityReport
 from lidar.read import read
 from lidar.strips import strip_overlaps
 from lidar.write import write_laz

@@ -22,7 +22,7 @@ from lidar.point_cloud import Class, PointCloud
 from lidar.problems import problems_of, shift_problems, sorted_problems
 from lidar.quality_report import QualityReport, Sample
 from lidar.read import batches, resolve_crs
-from lidar.strips import strip_overlaps
+from lidar.strips import StripDifferences, strip_differences, strip_overlaps
 from lidar.tally import Tally
 from lidar.top_view import TopView
 
@@ -38,7 +38,7 @@ class Examination(NamedTuple):
     report: QualityReport
     density: DensityGrid | None
     top: TopView | None
-    sample: PointCloud | None
+    strips: StripDifferences | None
 
 
 def inspect(path: Path | str, crs: CRS | None = None, *, against: Path | None = None) -> QualityReport:
@@ -73,10 +73,11 @@ def examine(
         seen = TopView.covering(header.bounds, across) if with_pictures and across and header.point_count else None
         sample = _collect(handle, header, tally, grid, seen, across, up)
     points = None if sample is None else PointCloud(**sample, crs=UNKNOWN)
+    strips = strip_differences(points) if points is not None else None
     found = register(Path(path), against, crs) if against is not None and header.point_count else None
-    report = _report(header, resolved, crs_problem, (across, up), tally, grid, points)
+    report = _report(header, resolved, crs_problem, (across, up), tally, grid, _sample(points, strips, header))
     report = replace(report, registration=found, problems=sorted_problems((*report.problems, *shift_problems(found))))
-    return Examination(report, grid, seen, points if with_pictures else None)
+    return Examination(report, grid, seen, strips if with_pictures else None)
 
 
 def _crs(header: LasHeader, given: CRS | None) -> tuple[CRS | None, str]:
@@ -142,7 +143,7 @@ def _report(
     units: tuple[float, float],
     tally: Tally,
     grid: DensityGrid | None,
-    points: PointCloud | None,
+    sample: Sample | None,
 ) -> QualityReport:
     across, up = units
     some = bool(tally.by_return.sum())
@@ -175,7 +176,7 @@ def _report(
         scan_angle=(tally.scan_angle[0], tally.scan_angle[1]) if np.isfinite(tally.scan_angle[0]) else None,
         gps_time=times if times and times != (0.0, 0.0) else None,
         extra_dimensions=header.extra_dims,
-        sample=_sample(points, header) if points is not None else None,
+        sample=sample,
     )
     return replace(report, problems=problems_of(report, header, crs, crs_problem, tally))
 
@@ -184,7 +185,9 @@ def _counted(counts: NDArray[np.int64]) -> dict[int, int]:
     return {int(code): int(counts[code]) for code in np.flatnonzero(counts)}
 
 
-def _sample(points: PointCloud, header: LasHeader) -> Sample:
+def _sample(points: PointCloud | None, strips: StripDifferences | None, header: LasHeader) -> Sample | None:
+    if points is None or strips is None:
+        return None
     marked = mark_noise(points).classification
     fresh = marked != points.classification
     return Sample(
@@ -193,7 +196,7 @@ def _sample(points: PointCloud, header: LasHeader) -> Sample:
         low_noise=int((fresh & (marked == Class.LOW_NOISE)).sum()),
         high_noise=int((fresh & (marked == Class.HIGH_NOISE)).sum()),
         duplicates=_duplicates(points),
-        overlaps=strip_overlaps(points),
+        overlaps=strip_overlaps(strips),
     )
 
 

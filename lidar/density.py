@@ -65,19 +65,27 @@ class DensityGrid:
         self.last += int(is_last.sum())
         self.outside += _count(x, y, self.cell, self.west, self.south, self.counts)
 
+    def voids(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], float]:
+        """Cells of the void test: covered by the survey, and without a point inside of it; and their side in metres.
+
+        Rows run from south to north.
+        """
+        factor = self._void_factor(int(self.counts.sum()))
+        coarse = _summed(self.counts, factor)
+        outline = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(coarse > 0, 1)))[1:-1, 1:-1]
+        outline |= coarse > 0
+        return outline, outline & (coarse == 0), self.cell * factor
+
     def density(self) -> Density | None:
         """The figures; None where no point fell on the grid."""
         total = int(self.counts.sum())
         if total == 0:
             return None
-        factor = self._void_factor(total)
-        coarse = _summed(self.counts, factor)
-        outline = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(coarse > 0, 1)))[1:-1, 1:-1]
-        outline |= coarse > 0
+        outline, empty, side = self.voids()
+        factor = round(side / self.cell)
         rows, columns = self.counts.shape
         covered = outline.repeat(factor, axis=0).repeat(factor, axis=1)[:rows, :columns]
-        side = self.cell * factor
-        holes, number = ndimage.label(outline & (coarse == 0))
+        holes, number = ndimage.label(empty)
         largest = int(np.bincount(holes.ravel())[1:].max()) if number else 0
         cells = self.counts[covered] / self.cell**2
         area = float(covered.sum()) * self.cell**2

@@ -2,49 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import isfinite
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Iterable
+from typing import Final
 
-from pyproj import CRS, Transformer
-from pyproj.exceptions import ProjError
+from pyproj import CRS
 
-from gis.crs import horizontal, is_vietnamese, vertical
+from lidar.against import Registration
+from lidar.crs_problems import crs_problems
+from lidar.header_problems import header_problems
 from lidar.las_header import LasHeader
-from lidar.las_records import agrees_by_return
 from lidar.point_cloud import Class
+from lidar.quality_report import FEW_CELLS, Problem, QualityReport
+from lidar.standards import quality_levels
+from lidar.tally import Tally
 
-if TYPE_CHECKING:
-    from lidar.quality import QualityReport, Tally
-
-Severity = Literal["error", "warning", "note"]
-
-VIETNAM: Final = (102.0, 7.0, 118.0, 23.5)
-"""Degrees: west, south, east, north, with the sea."""
-FOOT: Final = 0.3048
-AREA_SLACK: Final = 0.5
-"""Degrees that a point may lie outside of a CRS' area of use."""
 MUCH_NOISE: Final = 0.001
 MANY_DUPLICATES: Final = 0.001
 MANY_VOIDS: Final = 0.05
 STRIP_RMS: Final = 0.10
 """Metres; strips that differ by more are badly adjusted (half the 20 cm vertical accuracy of a QL2 survey)."""
-STRIP_CELLS: Final = 50
-"""Cells a strip difference must rest on."""
-UTM_WGS84: Final = (32647, 32648, 32649)
-"""WGS 84 / UTM zones of Vietnam."""
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One finding."""
-
-    code: str
-    """A stable name, for programs."""
-    severity: Severity
-    """error: must be put right before use; warning: may spoil results; note: good to know."""
-    text: str
-    """One line for a person."""
+PRIVATE: Final = frozenset(range(64, 256))
+RESERVED: Final = frozenset(range(23, 64))
+"""Class codes that are the producer's own, and those the LAS specification keeps."""
+LOWEST: Final = -500.0
+HIGHEST: Final = 9_000.0
+"""Metres; the Dead Sea and Mount Everest, with some room."""
+FOOT: Final = 0.3048
+UNIT_SLACK: Final = 0.12
+"""By which a ratio of heights may miss that of the units."""
+UNEXPLAINED: Final = 1.5
+"""Metres across; less may be the reference's own error, outlines against eaves for one."""
+FAR: Final = 10.0
+HEIGHT_OFFSET: Final = 0.30
+"""Metres; less may be two surveys' accuracy, and ground against grass."""
+GEOID: Final = 1.0
+"""Metres; a greater offset is no adjustment but a datum."""
 
 
 def problems_of(
@@ -52,133 +45,42 @@ def problems_of(
 ) -> tuple[Problem, ...]:
     """Everything found, the gravest first."""
     found = [
-        *_crs_problems(header, crs, crs_problem),
-        *_header_lies(report, header, tally),
+        *crs_problems(header, crs, crs_problem),
+        *header_problems(report, header, tally),
+        *_classes(report),
         *_content(report),
+        *_heights(report),
+        *_quality_level(report),
     ]
+    return sorted_problems(found)
+
+
+def sorted_problems(found: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The gravest first."""
     order = ("error", "warning", "note")
     return tuple(sorted(found, key=lambda problem: order.index(problem.severity)))
-
-
-def _crs_problems(header: LasHeader, crs: CRS | None, crs_problem: str) -> list[Problem]:
-    found: list[Problem] = []
-    if crs_problem:
-        found.append(Problem("crs", "error", crs_problem))
-    if crs is None or header.point_count == 0:
-        return found
-    flat = horizontal(crs)
-    if not flat.is_projected:
-        text = f"coordinates are in degrees or geocentric ({flat.name}), not in metres; reproject the file first"
-        return [*found, Problem("degrees", "error", text)]
-    west, south, east, north = header.bounds
-    if max(abs(west), abs(east)) <= 180 and max(abs(south), abs(north)) <= 90:
-        text = f"the CRS says {flat.name}, but the coordinates look like degrees"
-        return [*found, Problem("degrees", "error", text)]
-    x, y = (west + east) / 2, (south + north) / 2
-    place = _place(flat, x, y)
-    if place is None or not _in_area(flat, place):
-        found.append(Problem("outside-area", "error", _explain_outside(flat, x, y)))
-    elif _in_vietnam(place) and not is_vietnamese(flat):
-        found.append(Problem("not-vn2000", "warning", _not_vietnamese(flat)))
-    factor = float(flat.axis_info[0].unit_conversion_factor)
-    if factor != 1.0:
-        text = f"horizontal unit is {flat.axis_info[0].unit_name} ({factor:.10g} m); read as metres"
-        found.append(Problem("feet", "note", text))
-    if vertical(crs) is None:
-        unit = "metres" if factor == 1.0 else "the horizontal unit"
-        found.append(
-            Problem("no-vertical-crs", "note", f"the vertical datum is not named; heights are taken to be in {unit}")
-        )
-    return found
-
-
-def _explain_outside(flat: CRS, x: float, y: float) -> str:
-    """Which slip would explain a place outside of the area of use."""
-    outside = f"the coordinates lie outside of the area {flat.name} is made for"
-    swapped = _place(flat, y, x)
-    if swapped is not None and _in_area(flat, swapped):
-        return f"{outside}; with x and y swapped they lie inside: the axes are swapped"
-    factor = float(flat.axis_info[0].unit_conversion_factor)
-    if factor == 1.0:
-        feet = _place(flat, x * FOOT, y * FOOT)
-        if feet is not None and _in_area(flat, feet):
-            return f"{outside}; as feet they lie inside: the CRS says metres, the numbers are feet"
-    else:
-        metres = _place(flat, x / factor, y / factor)
-        if metres is not None and _in_area(flat, metres):
-            return f"{outside}; as metres they lie inside: the CRS says feet, the numbers are metres"
-    return outside
-
-
-def _not_vietnamese(flat: CRS) -> str:
-    text = f"lies in Vietnam, in {flat.name}, not in VN-2000"
-    if flat.to_epsg() in UTM_WGS84:
-        text += "; VN-2000 coordinates labelled as WGS 84 / UTM are off by about 225 m: check against a known point"
-    return text
-
-
-def _place(flat: CRS, x: float, y: float) -> tuple[float, float] | None:
-    """Longitude and latitude on the CRS' own datum."""
-    try:
-        longitude, latitude = Transformer.from_crs(flat, flat.geodetic_crs, always_xy=True).transform(x, y)
-    except ProjError:
-        return None
-    return (longitude, latitude) if isfinite(longitude) and isfinite(latitude) else None
-
-
-def _in_area(flat: CRS, place: tuple[float, float]) -> bool:
-    """Whether a place lies in the CRS' area of use; a system without one is good everywhere on Earth."""
-    area = flat.area_of_use
-    longitude, latitude = place
-    if area is None:
-        return True
-    east = area.east if area.east >= area.west else area.east + 360
-    longitude = longitude if longitude >= area.west - AREA_SLACK else longitude + 360
-    return (
-        area.west - AREA_SLACK <= longitude <= east + AREA_SLACK
-        and area.south - AREA_SLACK <= latitude <= area.north + AREA_SLACK
-    )
-
-
-def _in_vietnam(place: tuple[float, float]) -> bool:
-    west, south, east, north = VIETNAM
-    return west <= place[0] <= 110.0 and south <= place[1] <= north and place[0] <= east
-
-
-def _header_lies(report: QualityReport, header: LasHeader, tally: Tally) -> list[Problem]:
-    """Where header and points disagree."""
-    found: list[Problem] = []
-    if header.point_count == 0:
-        return [Problem("empty", "warning", "the file holds no points")]
-    claims = ((*header.bounds[:2], header.z_range[0]), (*header.bounds[2:], header.z_range[1]))
-    for axis, low, high, least, most, scale in zip("xyz", *claims, tally.low, tally.high, header.scales, strict=True):
-        if low - least > 2 * scale or most - high > 2 * scale:
-            text = f"{axis} runs from {least:.3f} to {most:.3f}, the header says {low:.3f} to {high:.3f}"
-            found.append(Problem("bounds", "warning", text))
-        elif least - low > max(1.0, 10 * scale) and high - most > max(1.0, 10 * scale):
-            text = f"the header's bounds of {axis}, {low:.3f} to {high:.3f}, are wider than the points'"
-            found.append(Problem("wide-bounds", "note", f"{text}, {least:.3f} to {most:.3f}"))
-    if not agrees_by_return(tally.by_return, header):
-        found.append(Problem("returns", "warning", "the header's points by return are not those of the points"))
-    elif sum(header.count_by_return) != header.point_count:
-        found.append(Problem("returns", "note", "the header's points by return do not add up to its points"))
-    if tally.impossible_returns:
-        text = f"{tally.impossible_returns:,} points have a return number of 0, or above their number of returns"
-        found.append(Problem("return-numbers", "warning", text))
-    return found
 
 
 def _content(report: QualityReport) -> list[Problem]:
     """What the points themselves show."""
     found: list[Problem] = []
-    if set(report.classes) == {Class.NEVER_CLASSIFIED} or set(report.classes) == {Class.UNCLASSIFIED}:
-        found.append(Problem("unclassified", "note", "the points are not classified"))
     if report.point_count and report.gps_time is None:
         found.append(Problem("no-gps-time", "note", "the points carry no time"))
     if report.withheld:
         found.append(
             Problem("withheld", "note", f"{report.withheld:,} points are flagged as withheld; reading drops them")
         )
+    if report.synthetic:
+        text = f"{report.synthetic / report.point_count:.1%} of the points are synthetic: no laser measured them"
+        found.append(Problem("synthetic", "note", text))
+    if report.intensity is not None and report.point_count > 1 and report.intensity[0] == report.intensity[1]:
+        text = f"the intensity is {report.intensity[0]} everywhere; water and wires are harder to tell without it"
+        found.append(Problem("intensity", "note", text))
+    if report.scan_angle is not None and report.point_count > 1 and report.scan_angle[0] == report.scan_angle[1]:
+        found.append(Problem("scan-angle", "note", f"the scan angle is {report.scan_angle[0]:g}° everywhere"))
+    if len(report.strips) == 1 and report.gps_time is None and report.point_count > 1:
+        text = "flight lines cannot be told apart: one point source and no times; strips cannot be checked"
+        found.append(Problem("no-strips", "note", text))
     density = report.density
     if density is not None and density.mean < 1:
         text = f"{density.mean:.2f} points/m² are too few for buildings and roofs; terrain only"
@@ -198,10 +100,106 @@ def _content(report: QualityReport) -> list[Problem]:
     if sample.duplicates / sample.point_count > MANY_DUPLICATES:
         found.append(Problem("duplicates", "warning", f"{sample.duplicates:,} points repeat another one"))
     for overlap in sample.overlaps:
-        if overlap.cells >= STRIP_CELLS and overlap.rms > STRIP_RMS:
+        if overlap.cells >= FEW_CELLS and overlap.rms > STRIP_RMS:
             text = (
                 f"strips {overlap.first} and {overlap.second} differ in height by {overlap.mean:+.2f} m "
                 f"(rms {overlap.rms:.2f} m over {overlap.cells:,} flat m²)"
             )
             found.append(Problem("strips", "warning", text))
     return found
+
+
+def _classes(report: QualityReport) -> list[Problem]:
+    """Oddities of the histogram of classes (LAS 1.4 R15, tables 9 and 17)."""
+    found: list[Problem] = []
+    codes = set(report.classes)
+    if codes and codes <= {Class.NEVER_CLASSIFIED, Class.UNCLASSIFIED}:
+        return [Problem("unclassified", "note", "the points are not classified")]
+    if codes and Class.GROUND not in codes:
+        text = "there are classes, but no ground (2); terrain with --keep-classes would be empty"
+        found.append(Problem("no-ground", "warning", text))
+    if report.overlap:
+        text = f"{report.overlap / report.point_count:.1%} of the points are marked as overlap of strips"
+        found.append(Problem("overlap", "note", f"{text}; of class 12, ground among them is not class 2"))
+    private, reserved = sorted(codes & PRIVATE), sorted(codes & RESERVED)
+    if private:
+        text = f"classes {', '.join(map(str, private))} are the producer's own; ask what they mean"
+        found.append(Problem("private-classes", "note", text))
+    if reserved:
+        text = f"classes {', '.join(map(str, reserved))} are reserved by the LAS specification"
+        found.append(Problem("reserved-classes", "note", text))
+    return found
+
+
+def _heights(report: QualityReport) -> list[Problem]:
+    """Heights that are none on Earth, which a wrong unit makes."""
+    if report.z_range is None:
+        return []
+    low, high = report.z_range
+    if low >= LOWEST and high <= HIGHEST:
+        return []
+    text = f"heights from {low:,.0f} to {high:,.0f} m are none on Earth: noise, or millimetres or feet read as metres"
+    return [Problem("heights", "warning", text)]
+
+
+def _quality_level(report: QualityReport) -> list[Problem]:
+    """How the strips and the density stand against the USGS Lidar Base Specification; for information."""
+    overlap = report.sample.swath_overlap if report.sample is not None else None
+    if overlap is None or report.density is None:
+        return []
+    passed = [level.name for level in quality_levels() if overlap <= level.swath_overlap]
+    dense = [level.name for level in quality_levels() if report.density.pulses >= level.pulses]
+    text = (
+        f"swath overlap RMSDz {overlap:.3f} m: {_levels(passed)}; {report.density.pulses:.1f} pulses/m²: "
+        f"{_levels(dense)} (USGS Lidar Base Specification)"
+    )
+    return [Problem("quality-level", "note", text)]
+
+
+def _levels(passed: list[str]) -> str:
+    return f"passes {', '.join(passed)}" if passed else "passes none of QL0 to QL3"
+
+
+def shift_problems(found: Registration | None) -> list[Problem]:
+    """What a reference shows to be wrong with the coordinates."""
+    if found is None:
+        return []
+    if not found.is_certain:
+        text = (
+            f"{found.reference}: the two do not look alike at any shift (correlation {found.correlation:.2f}); "
+            "nothing is known about the position"
+        )
+        return [Problem("reference", "warning", text)]
+    problems = []
+    across = f"({found.dx:+.2f}, {found.dy:+.2f}) m"
+    if found.slip is not None:
+        text = f"shifted by {across} = {found.distance:,.1f} m against {found.reference}: {found.slip}; {found.advice}"
+        problems.append(Problem("shifted", "error", text))
+    elif found.distance > UNEXPLAINED:
+        text = f"shifted by {across} = {found.distance:,.1f} m against {found.reference}; no known slip explains it"
+        problems.append(Problem("shifted", "error" if found.distance > FAR else "warning", text))
+    else:
+        text = f"lies within {max(found.distance, 0.1):.1f} m of {found.reference}"
+        problems.append(Problem("reference", "note", text))
+    problems += _vertical(found)
+    return problems
+
+
+def _vertical(found: Registration) -> list[Problem]:
+    """Heights of another unit or datum than the reference's."""
+    ratio = found.relief_ratio
+    if ratio is not None and abs(ratio * FOOT - 1) < UNIT_SLACK:
+        text = f"things stand {ratio:.2f} times as tall as in {found.reference}: heights are feet, not metres"
+        return [Problem("height-unit", "error", text)]
+    if ratio is not None and abs(ratio / FOOT - 1) < UNIT_SLACK:
+        text = f"things stand {ratio:.2f} times as tall as in {found.reference}: heights are metres, not feet"
+        return [Problem("height-unit", "error", text)]
+    if found.dz is None or abs(found.dz) <= HEIGHT_OFFSET:
+        return []
+    text = f"heights are {found.dz:+.2f} m off {found.reference}: another vertical datum?"
+    if abs(found.dz) > GEOID:
+        text += (
+            " Heights above the ellipsoid, as GNSS gives them, differ from Hon Dau heights by the geoid's undulation: "
+            "in Vietnam from about −30 m in the north to a few metres in the south"
+        )
+    return [Problem("height-offset", "warning" if abs(found.dz) <= GEOID else "error", text)]

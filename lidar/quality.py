@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +12,19 @@ from pyproj import CRS
 
 from gis.crs import name_of
 from gis.errors import BadCrs, MissingCrs
+from lidar.against import register
 from lidar.crs_of_las import in_metres
-from lidar.density import Density, DensityGrid
+from lidar.density import DensityGrid
 from lidar.las_header import LasHeader, open_file, parse_header
-from lidar.las_records import RawPoints, count_by_return, decoded, extent, is_withheld, returns
+from lidar.las_records import decoded
 from lidar.noise import mark_noise
 from lidar.point_cloud import Class, PointCloud
-from lidar.problems import Problem, problems_of
+from lidar.problems import problems_of, shift_problems, sorted_problems
+from lidar.quality_report import QualityReport, Sample
 from lidar.read import batches, resolve_crs
-from lidar.strips import StripOverlap, strip_overlaps
+from lidar.strips import StripDifferences, strip_differences, strip_overlaps
+from lidar.tally import Tally
+from lidar.top_view import TopView
 
 SAMPLE_POINTS: Final = 4_000_000
 """Noise, duplicates and strips are looked at in a square in the middle that holds about so many points, or in all."""
@@ -29,103 +32,37 @@ UNKNOWN: Final = CRS.from_wkt('LOCAL_CS["unknown",UNIT["metre",1]]')
 """What the sample is in: metres, somewhere; the figures need no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What was found by looking at the points themselves, all of them or those of a square in the middle."""
+class Examination(NamedTuple):
+    """A report and what its pictures are drawn from; the latter None where it was not gathered."""
 
-    point_count: int
-    share: float
-    """Of the file's points."""
-    low_noise: int
-    """Points that `mark_noise` calls low noise and the file does not."""
-    high_noise: int
-    duplicates: int
-    """Points that repeat another in place, time and return."""
-    overlaps: tuple[StripOverlap, ...]
+    report: QualityReport
+    density: DensityGrid | None
+    top: TopView | None
+    strips: StripDifferences | None
 
 
-@dataclass(frozen=True, slots=True)
-class QualityReport:
-    """What `inspect` found. Lengths are metres, also for a file in feet, except `header_bounds`."""
-
-    path: Path
-    file_size: int
-    """Bytes."""
-    version: str
-    point_format: int
-    is_compressed: bool
-    is_copc: bool
-    software: str
-    created: str | None
-    point_count: int
-    crs: str | None
-    """As `--crs` takes it; None where it is unknown."""
-    crs_name: str | None
-    metres_per_unit: tuple[float, float] | None
-    """Of x and y, and of z."""
-    header_bounds: tuple[float, float, float, float]
-    """As the header has them, in the file's units."""
-    bounds: tuple[float, float, float, float] | None
-    """Of the points, in metres; None without points or CRS."""
-    z_range: tuple[float, float] | None
-    density: Density | None
-    classes: Mapping[int, int]
-    """Points by class code."""
-    returns: Mapping[int, int]
-    """Points by return number."""
-    strips: Mapping[int, int]
-    """Points by point source id."""
-    withheld: int
-    gps_time: tuple[float, float] | None
-    """First and last, as the file has them; None where it has none."""
-    extra_dimensions: tuple[str, ...]
-    sample: Sample | None
-    problems: tuple[Problem, ...] = field(default=())
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        document = asdict(self)
-        document["path"] = str(self.path)
-        return document
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts over all batches, in the file's units."""
-
-    classes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, dtype=np.int64))
-    by_return: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, dtype=np.int64))
-    sources: NDArray[np.int64] = field(default_factory=lambda: np.zeros(65_536, dtype=np.int64))
-    withheld: int = 0
-    impossible_returns: int = 0
-    times: list[float] = field(default_factory=list)
-    low: list[float] = field(default_factory=lambda: [np.inf] * 3)
-    high: list[float] = field(default_factory=lambda: [-np.inf] * 3)
-
-    def add(self, raw: RawPoints, header: LasHeader, part: Mapping[str, NDArray[Any]]) -> None:
-        """Count one batch: its records and their columns."""
-        self.classes += np.bincount(part["classification"], minlength=256)
-        self.by_return += count_by_return(raw, header)
-        self.sources += np.bincount(raw["point_source_id"], minlength=65_536)
-        self.withheld += int(is_withheld(raw, header).sum())
-        number, total = returns(raw, header)
-        self.impossible_returns += int(((number == 0) | (number > total)).sum())
-        if "gps_time" in (raw.dtype.names or ()):
-            self.times += [float(raw["gps_time"].min()), float(raw["gps_time"].max())]
-        for axis in range(3):
-            low, high = extent(raw, header, axis)
-            self.low[axis], self.high[axis] = min(self.low[axis], low), max(self.high[axis], high)
-
-
-def inspect(path: Path | str, crs: CRS | None = None) -> QualityReport:
+def inspect(path: Path | str, crs: CRS | None = None, *, against: Path | None = None) -> QualityReport:
     """Look through a file, in memory that does not grow with it; a file without a usable CRS is reported on, too.
+
+    See `examine`, which also gathers what pictures are drawn from.
+    """
+    return examine(path, crs, against=against).report
+
+
+def examine(
+    path: Path | str, crs: CRS | None = None, *, against: Path | None = None, with_pictures: bool = False
+) -> Examination:
+    """As `inspect`, with the maps that pictures are drawn from, if they are wanted.
 
     Args:
         path: LAS, LAZ or COPC.
         crs: of a file that does not say its own; figures in metres need one.
+        against: a reference of the same place (points, heights, footprints) that shows a wrong datum or zone.
+        with_pictures: gather the maps.
 
     Raises:
         UnreadableFile: the file is missing, truncated, damaged or something else.
+        BadInput: the reference cannot be used.
     """
     with open_file(path) as handle:
         header = parse_header(handle, Path(path))
@@ -133,9 +70,14 @@ def inspect(path: Path | str, crs: CRS | None = None) -> QualityReport:
         across, up = _units(resolved)
         tally = Tally()
         grid = DensityGrid.covering(header.bounds, across) if across else None
-        sample = _collect(handle, header, tally, grid, across, up)
+        seen = TopView.covering(header.bounds, across) if with_pictures and across and header.point_count else None
+        sample = _collect(handle, header, tally, grid, seen, across, up)
     points = None if sample is None else PointCloud(**sample, crs=UNKNOWN)
-    return _report(header, resolved, crs_problem, (across, up), tally, grid, points)
+    strips = strip_differences(points) if points is not None else None
+    found = register(Path(path), against, crs) if against is not None and header.point_count else None
+    report = _report(header, resolved, crs_problem, (across, up), tally, grid, _sample(points, strips, header))
+    report = replace(report, registration=found, problems=sorted_problems((*report.problems, *shift_problems(found))))
+    return Examination(report, grid, seen, strips if with_pictures else None)
 
 
 def _crs(header: LasHeader, given: CRS | None) -> tuple[CRS | None, str]:
@@ -158,7 +100,13 @@ def _units(crs: CRS | None) -> tuple[float, float]:
 
 
 def _collect(
-    handle: BinaryIO, header: LasHeader, tally: Tally, grid: DensityGrid | None, across: float, up: float
+    handle: BinaryIO,
+    header: LasHeader,
+    tally: Tally,
+    grid: DensityGrid | None,
+    seen: TopView | None,
+    across: float,
+    up: float,
 ) -> dict[str, NDArray[Any]] | None:
     """Go through the file once; returns the columns of the sample."""
     window = _window(header, across)
@@ -169,6 +117,8 @@ def _collect(
         if grid is None:
             continue
         grid.add(part["x"], part["y"], part["return_number"] >= part["number_of_returns"])
+        if seen is not None:
+            seen.add(part["x"], part["y"], part["z"], part["classification"])
         x, y = part["x"], part["y"]
         inside = (x >= window[0]) & (x <= window[2]) & (y >= window[1]) & (y <= window[3])
         kept.append({name: column[inside] for name, column in part.items()})
@@ -193,7 +143,7 @@ def _report(
     units: tuple[float, float],
     tally: Tally,
     grid: DensityGrid | None,
-    points: PointCloud | None,
+    sample: Sample | None,
 ) -> QualityReport:
     across, up = units
     some = bool(tally.by_return.sum())
@@ -220,9 +170,13 @@ def _report(
         returns=_counted(tally.by_return),
         strips=_counted(tally.sources),
         withheld=tally.withheld,
+        synthetic=tally.synthetic,
+        overlap=tally.overlap,
+        intensity=(tally.intensity[0], tally.intensity[1]) if some else None,
+        scan_angle=(tally.scan_angle[0], tally.scan_angle[1]) if np.isfinite(tally.scan_angle[0]) else None,
         gps_time=times if times and times != (0.0, 0.0) else None,
         extra_dimensions=header.extra_dims,
-        sample=_sample(points, header) if points is not None else None,
+        sample=sample,
     )
     return replace(report, problems=problems_of(report, header, crs, crs_problem, tally))
 
@@ -231,7 +185,9 @@ def _counted(counts: NDArray[np.int64]) -> dict[int, int]:
     return {int(code): int(counts[code]) for code in np.flatnonzero(counts)}
 
 
-def _sample(points: PointCloud, header: LasHeader) -> Sample:
+def _sample(points: PointCloud | None, strips: StripDifferences | None, header: LasHeader) -> Sample | None:
+    if points is None or strips is None:
+        return None
     marked = mark_noise(points).classification
     fresh = marked != points.classification
     return Sample(
@@ -240,7 +196,7 @@ def _sample(points: PointCloud, header: LasHeader) -> Sample:
         low_noise=int((fresh & (marked == Class.LOW_NOISE)).sum()),
         high_noise=int((fresh & (marked == Class.HIGH_NOISE)).sum()),
         duplicates=_duplicates(points),
-        overlaps=strip_overlaps(points),
+        overlaps=strip_overlaps(strips),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,27 +53,54 @@ def strip_numbers(points: PointCloud) -> NDArray[np.int64]:
     return np.searchsorted(starts, points.gps_time, side="right").astype(np.int64)
 
 
-def strip_overlaps(points: PointCloud) -> tuple[StripOverlap, ...]:
-    """Every pair of strips that share flat cells, in the order of their numbers."""
-    cell, strip, mean = _flat_cells(points)
-    firsts, seconds, differences = [], [], []
-    if len(cell) == 0:
-        return ()
-    most = int(np.max(np.unique(cell, return_counts=True)[1]))
+@dataclass(frozen=True, slots=True)
+class StripDifferences:
+    """Height differences of pairs of strips, second minus first, in flat cells that both cover, sorted by pair."""
+
+    first: NDArray[np.int64]
+    """(n,) strip numbers."""
+    second: NDArray[np.int64]
+    x: NDArray[np.float64]
+    """(n,) centres of the cells, metres."""
+    y: NDArray[np.float64]
+    difference: NDArray[np.float64]
+    """(n,) metres."""
+
+    def __len__(self) -> int:
+        return len(self.difference)
+
+
+def strip_differences(points: PointCloud) -> StripDifferences:
+    """Cell by cell; three strips over one cell make three pairs."""
+    cells = _flat_cells(points)
+    cell = cells.cell
+    firsts, seconds, places, differences = [], [], [], []
+    most = int(np.max(np.unique(cell, return_counts=True)[1])) if len(cell) else 0
     for step in range(1, most):
         together = np.flatnonzero(cell[step:] == cell[:-step])
-        firsts.append(strip[together])
-        seconds.append(strip[together + step])
-        differences.append(mean[together + step] - mean[together])
-    if not firsts or not sum(len(part) for part in firsts):
+        firsts.append(cells.strip[together])
+        seconds.append(cells.strip[together + step])
+        places.append(together)
+        differences.append(cells.height[together + step] - cells.height[together])
+    if not firsts:
+        nothing = np.empty(0, dtype=np.int64)
+        return StripDifferences(nothing, nothing, np.empty(0), np.empty(0), np.empty(0))
+    first, second, place = np.concatenate(firsts), np.concatenate(seconds), np.concatenate(places)
+    order = np.lexsort((second, first))
+    place = place[order]
+    return StripDifferences(
+        first[order], second[order], cells.x[place], cells.y[place], np.concatenate(differences)[order]
+    )
+
+
+def strip_overlaps(found: StripDifferences) -> tuple[StripOverlap, ...]:
+    """Every pair of strips that share flat cells, in the order of their numbers."""
+    if len(found) == 0:
         return ()
-    pair = np.stack([np.concatenate(firsts), np.concatenate(seconds)])
-    order = np.lexsort((pair[1], pair[0]))
-    pair, difference = pair[:, order], np.concatenate(differences)[order]
-    changes = np.flatnonzero(np.any(np.diff(pair, axis=1) != 0, axis=0)) + 1
+    changes = np.flatnonzero((np.diff(found.first) != 0) | (np.diff(found.second) != 0)) + 1
     return tuple(
-        _overlap(int(pair[0, start]), int(pair[1, start]), difference[start:end])
-        for start, end in pairwise([0, *changes.tolist(), pair.shape[1]])
+        _overlap(int(found.first[start]), int(found.second[start]), found.difference[start:end])
+        for start, end in pairwise([0, *changes.tolist(), len(found)])
     )
 
 
@@ -85,12 +112,20 @@ def _overlap(first: int, second: int, difference: NDArray[np.float64]) -> StripO
     return StripOverlap(first, second, len(one), len(difference) - len(one), float(one.mean()), rms, spread)
 
 
-def _flat_cells(points: PointCloud) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+class _FlatCells(NamedTuple):
+    cell: NDArray[np.int64]
+    strip: NDArray[np.int64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    height: NDArray[np.float64]
+
+
+def _flat_cells(points: PointCloud) -> _FlatCells:
     """Cell, strip and mean height of each strip's last returns, in each cell where they lie flat; sorted by both."""
     chosen = (points.return_number >= points.number_of_returns) & ~np.isin(points.classification, NOISE)
     if not chosen.any():
-        empty = np.empty(0, dtype=np.int64)
-        return empty, empty, np.empty(0)
+        whole, real = np.empty(0, dtype=np.int64), np.empty(0)
+        return _FlatCells(whole, whole, real, real, real)
     column = np.floor(points.x[chosen] / CELL).astype(np.int64)
     row = np.floor(points.y[chosen] / CELL).astype(np.int64)
     cell = (row - row.min()) * (np.ptp(column) + 1) + (column - column.min())
@@ -101,4 +136,7 @@ def _flat_cells(points: PointCloud) -> tuple[NDArray[np.int64], NDArray[np.int64
     count = np.diff(np.r_[start, len(cell)])
     flat = (np.maximum.reduceat(z, start) - np.minimum.reduceat(z, start) <= FLAT) & (count >= LEAST_POINTS)
     mean = np.add.reduceat(z - z.min(), start) / count + z.min()
-    return cell[start][flat], strip[start][flat], mean[flat]
+    one = order[start][flat]
+    return _FlatCells(
+        cell[start][flat], strip[start][flat], (column[one] + 0.5) * CELL, (row[one] + 0.5) * CELL, mean[flat]
+    )

@@ -13,33 +13,51 @@ from api.cli.common import crs_option, emit, json_option, tracked
 from gis.errors import UnreadableFile
 
 if TYPE_CHECKING:
-    from lidar.quality import QualityReport
+    from lidar.quality_report import QualityReport
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "bright_black"}
 
 
 @click.command("inspect")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--against", type=click.Path(path_type=Path), help="Points, heights or footprints of the same place.")
+@click.option("--html", type=click.Path(path_type=Path), help="Also write a page with pictures here.")
 @crs_option
 @json_option
-def command(files: tuple[Path, ...], crs: CRS | None, as_json: bool) -> None:
+def command(files: tuple[Path, ...], against: Path | None, html: Path | None, crs: CRS | None, as_json: bool) -> None:
     """What point files hold, and what is wrong with them: density, CRS, classes, noise, gaps, strips.
 
     LAS, LAZ and COPC. Lengths are metres, also for files in feet. Files that cannot be read are named last.
+    A reference (--against) shows a shift and the slip behind it: a datum, a zone, swapped axes, a wrong vertical datum.
 
     \b
     Examples:
       diaba lidar inspect tile.laz
       diaba lidar inspect tiles/*.laz --crs EPSG:28992 --json
+      diaba lidar inspect tile.laz --html tile.html
+      diaba lidar inspect tile.laz --against footprints.gpkg
     """
-    from lidar.quality import inspect
+    from lidar.quality import examine
 
-    reports, refused = [], []
+    reports: list[QualityReport] = []
+    refused: list[UnreadableFile] = []
+    blocks: list[str] = []
     for file in tracked("inspecting", files, len(files)):
         try:
-            reports.append(inspect(file, crs))
+            found = examine(file, crs, against=against, with_pictures=html is not None)
         except UnreadableFile as error:
             refused.append(error)
+            continue
+        reports.append(found.report)
+        if html is not None:
+            from lidar.report_inspect import inspection
+
+            blocks.append(inspection(found, _rows(found.report), is_first=not blocks))
+    if html is not None and reports:
+        from lidar.report_inspect import inspection_page
+        from lidar.report_page import write_page
+
+        write_page(inspection_page(reports, blocks), html)
     if reports:
         emit([report.to_dict() for report in reports], as_json, lambda: _draw(reports))
     for unreadable in refused[:-1]:
@@ -91,6 +109,9 @@ def _rows(report: QualityReport) -> list[tuple[str, str]]:
             rows.append((f"strips {overlap.first}/{overlap.second}", difference))
         if sample.share < 1:
             rows.append(("", f"noise, duplicates and strips: {sample.share:.0%} of the points, in the middle"))
+    if (found := report.registration) is not None and found.is_certain:
+        up = "" if found.dz is None else f", height {found.dz:+.2f} m"
+        rows.append(("reference", f"shift {found.dx:+.2f}, {found.dy:+.2f} m{up} against {found.reference}"))
     return rows
 
 

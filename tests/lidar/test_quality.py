@@ -12,9 +12,10 @@ from pyproj import CRS
 
 from gis.crs import horizontal, normalise
 from lidar.point_cloud import PointCloud
-from lidar.quality import QualityReport, inspect
+from lidar.quality import inspect
+from lidar.quality_report import QualityReport
 from lidar.read import read
-from lidar.strips import strip_overlaps
+from lidar.strips import strip_differences, strip_overlaps
 from lidar.write import write_laz
 
 CITY = normalise("EPSG:9210+5727")
@@ -95,7 +96,7 @@ def test_strips_are_told_apart_by_time_where_the_file_numbers_none() -> None:
         "gps_time": points.gps_time / 10 + later,
         "point_source_id": later.astype(np.uint16) * 0,
     }
-    overlaps = strip_overlaps(PointCloud(**columns, crs=CITY))
+    overlaps = strip_overlaps(strip_differences(PointCloud(**columns, crs=CITY)))
     assert [overlap.cells > 1_000 for overlap in overlaps] == [True]
 
 

@@ -53,10 +53,20 @@ class Raster:
         return found
 
 
-def write_cog(raster: Raster, path: Path | str, *, name: str, crs: CRS | None = None, **tags: str) -> None:
+def write_cog(
+    raster: Raster,
+    path: Path | str,
+    *,
+    name: str,
+    crs: CRS | None = None,
+    unit: str = "",
+    overviews: str = "AVERAGE",
+    **tags: str,
+) -> None:
     """Write a Cloud Optimized GeoTIFF: deflate, floating-point predictor, overviews by average, nodata −9999.
 
-    The file appears whole or not at all. `crs` may be the compound CRS whose horizontal part is the grid's.
+    The file appears whole or not at all. `crs` may be the compound CRS whose horizontal part is the grid's. `unit` is
+    that of all bands. Overviews of what has no average (directions, kinds) are made by NEAREST or MODE.
     """
     bands = {name: raster.values, **raster.bands}
     data = np.stack([np.where(np.isnan(band), np.float32(NODATA), band) for band in bands.values()])
@@ -71,13 +81,15 @@ def write_cog(raster: Raster, path: Path | str, *, name: str, crs: CRS | None = 
         "nodata": NODATA,
         "compress": "DEFLATE",
         "predictor": "YES",
-        "overview_resampling": "AVERAGE",
+        "overview_resampling": overviews,
         "blocksize": 256,
     }
     with written_whole(path) as part, rasterio.open(part, "w", **profile) as sink:
         sink.write(data)
         for index, band_name in enumerate(bands, start=1):
             sink.set_band_description(index, band_name)
+        if unit:
+            sink.units = [unit] * len(bands)
         sink.update_tags(AREA_OR_POINT="Area", **tags)
 
 

@@ -70,10 +70,9 @@ class DensityGrid:
 
         Rows run from south to north.
         """
-        factor = self._void_factor(int(self.counts.sum()))
+        factor = void_factor(self.counts)
         coarse = _summed(self.counts, factor)
-        outline = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(coarse > 0, 1)))[1:-1, 1:-1]
-        outline |= coarse > 0
+        outline = _outline(coarse > 0)
         return outline, outline & (coarse == 0), self.cell * factor
 
     def density(self) -> Density | None:
@@ -81,10 +80,8 @@ class DensityGrid:
         total = int(self.counts.sum())
         if total == 0:
             return None
-        outline, empty, side = self.voids()
-        factor = round(side / self.cell)
-        rows, columns = self.counts.shape
-        covered = outline.repeat(factor, axis=0).repeat(factor, axis=1)[:rows, :columns]
+outline, empty, side = self.voids()
+        covered = _finer(outline, round(side / self.cell), self.counts.shape)
         holes, number = ndimage.label(empty)
         largest = int(np.bincount(holes.ravel())[1:].max()) if number else 0
         cells = self.counts[covered] / self.cell**2
@@ -100,11 +97,38 @@ class DensityGrid:
             largest_void=largest * side**2,
         )
 
-    def _void_factor(self, total: int) -> int:
-        """Cells along the side of a cell of the void test."""
-        blocks = _summed(self.counts, BLOCK)
-        per_cell = total / (float((blocks > 0).sum()) * BLOCK**2)
-        return max(1, ceil(sqrt(EXPECTED / per_cell)))
+
+def void_factor(counts: NDArray[np.int32]) -> int:
+    """Cells along the side of a square in which six points are expected, so that an empty one is no chance."""
+    total = int(counts.sum())
+    blocks = _summed(counts, BLOCK)
+    per_cell = total / (float((blocks > 0).sum()) * BLOCK**2)
+    return max(1, ceil(sqrt(EXPECTED / per_cell)))
+
+
+def occupied_area(counts: NDArray[np.int32]) -> float:
+    """Cells in those squares of `void_factor` that hold a point: the survey without its voids."""
+    factor = void_factor(counts)
+    return float((_summed(counts, factor) > 0).sum()) * factor**2
+
+
+def covered_area(counts: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """(rows, columns) the cells the survey covers: the outline of the occupied squares of `void_factor`, filled."""
+    if not counts.any():
+        return np.zeros(counts.shape, dtype=np.bool_)
+    factor = void_factor(counts)
+    return _finer(_outline(_summed(counts, factor) > 0), factor, counts.shape)
+
+
+def _outline(occupied: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The occupied squares, gaps of one square and holes filled."""
+    filled = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(occupied, 1)))[1:-1, 1:-1]
+    return np.asarray(filled | occupied, dtype=np.bool_)
+
+
+def _finer(coarse: NDArray[np.bool_], factor: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The same for each of the cells that make up the squares."""
+    return coarse.repeat(factor, axis=0).repeat(factor, axis=1)[: shape[0], : shape[1]]
 
 
 def _summed(counts: NDArray[np.int32], factor: int) -> NDArray[np.int64]:

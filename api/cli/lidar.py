@@ -12,9 +12,10 @@ COMMANDS = {
     "build": ("api.cli.lidar_build", "The catalogue's tiles to products in the store."),
     "buildings": ("api.cli.lidar_buildings", "3D models of the buildings in point files."),
     "classify": ("api.cli.lidar_classify", "Ground, noise, buildings, vegetation."),
+    "contours": ("api.cli.lidar_contours", "Lines of equal height, labelled, as a GeoPackage."),
     "inspect": ("api.cli.lidar_inspect", "What a point file holds and what is wrong with it."),
     "pipeline": ("api.cli.pipeline", "A PDAL pipeline, parameters filled in."),
-    "terrain": ("api.cli.lidar_terrain", "A raster of the terrain, the surface or the height above ground."),
+    "terrain": ("api.cli.lidar_terrain", "A raster of the ground, of what stands on it, its shape, its density."),
 }
 """Command → module that holds it as `command`, and its line in the help."""
 

@@ -1,0 +1,73 @@
+"""Where the commands that draw upon the ground get it from: point files, or a DTM that is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyproj import CRS
+
+from api.cli.common import tracked
+from gis.errors import BadParameter
+
+if TYPE_CHECKING:
+    from gis.grid import Grid
+    from gis.raster import Raster
+
+RASTERS = frozenset({".tif", ".tiff"})
+"""Endings of files taken for a DTM."""
+
+
+def is_raster(sources: Sequence[Path]) -> bool:
+    """Whether the one source is a GeoTIFF.
+
+    Raises:
+        BadParameter: there is a GeoTIFF among several sources.
+    """
+    found = [path for path in sources if path.suffix.lower() in RASTERS]
+    if found and len(sources) > 1:
+        raise BadParameter("IN", str(found[0]), "give one DTM alone, or point files alone")
+    return bool(found)
+
+
+def ground(
+    sources: Sequence[Path], resolution: float, margin: float, crs: CRS | None, keep_classes: bool
+) -> tuple[Raster, CRS]:
+    """Heights of the ground with a margin around the files, and their CRS, compound where it is known.
+
+    Args:
+        sources: point files, or one GeoTIFF, which is taken as it is: its own resolution, no margin.
+        resolution: metres.
+        margin: metres of ground beyond the files' bounds, as far as it is known there.
+        crs: of files that do not say their own.
+        keep_classes: trust the classes in the files.
+
+    Raises:
+        BadParameter: the raster would not fit into memory.
+        DiabaError: a file cannot be read.
+    """
+    if is_raster(sources):
+        return _read(sources[0])
+    from lidar.blocks import grid_over, look_at, raster_over
+    from lidar.terrain import dtm
+
+    survey = look_at(sources, crs)
+    grid = grid_over(survey.bounds, resolution).buffered(margin)
+    return raster_over(survey, grid, dtm, keep_classes=keep_classes, tracked=by_blocks), survey.crs
+
+
+def by_blocks(blocks: list[Grid]) -> Iterable[Grid]:
+    """The blocks, with a progress bar."""
+    return tracked("terrain", blocks, len(blocks))
+
+
+def _read(path: Path) -> tuple[Raster, CRS]:
+    import rasterio
+
+    from gis.crs import normalise
+    from gis.raster import read_raster
+
+    raster = read_raster(path)
+    with rasterio.open(path) as source:
+        return raster, normalise(source.crs.to_wkt())

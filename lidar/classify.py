@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lidar import decks as bridges
 from lidar import planarity, roofs, tufts
 from lidar import water as waters
+from lidar import wires as wiring
 from lidar.cells import Cells, Floats, Mask, cells_of, ground_level
 from lidar.decks import decks
 from lidar.known import Known
@@ -19,6 +20,7 @@ from lidar.point_cloud import NOISE, Class, PointCloud
 from lidar.roofs import buildings
 from lidar.tufts import TUFT, above_soil
 from lidar.water import water
+from lidar.wires import wires
 
 GROUND_REACH = 32
 """Cells the ground is looked for in eight directions: half the width of the widest hall is 30 m."""
@@ -29,6 +31,7 @@ REACH = max(
     planarity.REACH + bridges.REACH,
     waters.REACH,
     tufts.REACH,
+    planarity.SHARE_REACH + wiring.REACH,
 )
 """Metres of surroundings that a point's class depends on, given ground and noise."""
 
@@ -61,6 +64,11 @@ def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
 
     surfaces = planarity.planarity(points.x, points.y, points.z, rest | given, single)
     flat = surfaces.planar
+    roof = (flat & (surfaces.share >= roofs.ROOF_SHARE)) | given
+    wire, tower = wires(points.x, points.y, points.z, rest | given, roof, single, last, cells)
+    classes[wire & free] = Class.WIRE_CONDUCTOR
+    classes[tower & free] = Class.TOWER
+    rest &= ~wire & ~tower
     found = roofs.Candidates(points.z, height, flat, surfaces.share, rest, single, last, given, known.inside)
     building = buildings(found, cells)
     classes[building] = Class.BUILDING

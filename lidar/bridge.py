@@ -28,8 +28,8 @@ MAX_BRIDGE = 56.0
 WATER_SHARE = 0.6
 """Of the weight of what a place sees, above which it lies in water; below it, water is left out: a house at a canal
 stands on the bank."""
-WATER_SHARE_BELOW_DECK = 0.1
-"""The same under a bridge, which more likely than not spans the water that is seen at its sides."""
+DECK_DEPTH = 1.2
+"""Metres below a bridge's deck above which there is no ground under it, but its abutments and approaches."""
 MAX_OVERHANG = 2.0
 """Metres: farthest a height is carried where known ground lies on one side only."""
 OVERHANG_SLOPE = 0.05
@@ -41,15 +41,16 @@ MEMBRANE = 3.0
 BRIDGE_REACH = MAX_BRIDGE + 2 * LATTICE + MEMBRANE
 """Metres: farthest known cell that changes a cell in a hole."""
 
-HEIGHT, OFF_X, OFF_Y, VAR = range(4)
-"""Of a place: height, and, where it holds known cells, their mean position from the place (in places); variance."""
+HEIGHT, OFF_X, OFF_Y, VAR, DECK = range(5)
+"""Of a place that holds known cells: their mean height, position from the place (in places), variance; and the lowest
+deck of a bridge above the place, −inf where there is none."""
 
 
 def bridge(
     height: NDArray[np.float32],
     sigma: NDArray[np.float32],
     known: NDArray[np.uint8],
-    deck: NDArray[np.bool_],
+    deck: NDArray[np.float32] | None,
     outer: Grid,
     grid: Grid,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
@@ -59,7 +60,7 @@ def bridge(
         height: (rows, columns) metres, of the outer grid.
         sigma: the same, 1σ.
         known: the same: `DRY`, `WET` or 0.
-        deck: the same: under a bridge.
+        deck: the same: height of the bridge above, −inf where there is none; or no bridge at all.
         outer: the grid and `BRIDGE_REACH` around it, as far as there are points.
         grid: of the result; NaN stays where nothing can be said.
     """
@@ -71,8 +72,11 @@ def bridge(
         (outer.first_column + outer.columns - 1) // ratio - west + 1,
     )
     corner = (outer.first_row + outer.rows - 1 - south * ratio, outer.first_column - west * ratio)
-    rim, kind, hole = np.empty((4, *shape), dtype=np.float32), np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-    in_threads(_gather_rim, shape[0], known.size, height, sigma, known, deck, ratio, *corner, rim, kind, hole)
+    rim, kind, hole = np.empty((5, *shape), dtype=np.float32), np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    in_threads(_gather_rim, shape[0], known.size, height, sigma, known, ratio, *corner, rim, kind, hole)
+    rim[DECK] = -np.inf
+    if deck is not None:
+        in_threads(_gather_deck, shape[0], known.size, deck, ratio, *corner, rim[DECK])
     longest = int(MAX_BRIDGE / (ratio * outer.resolution))
     free = _free(kind, longest + 2)
     places, filled = np.full((2, *shape), np.nan, dtype=np.float32), np.zeros(shape, dtype=np.uint8)
@@ -117,7 +121,6 @@ def _gather_rim(
     height: Any,
     sigma: Any,
     known: Any,
-    deck: Any,
     ratio: int,
     top: int,
     left: int,
@@ -125,13 +128,15 @@ def _gather_rim(
     kind: Any,
     hole: Any,
 ) -> None:
-    """The known cells of each place (rows from the south) as their mean; whether it has unknown ones (2: of a deck)."""
+    """The known cells of each place (rows from the south) as their mean; whether it has unknown ones.
+
+    Wet cells have no height yet.
+    """
     rows, columns = known.shape
     for place_row in range(first, last):
         for place_column in range(kind.shape[1]):
-            n = wet = 0
-            sz = sx = sy = sv = wz = wx = wy = wv = z0 = 0.0
-            state = 0
+            n = wet = unknown = 0
+            sz = sx = sy = sv = wx = wy = z0 = 0.0
             for i in range(ratio):
                 r = top - place_row * ratio - i
                 if r < 0 or r >= rows:
@@ -141,35 +146,46 @@ def _gather_rim(
                     if c < 0 or c >= columns:
                         continue
                     if known[r, c] == 0:
-                        state = 2 if deck[r, c] or state == 2 else 1
-                        continue
-                    if n + wet == 0:
-                        z0 = float(height[r, c])
-                    z, v = height[r, c] - z0, float(sigma[r, c]) ** 2
-                    if known[r, c] == WET:
+                        unknown += 1
+                    elif known[r, c] == WET:
                         wet += 1
-                        wz += z
                         wx += j
                         wy += i
-                        wv += v
                     else:
+                        if n == 0:
+                            z0 = float(height[r, c])
                         n += 1
-                        sz += z
+                        sz += height[r, c] - z0
                         sx += j
                         sy += i
-                        sv += v
-            hole[place_row, place_column] = state
+                        sv += float(sigma[r, c]) ** 2
+            hole[place_row, place_column] = unknown > 0
             kind[place_row, place_column] = 0
+            if n + wet == 0:
+                continue
+            kind[place_row, place_column] = DRY
             if wet > n:
-                n, sz, sx, sy, sv = wet, wz, wx, wy, wv
+                n, sz, sx, sy, sv, z0 = wet, 0.0, wx, wy, 0.0, 0.0
                 kind[place_row, place_column] = WET
-            elif n > 0:
-                kind[place_row, place_column] = DRY
-            if n > 0:
-                rim[HEIGHT, place_row, place_column] = z0 + sz / n
-                rim[OFF_X, place_row, place_column] = (sx / n + 0.5) / ratio - 0.5
-                rim[OFF_Y, place_row, place_column] = (sy / n + 0.5) / ratio - 0.5
-                rim[VAR, place_row, place_column] = sv / n
+            rim[HEIGHT, place_row, place_column] = z0 + sz / n
+            rim[OFF_X, place_row, place_column] = (sx / n + 0.5) / ratio - 0.5
+            rim[OFF_Y, place_row, place_column] = (sy / n + 0.5) / ratio - 0.5
+            rim[VAR, place_row, place_column] = sv / n
+
+
+@compiled
+def _gather_deck(first: int, last: int, deck: Any, ratio: int, top: int, left: int, lowest: Any) -> None:
+    rows, columns = deck.shape
+    for place_row in range(first, last):
+        for place_column in range(lowest.shape[1]):
+            z = np.float32(np.inf)
+            for i in range(ratio):
+                r = top - place_row * ratio - i
+                for j in range(ratio):
+                    c = place_column * ratio + j - left
+                    if 0 <= r < rows and 0 <= c < columns and deck[r, c] > -np.inf:
+                        z = min(z, deck[r, c])
+            lowest[place_row, place_column] = z if z < np.inf else -np.inf
 
 
 @njit(nogil=True, cache=True)
@@ -237,9 +253,10 @@ def _look(
                 filled[r, c] = kind[r, c]
                 continue
             hits = _look_around(rim, kind, free, r, c, longest, directions, hit)
+            if rim[DECK, r, c] > -np.inf:
+                hits = _below(hit, hits, rim[DECK, r, c] - DECK_DEPTH)
             if hits > 0:
-                share = WATER_SHARE_BELOW_DECK if hole[r, c] == 2 else WATER_SHARE
-                hits = _of_one_kind(hit, hits, share)
+                hits = _of_one_kind(hit, hits)
             if hits > 0:
                 places[0, r, c], places[1, r, c] = _blend(hit, hits, spacing)
                 filled[r, c] = int(hit[0, 4])
@@ -307,7 +324,18 @@ def _weight(hit: Any, i: int) -> float:
 
 
 @njit(nogil=True, cache=True)
-def _of_one_kind(hit: Any, hits: int, share: float) -> int:
+def _below(hit: Any, hits: int, limit: float) -> int:
+    """Move the hits below a height, and those on water, to the front of `hit`; give their number, all if there are none."""
+    kept = 0
+    for i in range(abs(hits)):
+        if hit[i, 2] < limit or hit[i, 4] == WET:
+            hit[kept] = hit[i]
+            kept += 1
+    return kept if kept > 0 else hits
+
+
+@njit(nogil=True, cache=True)
+def _of_one_kind(hit: Any, hits: int) -> int:
     """Move the hits on ground, or on water where it prevails, to the front of `hit`; give their number."""
     wet = total = 0.0
     for i in range(hits):
@@ -317,7 +345,7 @@ def _of_one_kind(hit: Any, hits: int, share: float) -> int:
             wet += w
     if wet == 0.0 or wet == total:
         return hits
-    in_water = wet > share * total
+    in_water = wet > WATER_SHARE * total
     kept = 0
     for i in range(hits):
         if (hit[i, 4] == WET) == in_water:

@@ -24,6 +24,7 @@ from lidar.node_planes import (
     SUMS,
     TAPS,
     VARIANCE,
+    Z,
     fit_nodes,
     height_at,
     leverage,
@@ -37,8 +38,8 @@ PENDING = 3
 
 POINTS_WANTED = 6.0
 """Points, at the density around, that the narrowest planes rest on."""
-POINTS_ENOUGH = 16.0
-"""Points above which no wider plane is tried: the noise is then a quarter of one point's."""
+POINTS_ENOUGH = 8.0
+"""Points above which no wider plane is tried: the noise is then a third of one point's."""
 KERNEL_AREA = 12.6
 """Bins that count fully under a plane's weights: 4π times their spread squared."""
 MAX_LEVERAGE = 2.5
@@ -65,6 +66,8 @@ BESIDE = 2
 """Nodes on each side whose planes compete beside an edge."""
 OWN_POINTS = 4.0
 """Points of a cell's own bin that speak for a plane beside an edge: it is to be on the cell's side."""
+UNLIKELY = 20.0
+"""Twice the logarithm of a likelihood, below the best's, at which a plane does not count."""
 
 HALO = BESIDE + 1
 """Nodes around a block that its cells ask."""
@@ -95,9 +98,8 @@ def fit_planes(
     rows, columns = int(ground.layout[0, 1]), int(ground.layout[0, 2])
     noise, density = np.empty((rows // REGION, columns // REGION)), np.empty((rows // REGION, columns // REGION))
     in_threads(_judge, rows // REGION, rows * columns, ground.moments, ground.layout, noise, density)
-    across, up = np.arange(columns // BLOCK + 1) * (BIN * BLOCK), np.arange(rows // BLOCK + 1) * (BIN * BLOCK)
-    left = np.searchsorted(u, across)
-    top = len(v) - np.searchsorted(v[::-1], up)
+    left = np.searchsorted(u, np.arange(columns // REGION + 1) * (BIN * REGION))
+    top = len(v) - np.searchsorted(v[::-1], np.arange(rows // REGION + 1) * (BIN * REGION))
     in_threads(
         _fit_blocks,
         rows // BLOCK,
@@ -172,63 +174,89 @@ def _fit_blocks(
     sigma: Any,
     known: Any,
 ) -> None:
-    """The cells of rows of blocks; `left`, `top` are the cells' columns and rows at which the blocks begin and end."""
+    """The cells of rows of blocks; `left`, `top` are the cells' columns and rows at which the regions begin and end."""
     line = np.empty((SUMS, NODES + 2 * TAPS))
     sums = np.empty((SUMS, NODES + 2 * TAPS, NODES))
     total = np.empty((SUMS, NODES))
     planes = np.empty(FIELDS * NODES * NODES)
+    narrowest, waiting = np.empty((2, 2), dtype=np.int64), np.empty((2, 2), dtype=np.int64)
     for block_row in range(first, last):
-        for block_column in range(left.shape[0] - 1):
-            r0, r1 = top[block_row + 1], top[block_row]
-            c0, c1 = left[block_column], left[block_column + 1]
-            if r0 >= r1 or c0 >= c1:
-                continue
-            low, high = LEVELS, -1
-            for r in range(2 * block_row, 2 * block_row + 2):
-                for c in range(2 * block_column, 2 * block_column + 2):
-                    narrowest = _narrowest(density[r, c])
-                    low, high = min(low, narrowest), max(high, min(narrowest + 1, LEVELS - 1))
-            known[r0:r1, c0:c1] = 0
-            for level in range(low, high + 1):
-                if level > low and not _wanted(level, u, v, r0, r1, c0, c1, density, known):
-                    continue
+        for block_column in range(layout[0, 2] // BLOCK):
+            r0, c0 = 2 * block_row, 2 * block_column
+            for i in range(2):
+                for j in range(2):
+                    narrowest[i, j] = _narrowest(density[r0 + i, c0 + j])
+                    waiting[i, j] = (top[r0 + i] - top[r0 + i + 1]) * (left[c0 + j + 1] - left[c0 + j])
+            known[top[r0 + 2] : top[r0], left[c0] : left[c0 + 2]] = 0
+            for level in range(LEVELS):
+                wanted = (waiting > 0) & (narrowest <= level) & (level <= narrowest + 1)
                 edge = BLOCK >> level
-                nodes = planes[: FIELDS * (edge + 2 * HALO) ** 2].reshape((FIELDS, edge + 2 * HALO, edge + 2 * HALO))
-                row, column = block_row * edge, block_column * edge
-                if not _occupied(level, row, column, edge, moments, layout):
+                row, column = block_row * edge - HALO, block_column * edge - HALO
+                size = edge + 2 * HALO
+                if not wanted.any() or not _occupied(level, row, column, size, moments, layout):
                     continue
-                fit_nodes(level, row - HALO, column - HALO, moments, layout, line, sums, total, nodes)
-                for r in range(r0, r1):
-                    for c in range(c0, c1):
-                        state = known[r, c]
-                        if state == DRY:
-                            continue
-                        region_row, region_column = int(v[r] / (BIN * REGION)), int(u[c] / (BIN * REGION))
-                        narrowest = _narrowest(density[region_row, region_column])
-                        if level < narrowest or level > narrowest + 1:
-                            continue
-                        size = BIN * 2**level
-                        x = (u[c] - block_column * BIN * BLOCK) / size - 0.5 + HALO
-                        y = (v[r] - block_row * BIN * BLOCK) / size - 0.5 + HALO
-                        z, s, state = _at(
-                            level,
-                            x,
-                            y,
-                            state,
-                            height[r, c],
-                            sigma[r, c],
-                            noise[region_row, region_column],
-                            nodes,
-                            moments,
-                            layout,
-                            row - HALO,
-                            column - HALO,
-                        )
-                        height[r, c], sigma[r, c], known[r, c] = z, s, state
-            for r in range(r0, r1):
-                for c in range(c0, c1):
-                    if known[r, c] == PENDING:
-                        known[r, c] = DRY
+                nodes = planes[: FIELDS * size * size].reshape((FIELDS, size, size))
+                fit_nodes(level, row, column, moments, layout, line, sums, total, nodes)
+                for i in range(2):
+                    for j in range(2):
+                        if wanted[i, j]:
+                            rows = (top[r0 + i + 1], top[r0 + i])
+                            columns = (left[c0 + j], left[c0 + j + 1])
+                            spread = noise[r0 + i, c0 + j]
+                            waiting[i, j] = _fit_region(
+                                level, rows, columns, u, v, spread, nodes, moments, layout, row, column, height, sigma, known
+                            )
+            for r in range(top[r0 + 2], top[r0]):
+                for c in range(left[c0], left[c0 + 2]):
+                    known[r, c] = min(known[r, c], DRY)
+
+
+@njit(nogil=True, cache=True)
+def _fit_region(
+    level: int,
+    cell_rows: Any,
+    cell_columns: Any,
+    u: Any,
+    v: Any,
+    noise: float,
+    nodes: Any,
+    moments: Any,
+    layout: Any,
+    row: int,
+    column: int,
+    height: Any,
+    sigma: Any,
+    known: Any,
+) -> int:
+    """Bring the cells of a region a level further, from the nodes that begin at `row`, `column`; how many still wait."""
+    size = BIN * 2**level
+    south, west = row * size + 0.5 * size, column * size + 0.5 * size
+    waiting = 0
+    for r in range(cell_rows[0], cell_rows[1]):
+        y = (v[r] - south) / size
+        i = int(y)
+        for c in range(cell_columns[0], cell_columns[1]):
+            if known[r, c] == DRY:
+                continue
+            x = (u[c] - west) / size
+            j = int(x)
+            if known[r, c] == 0 and x == j and y == i:
+                variance = nodes[VARIANCE, i, j]
+                factor = leverage(nodes, i, j, 0.0, 0.0)
+                if variance < 0.0 or factor > MAX_LEVERAGE:
+                    waiting += 1
+                    continue
+                if not _edge(nodes, i, j, noise) and nodes[PER_POINTS, i, j] * POINTS_ENOUGH < 1.0:
+                    height[r, c] = nodes[Z, i, j]
+                    sigma[r, c] = np.sqrt(max(variance, noise) * factor * nodes[PER_POINTS, i, j])
+                    known[r, c] = DRY
+                    continue
+            z, s, state = _at(
+                level, x, y, known[r, c], height[r, c], sigma[r, c], noise, nodes, moments, layout, row, column
+            )
+            height[r, c], sigma[r, c], known[r, c] = z, s, state
+            waiting += state != DRY
+    return waiting
 
 
 @njit(nogil=True, cache=True)
@@ -241,24 +269,11 @@ def _narrowest(density: float) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _wanted(level: int, u: Any, v: Any, r0: int, r1: int, c0: int, c1: int, density: Any, known: Any) -> bool:
-    """Whether a cell of the block is still to be looked at on a level."""
-    for r in range(r0, r1):
-        for c in range(c0, c1):
-            if known[r, c] != DRY:
-                narrowest = _narrowest(density[int(v[r] / (BIN * REGION)), int(u[c] / (BIN * REGION))])
-                if narrowest <= level <= narrowest + 1:
-                    return True
-    return False
-
-
-@njit(nogil=True, cache=True)
-def _occupied(level: int, row: int, column: int, edge: int, moments: Any, layout: Any) -> bool:
-    """Whether there is a point in or around a block."""
+def _occupied(level: int, row: int, column: int, count: int, moments: Any, layout: Any) -> bool:
+    """Whether there is a point under the nodes that begin at `row`, `column`."""
     first, rows, columns = layout[level, 0], layout[level, 1], layout[level, 2]
-    margin = HALO + TAPS
-    for r in range(max(row - margin, 0), min(row + edge + margin, rows)):
-        for c in range(max(column - margin, 0), min(column + edge + margin, columns)):
+    for r in range(max(row - TAPS, 0), min(row + count + TAPS, rows)):
+        for c in range(max(column - TAPS, 0), min(column + count + TAPS, columns)):
             if moments[COUNT, first + r * columns + c] > 0:
                 return True
     return False
@@ -301,7 +316,7 @@ def _at(
     z /= weight
     variance /= weight
     i, j = int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
-    edge = nodes[VARIANCE, i, j] > noise * (1.0 + EDGE / np.sqrt(nodes[FREEDOM, i, j]))
+    edge = _edge(nodes, i, j, noise)
     if state == 0:
         if edge and level < EDGE_LEVELS:
             z, variance = _beside_edge(level, x, y, i, j, z, variance, noise, nodes, moments, layout, row, column)
@@ -311,6 +326,13 @@ def _at(
     if edge or abs(drift) > CONFIDENCE * (sigma + np.sqrt(variance)):
         return height, sigma, DRY
     return z, np.sqrt(variance + drift * drift), DRY
+
+
+@njit(nogil=True, cache=True)
+def _edge(nodes: Any, i: int, j: int, noise: float) -> bool:
+    """Whether a node's residuals show more than noise: (variance / noise − 1) · √freedom above `EDGE`."""
+    excess: bool = nodes[VARIANCE, i, j] > noise * (1.0 + EDGE / np.sqrt(nodes[FREEDOM, i, j]))
+    return excess
 
 
 @njit(nogil=True, cache=True)
@@ -351,14 +373,14 @@ def _beside_edge(
     total = mean = second = spread = 0.0
     for i in range(i0 - BESIDE, i0 + BESIDE + 1):
         for j in range(j0 - BESIDE, j0 + BESIDE + 1):
-            if nodes[VARIANCE, i, j] < 0.0:
-                continue
             v = max(nodes[VARIANCE, i, j], noise)
             unlikely = nodes[FREEDOM, i, j] * (v - best) / best
+            if nodes[VARIANCE, i, j] < 0.0 or unlikely > UNLIKELY:
+                continue
             if n > 0.0:
                 miss = height_at(nodes, i, j, (j0 - j) * size + ox, (i0 - i) * size + oy) - oz
                 unlikely += n * miss * miss / best
-            if unlikely > 60.0:
+            if unlikely > UNLIKELY:
                 continue
             dx, dy = (x - j) * size, (y - i) * size
             factor = leverage(nodes, i, j, dx, dy) * nodes[PER_POINTS, i, j]

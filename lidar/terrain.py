@@ -7,7 +7,7 @@ from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import maximum_filter
 
 from gis.crs import horizontal
 from gis.errors import BadCrs, BadParameter
@@ -19,6 +19,7 @@ from lidar.morphology import compiled
 from lidar.point_cloud import NOISE, Class, PointCloud
 from lidar.rasterise import FIT_REACH, fit_planes
 from lidar.surface import SURFACE_REACH, close_gaps, highest, lift_pits, typical_gaps
+from lidar.water_level import level_water, mark_wet
 
 REACH = 80.0
 """Metres: the points within this distance of a cell decide its values, and no others; the buffer a tile needs."""
@@ -84,7 +85,13 @@ def dtm(points: PointCloud, grid: Grid) -> Raster:
     known = np.zeros(outer.shape, dtype=np.uint8)
     x, y = outer.centres()
     fit_planes(bins, x - bins.west, y - bins.south, height, sigma, known)
-    values, spread, _ = bridge(height, sigma, known, _below_deck(points, outer), outer, grid)
+    wet = bin_points(points.x, points.y, points.z, water, bounds) if water.any() else None
+    if wet is not None:
+        mark_wet(wet, bins, x - bins.west, y - bins.south, known)
+    values, spread, kind = bridge(height, sigma, known, _deck(points, outer), outer, grid)
+    if wet is not None:
+        x, y = grid.centres()
+        level_water(wet, x - bins.west, y - bins.south, kind, values, spread)
     return Raster(values, grid, {"sigma": np.hypot(spread, np.float32(SYSTEMATIC))})
 
 
@@ -112,16 +119,15 @@ def _check(points: PointCloud, grid: Grid) -> None:
         raise BadCrs(f"the points are in {ours.name}, the grid is in {theirs.name}")
 
 
-def _below_deck(points: PointCloud, grid: Grid) -> NDArray[np.bool_]:
-    """(rows, columns): the cells with a bridge's deck above them or within `DECK_MARGIN`."""
+def _deck(points: PointCloud, grid: Grid) -> NDArray[np.float32] | None:
+    """(rows, columns) height of the bridge's deck above each cell or within `DECK_MARGIN` of it, −inf elsewhere."""
     decks = points.classification == Class.BRIDGE_DECK
     if not decks.any():
-        return np.zeros(grid.shape, dtype=np.bool_)
+        return None
     cells = ceil(DECK_MARGIN / grid.resolution)
     outer = grid.buffered(DECK_MARGIN)
-    top = highest(points.x, points.y, points.z, decks, outer)
-    below: NDArray[np.bool_] = binary_dilation(top > -np.inf, np.ones((2 * cells + 1, 2 * cells + 1), dtype=np.bool_))
-    return below[grid.window_in(outer)]
+    above: NDArray[np.float32] = maximum_filter(highest(points.x, points.y, points.z, decks, outer), 2 * cells + 1)
+    return above[grid.window_in(outer)]
 
 
 def _worked_on(points: PointCloud, chosen: NDArray[np.bool_], grid: Grid) -> Grid:

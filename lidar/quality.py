@@ -48,7 +48,7 @@ class Sample:
 class QualityReport:
     """What `inspect` found. Lengths are metres, also for a file in feet, except `header_bounds`."""
 
-    path: Path
+    path: Path | str
     file_size: int
     """Bytes."""
     version: str
@@ -128,7 +128,7 @@ def inspect(path: Path | str, crs: CRS | None = None) -> QualityReport:
         UnreadableFile: the file is missing, truncated, damaged or something else.
     """
     with open_file(path) as handle:
-        header = parse_header(handle, Path(path))
+        header = parse_header(handle, path)
         resolved, crs_problem = _crs(header, crs)
         across, up = _units(resolved)
         tally = Tally()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 
 from pyproj import CRS
@@ -18,29 +19,41 @@ from lidar.point_cloud import PointCloud
 __all__ = ["LasHeader", "batches", "read", "read_header", "read_many", "resolve_crs"]
 
 
-def read(path: Path | str, *, crs: CRS | None = None, bounds: BoundingBox | None = None) -> PointCloud:
+def read(
+    path: Path | str,
+    *,
+    crs: CRS | None = None,
+    bounds: BoundingBox | None = None,
+    resolution: float | None = None,
+) -> PointCloud:
     """All points of a file, or those inside `bounds` (edges included; read through the octree from COPC).
 
     Coordinates are in metres: a file in feet is converted (z by the vertical CRS' unit, or the horizontal one where
-    there is none) and its CRS replaced by the same one with metre axes. Points flagged as withheld are left out.
+    there is none) and its CRS replaced by the same one with metre axes. Points flagged as withheld are left out. A
+    point without a return number is a single return: return numbers of 0 become 1.
 
     Args:
-        path: a LAS 1.0–1.4, LAZ or COPC file.
+        path: a LAS 1.0–1.4, LAZ or COPC file, or its http(s) address: then only the ranges needed are fetched, which
+            of a plain LAZ are all.
         crs: for a file that does not say its CRS. Given for one that does, it must have the same horizontal part;
             its vertical part is added where the file names none.
         bounds: in any CRS; the rectangle is carried into the file's.
+        resolution: metres; of a COPC file, only the levels of its octree down to the first whose points are not
+            farther apart.
 
     Raises:
+        BadParameter: a resolution is asked for that is no length, or of a file that is no COPC.
         UnreadableFile: the file is missing, truncated, damaged or something else.
         MissingCrs: neither the file nor the caller says the CRS; the hint names candidates.
         BadCrs: the CRS contradicts `crs`, is not understood, or is not projected.
     """
     with open_file(path) as handle:
-        header = parse_header(handle, Path(path))
+        header = parse_header(handle, path)
+        _check_resolution(resolution, header)
         target, across, up = in_metres(resolve_crs(header, crs))
         window = None if bounds is None else bounds.to(horizontal(target)).tuple
         try:
-            columns = all_columns(handle, header, across, up, window)
+            columns = all_columns(handle, header, across, up, window, resolution)
         except MemoryError as error:
             raise UnreadableFile(path, f"{header.point_count} points do not fit into memory; give bounds") from error
         except OSError as error:
@@ -94,6 +107,15 @@ def resolve_crs(header: LasHeader, given: CRS | None = None) -> CRS:
             "leave --crs out, or reproject the file"
         )
     return header.crs if added is None or own is not None else given
+
+
+def _check_resolution(resolution: float | None, header: LasHeader) -> None:
+    if resolution is None:
+        return
+    if not (isfinite(resolution) and resolution > 0):
+        raise BadParameter("resolution", resolution, "metres, more than 0")
+    if not header.is_copc:
+        raise BadParameter("resolution", resolution, f"{header.path} is no COPC file; only those have levels to choose")
 
 
 def _short(crs: CRS) -> str:

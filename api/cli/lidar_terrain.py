@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from pyproj import CRS
 
-from api.cli.common import crs_option, emit, engine_option, json_option, png_option
+from api.cli.common import PointFile, crs_option, emit, engine_option, json_option, png_option
 
 if TYPE_CHECKING:
     from gis.raster import Raster
@@ -18,7 +18,7 @@ LABELS = {"dtm": "terrain (DTM)", "dsm": "surface (DSM)", "ndsm": "height above 
 
 
 @click.command("terrain")
-@click.argument("sources", metavar="IN…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("sources", metavar="IN…", nargs=-1, required=True, type=PointFile())
 @click.argument("target", metavar="OUT.tif", type=click.Path(path_type=Path))
 @click.option("--product", type=click.Choice(list(LABELS)), default="dtm", show_default=True)
 @click.option("--resolution", type=float, default=0.5, show_default=True, help="Cell size in metres.")
@@ -28,7 +28,7 @@ LABELS = {"dtm": "terrain (DTM)", "dsm": "surface (DSM)", "ndsm": "height above 
 @crs_option
 @json_option
 def command(
-    sources: tuple[Path, ...],
+    sources: tuple[Path | str, ...],
     target: Path,
     product: str,
     resolution: float,
@@ -46,12 +46,16 @@ def command(
       diaba lidar terrain a.laz b.laz dsm.tif --product dsm --resolution 1
       diaba lidar terrain tile.laz dtm.tif --png shade.png
       diaba lidar terrain tile.laz dtm.tif --engine pdal
+      diaba lidar terrain https://example.org/tile.copc.laz dtm.tif
     """
+    from gis.errors import BadParameter
     from gis.grid import Grid
     from gis.raster import read_raster, write_cog
     from lidar.read import read_many
 
     started = time.perf_counter()
+    if engine == "pdal" and any(isinstance(source, str) for source in sources):
+        raise BadParameter("engine", engine, "it reads files, not addresses; download them, or leave --engine out")
     points = read_many(list(sources), crs=crs)
     grid = Grid.covering(points.bounds, resolution)
     if engine == "pdal":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from math import isfinite
 from typing import BinaryIO
 
 from gis.errors import UnreadableFile
@@ -17,8 +18,20 @@ MAX_ENTRIES = 20_000_000
 Rectangle = tuple[float, float, float, float]
 
 
-def chunks_within(handle: BinaryIO, header: LasHeader, rectangle: Rectangle) -> list[Chunk]:
-    """Chunks of all voxels that touch (min x, min y, max x, max y), in the file's units and order.
+def chunks_within(
+    handle: BinaryIO, header: LasHeader, rectangle: Rectangle | None, resolution: float | None = None
+) -> list[Chunk]:
+    """Chunks of the voxels that touch a rectangle, down to the level that has a resolution, in the file's order.
+
+    Points of level 0 are about `spacing` apart, those of each further level half as far; a level and all above it
+    together have the spacing of that level (COPC 1.0). The last level read is the first whose spacing is not larger
+    than the resolution.
+
+    Args:
+        handle: the open file.
+        header: its header.
+        rectangle: (min x, min y, max x, max y) in the file's units; None for everywhere.
+        resolution: in the file's units; None for all levels.
 
     Raises:
         UnreadableFile: the hierarchy is missing or damaged.
@@ -26,9 +39,10 @@ def chunks_within(handle: BinaryIO, header: LasHeader, rectangle: Rectangle) -> 
     info, hierarchy = header.find("copc", 1), header.find("copc", 1000)
     if info is None or len(info.data) < 160 or hierarchy is None:
         raise UnreadableFile(header.path, "damaged: its COPC hierarchy is missing")
-    centre_x, centre_y, _, half, _, root_offset, root_size = struct.unpack_from("<5d2Q", info.data, 0)
+    centre_x, centre_y, _, half, spacing, root_offset, root_size = struct.unpack_from("<5d2Q", info.data, 0)
     if not half > 0:
         raise UnreadableFile(header.path, f"damaged: its COPC octree has a half size of {half!r}")
+    deepest = MAX_LEVEL if resolution is None else _level_of(header, spacing, resolution)
     west, south = centre_x - half, centre_y - half
     found: list[Chunk] = []
     pages, seen = [(root_offset, root_size)], set()
@@ -46,7 +60,9 @@ def chunks_within(handle: BinaryIO, header: LasHeader, rectangle: Rectangle) -> 
             if not (0 <= level <= MAX_LEVEL and 0 <= column < 1 << level and 0 <= row < 1 << level and size >= 0):
                 raise UnreadableFile(header.path, "damaged: its COPC hierarchy has an impossible voxel")
             side = 2 * half / (1 << level)
-            if not _touches(west + column * side, south + row * side, side, rectangle):
+            if level > deepest or (
+                rectangle is not None and not _touches(west + column * side, south + row * side, side, rectangle)
+            ):
                 continue
             if count == -1:
                 pages.append((offset, size))
@@ -57,7 +73,16 @@ def chunks_within(handle: BinaryIO, header: LasHeader, rectangle: Rectangle) -> 
     return sorted(found, key=lambda chunk: chunk.offset)
 
 
-def _touches(west: float, south: float, side: float, rectangle: Rectangle) -> bool:
+def _level_of(header: LasHeader, spacing: float, resolution: float) -> int:
+    """The first level whose points are not farther apart than the resolution."""
+    if not (isfinite(spacing) and spacing > 0):
+        raise UnreadableFile(header.path, f"damaged: its COPC octree has a spacing of {spacing!r}")
+    return next((level for level in range(MAX_LEVEL) if spacing / (1 << level) <= resolution), MAX_LEVEL)
+
+
+def _touches(west: float, south: float, side: float, rectangle: Rectangle | None) -> bool:
+    if rectangle is None:
+        return True
     slack = side * 1e-6
     return (
         west - slack <= rectangle[2]

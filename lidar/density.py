@@ -80,7 +80,7 @@ class DensityGrid:
         total = int(self.counts.sum())
         if total == 0:
             return None
-outline, empty, side = self.voids()
+        outline, empty, side = self.voids()
         covered = _finer(outline, round(side / self.cell), self.counts.shape)
         holes, number = ndimage.label(empty)
         largest = int(np.bincount(holes.ravel())[1:].max()) if number else 0

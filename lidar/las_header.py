@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from math import isfinite
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from pyproj import CRS
 
@@ -31,7 +31,7 @@ MAX_VLRS = 10_000
 VLR_HEADER = struct.Struct("<H16sHH32s")
 EVLR_HEADER = struct.Struct("<H16sHQ32s")
 MAX_EVLR_KEPT = 16 << 20
-"""EVLRs longer than this (waveforms, COPC hierarchies) are located but not loaded."""
+"""EVLRs longer than this (waveforms), and COPC hierarchies, are located but not loaded."""
 POINTS_PER_BYTE = 64
 """More points than this in one compressed byte is no survey but a bomb; real LAZ holds 0.1 to 1 point a byte."""
 COMPRESSED = 0x80
@@ -65,7 +65,8 @@ class ExtraDimension:
 class LasHeader:
     """What a LAS or LAZ file says about itself; coordinates in the file's own units."""
 
-    path: Path
+    path: Path | str
+    """A path, or the address of a file on a web server."""
     version: str
     """For example "1.4"."""
     point_format: int
@@ -132,11 +133,15 @@ class _Block:
 
 
 def open_file(path: Path | str) -> BinaryIO:
-    """Open a regular file for reading; folders, pipes and devices are refused before anything can block.
+    """Open a regular file, or one on a web server, for reading; what could block, a pipe or a device, is refused.
 
     Raises:
-        UnreadableFile: it is missing, no regular file, or may not be read.
+        UnreadableFile: it is missing, no regular file, may not be read, or its server gives no ranges.
     """
+    if is_url(path):
+        from lidar.remote import RemoteFile  # its HTTP client takes long to import
+
+        return cast(BinaryIO, RemoteFile(str(path)))
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:
@@ -147,6 +152,11 @@ def open_file(path: Path | str) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
+def is_url(path: Path | str) -> bool:
+    """Whether a path is the address of a file on a web server."""
+    return isinstance(path, str) and path.lower().startswith(("http://", "https://"))
+
+
 def read_header(path: Path | str) -> LasHeader:
     """Read and check the header, the VLRs and the EVLRs; no point is read and nothing large is allocated.
 
@@ -154,22 +164,24 @@ def read_header(path: Path | str) -> LasHeader:
         UnreadableFile: the file is missing, truncated, damaged or no LAS/LAZ.
     """
     with open_file(path) as handle:
-        return parse_header(handle, Path(path))
+        return parse_header(handle, path)
 
 
-def parse_header(handle: BinaryIO, path: Path) -> LasHeader:
+def parse_header(handle: BinaryIO, path: Path | str) -> LasHeader:
     """`read_header` on an open file.
 
     Raises:
         UnreadableFile: as `read_header`.
     """
     try:
-        size = os.fstat(handle.fileno()).st_size
+        size = handle.seek(0, os.SEEK_END)
+        handle.seek(0)
         block = _block(handle, path, size)
         vlrs = tuple(_vlrs(handle, path, block)) + tuple(_evlrs(handle, path, block, size))
     except OSError as error:
         raise UnreadableFile(path, _reason(error)) from error
     _check_space(path, block, size)
+    path = path if is_url(path) else Path(path)
     crs, problem = _crs(vlrs, prefer_wkt=bool(block.global_encoding & 0x10))
     max_x, min_x, max_y, min_y, max_z, min_z = block.extremes
     if crs is not None and (problem := contradiction(crs, (min_x, min_y, max_x, max_y), (min_z, max_z))):
@@ -208,7 +220,7 @@ def _reason(error: OSError | ValueError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def _block(handle: BinaryIO, path: Path, size: int) -> _Block:
+def _block(handle: BinaryIO, path: Path | str, size: int) -> _Block:
     """Parse and check the fixed part, in the order of LAS 1.4's table 3."""
     raw = handle.read(HEADER_SIZES[4])
     if not raw:
@@ -270,7 +282,7 @@ def _block(handle: BinaryIO, path: Path, size: int) -> _Block:
     return block
 
 
-def _check_numbers(path: Path, block: _Block) -> None:
+def _check_numbers(path: Path | str, block: _Block) -> None:
     """Scales, offsets and bounds must be numbers a coordinate can be made of."""
     for axis, scale, offset in zip("xyz", block.scales, block.offsets, strict=True):
         if not (isfinite(scale) and 1e-12 < scale < 1e6):
@@ -287,7 +299,7 @@ def _check_numbers(path: Path, block: _Block) -> None:
             raise UnreadableFile(path, f"damaged header: the minimum of {axis}, {low!r}, exceeds the maximum, {high!r}")
 
 
-def _vlrs(handle: BinaryIO, path: Path, block: _Block) -> Iterator[Vlr]:
+def _vlrs(handle: BinaryIO, path: Path | str, block: _Block) -> Iterator[Vlr]:
     """The records between header and points."""
     if block.vlr_count > MAX_VLRS:
         raise UnreadableFile(path, f"damaged header: it announces {block.vlr_count} variable-length records")
@@ -305,7 +317,7 @@ def _vlrs(handle: BinaryIO, path: Path, block: _Block) -> Iterator[Vlr]:
         place += size
 
 
-def _evlrs(handle: BinaryIO, path: Path, block: _Block, size: int) -> Iterator[Vlr]:
+def _evlrs(handle: BinaryIO, path: Path | str, block: _Block, size: int) -> Iterator[Vlr]:
     """The extended records behind the points (LAS 1.4)."""
     if block.evlr_count == 0:
         return
@@ -326,12 +338,12 @@ def _evlrs(handle: BinaryIO, path: Path, block: _Block, size: int) -> Iterator[V
             raise UnreadableFile(
                 path, f"truncated or damaged: extended record {number} of {length} bytes does not fit into the file"
             )
-        data = handle.read(length) if length <= MAX_EVLR_KEPT else b""
+        data = handle.read(length) if length <= MAX_EVLR_KEPT and _text(user) != "copc" else b""
         yield Vlr(_text(user), record, place, length, data)
         place += length
 
 
-def _check_space(path: Path, block: _Block, size: int) -> None:
+def _check_space(path: Path | str, block: _Block, size: int) -> None:
     """The points announced must fit into the bytes there are, before memory is taken for them."""
     room = size - block.offset_to_points
     if block.is_compressed:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gis.errors import UnreadableFile
 from lidar.las_header import RECORD_LENGTHS, LasHeader
+from lidar.raw_columns import EXTENDED_WITHHELD, WITHHELD, Columns, RawColumns, Seen, settle
 
 RawPoints: TypeAlias = NDArray[np.void]
 """(n,) structured records of `record_type`."""
@@ -16,12 +17,6 @@ RawPoints: TypeAlias = NDArray[np.void]
 EXTENDED = 6
 """Point formats from here on have more bits for returns, class and scan angle (LAS 1.4, table 14)."""
 WITH_GPS_TIME = frozenset((1, 3, 4, 5, 6, 7, 8, 9, 10))
-EXTENDED_SCAN_STEP = np.float32(0.006)
-"""Degrees in one step of the extended scan angle."""
-WITHHELD, EXTENDED_WITHHELD = 0x80, 0x04
-"""Bit of the legacy class byte; bit of the extended flags."""
-MOST_SECONDS = 1e12
-"""No clock a file may count seconds by, GPS, Unix or its own in microseconds of a day, runs so high."""
 CONFIDENCE = "confidence"
 """Name of the extra byte that says how sure a class is, percent."""
 ONE_BYTE = 1
@@ -40,7 +35,6 @@ _LEGACY_FIELDS = {
     "returns": ("u1", 14),
     "class": ("u1", 15),
     "scan_angle": ("i1", 16),
-    "user_data": ("u1", 17),
     "point_source_id": ("<u2", 18),
     "gps_time": ("<f8", 20),
 }
@@ -52,7 +46,6 @@ _EXTENDED_FIELDS = {
     "returns": ("u1", 14),
     "flags": ("u1", 15),
     "class": ("u1", 16),
-    "user_data": ("u1", 17),
     "scan_angle": ("<i2", 18),
     "point_source_id": ("<u2", 20),
     "gps_time": ("<f8", 22),
@@ -60,7 +53,7 @@ _EXTENDED_FIELDS = {
 
 
 def record_type(point_format: int, record_length: int, confidence: int | None = None) -> np.dtype[np.void]:
-    """The fields of a record that are read, at their places; colours and other extra bytes are stepped over."""
+    """The fields of a record that are read, at their places; what nobody asks for is stepped over."""
     table = dict(_EXTENDED_FIELDS if point_format >= EXTENDED else _LEGACY_FIELDS)
     if point_format not in WITH_GPS_TIME:
         del table["gps_time"]
@@ -94,6 +87,54 @@ def confidence_at(header: LasHeader) -> int | None:
     return None
 
 
+def raw_columns(raw: RawPoints, header: LasHeader) -> RawColumns:
+    """Records as columns, copied."""
+    columns = RawColumns.zeros(len(raw))
+    for name, column in columns.by_field():
+        if name in (raw.dtype.names or ()):
+            column[:] = raw[name]
+    return columns
+
+
+def as_records(columns: RawColumns, header: LasHeader) -> RawPoints:
+    """Columns as records again, with the fields of `record_type` filled."""
+    kind = record_type(header.point_format, header.record_length, confidence_at(header))
+    raw: RawPoints = np.zeros(len(columns.x), dtype=kind)
+    for name, column in columns.by_field():
+        if name in (kind.names or ()):
+            raw[name] = column
+    return raw
+
+
+def settled(
+    raw: RawColumns,
+    out: Columns,
+    header: LasHeader,
+    across: float = 1.0,
+    up: float = 1.0,
+    window: tuple[float, float, float, float] | None = None,
+) -> Seen:
+    """`settle` with what the header says.
+
+    Args:
+        raw: (n,) points.
+        out: room for n points.
+        header: scales, offsets and the point format.
+        across: metres in one unit of x and y.
+        up: metres in one unit of z.
+        window: (min x, min y, max x, max y) in metres; points outside are left out.
+    """
+    return settle(
+        raw,
+        out,
+        extended=header.point_format >= EXTENDED,
+        scales=header.scales,
+        offsets=header.offsets,
+        units=(across, across, up),
+        window=window,
+    )
+
+
 def decoded(raw: RawPoints, header: LasHeader, across: float = 1.0, up: float = 1.0) -> dict[str, NDArray[Any]]:
     """The columns of a `PointCloud` by name; withheld points are left out, lengths come in metres.
 
@@ -103,35 +144,9 @@ def decoded(raw: RawPoints, header: LasHeader, across: float = 1.0, up: float = 
         across: metres in one unit of x and y.
         up: metres in one unit of z.
     """
-    gone = is_withheld(raw, header)
-    if gone.any():
-        raw = raw[~gone]
-    number, total = returns(raw, header)
-    scan = raw["scan_angle"].astype(np.float32)
-    coordinates = {}
-    for index, (axis, unit) in enumerate(zip("xyz", (across, across, up), strict=True)):
-        values = raw[axis] * header.scales[index]
-        values += header.offsets[index]
-        if unit != 1.0:
-            values *= unit
-        coordinates[axis] = values
-    return {
-        **coordinates,
-        "classification": classification(raw, header),
-        "intensity": raw["intensity"].astype(np.uint16),
-        "return_number": number,
-        "number_of_returns": total,
-        "point_source_id": raw["point_source_id"].astype(np.uint16),
-        "gps_time": raw["gps_time"].astype(np.float64) if "gps_time" in (raw.dtype.names or ()) else np.zeros(len(raw)),
-        "scan_angle": scan * EXTENDED_SCAN_STEP if header.point_format >= EXTENDED else scan,
-        CONFIDENCE: raw[CONFIDENCE].copy() if CONFIDENCE in (raw.dtype.names or ()) else np.zeros(len(raw), np.uint8),
-    }
-
-
-def classification(raw: RawPoints, header: LasHeader) -> NDArray[np.uint8]:
-    """Class codes; the legacy byte keeps them in its lower five bits."""
-    codes: NDArray[np.uint8] = raw["class"].astype(np.uint8)
-    return codes if header.point_format >= EXTENDED else codes & np.uint8(0x1F)
+    out = Columns.empty(len(raw))
+    seen = settled(raw_columns(raw, header), out, header, across, up)
+    return out.part(0, seen.kept)._asdict()
 
 
 def returns(raw: RawPoints, header: LasHeader) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -165,7 +180,7 @@ def agrees_by_return(counted: NDArray[np.int64], header: LasHeader) -> bool:
     return bool(np.array_equal(counted[1 : 1 + len(claimed)], claimed))
 
 
-def check_sane(raw: RawPoints, header: LasHeader) -> None:
+def check_sane(seen: Seen, header: LasHeader) -> None:
     """Refuse points that only damage explains.
 
     Raises:
@@ -173,9 +188,10 @@ def check_sane(raw: RawPoints, header: LasHeader) -> None:
     """
     lows = (*header.bounds[:2], header.z_range[0])
     highs = (*header.bounds[2:], header.z_range[1])
-    if len(raw) and any((*lows, *highs)):
+    if seen.by_return.any() and any((*lows, *highs)):
         for index, axis in enumerate("xyz"):
-            low, high = extent(raw, header, index)
+            low = int(seen.lows[index]) * header.scales[index] + header.offsets[index]
+            high = int(seen.highs[index]) * header.scales[index] + header.offsets[index]
             margin = _margin(header, index)
             if low < lows[index] - margin or high > highs[index] + margin:
                 wrong = low if low < lows[index] - margin else high
@@ -184,7 +200,7 @@ def check_sane(raw: RawPoints, header: LasHeader) -> None:
                     f"damaged: a point has {axis} = {wrong:.3f}, the header bounds it by {lows[index]:.3f} and "
                     f"{highs[index]:.3f}",
                 )
-    if "gps_time" in (raw.dtype.names or ()) and not (np.abs(raw["gps_time"]) < MOST_SECONDS).all():
+    if seen.has_bad_time:
         raise UnreadableFile(header.path, "damaged: a point has a time that is no time")
 
 

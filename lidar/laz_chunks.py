@@ -65,6 +65,8 @@ class LazRecord:
     """Points a chunk, or VARIABLE."""
     layers: int
     """Layers of a chunk; 0 for the pointwise compressor."""
+    version: int
+    """Of the first item, which all formats have."""
 
 
 def laz_record(header: LasHeader) -> LazRecord:
@@ -97,7 +99,7 @@ def laz_record(header: LasHeader) -> LazRecord:
     if not (chunk_size == VARIABLE or 1 <= chunk_size <= MAX_CHUNK_POINTS):
         raise UnreadableFile(header.path, f"damaged: the LASzip record says {chunk_size} points a chunk")
     layers = sum(ITEM_LAYERS.get(kind, size) for kind, size in expected) if layered else 0
-    return LazRecord(vlr.data, chunk_size, layers)
+    return LazRecord(vlr.data, chunk_size, layers, items[0][2])
 
 
 def chunk_table(handle: BinaryIO, header: LasHeader, record: LazRecord) -> list[Chunk]:
@@ -160,34 +162,29 @@ def _laid_out(header: LasHeader, entries: list[tuple[int, int]], start: int, tab
     return chunks
 
 
-def load(handle: BinaryIO, header: LasHeader, record: LazRecord, chunks: list[Chunk]) -> bytes:
-    """The compressed bytes of some chunks, one behind the other in the order given.
+def load(handle: BinaryIO, header: LasHeader, record: LazRecord, chunk: Chunk) -> bytes:
+    """The compressed bytes of a chunk.
 
     Raises:
-        UnreadableFile: they are missing, or a chunk's own lengths do not add up.
+        UnreadableFile: they are missing, or the chunk's own lengths do not add up.
     """
-    parts = []
-    for first, last in _runs(chunks):
-        handle.seek(chunks[first].offset)
-        wanted = sum(chunk.size for chunk in chunks[first:last])
-        part = handle.read(wanted)
-        if len(part) < wanted:
-            raise UnreadableFile(header.path, f"truncated: it ends at byte {header.file_size} amid its points")
-        parts.append(part)
-    compressed = b"".join(parts)
+    handle.seek(chunk.offset)
+    compressed = handle.read(chunk.size)
+    if len(compressed) < chunk.size:
+        raise UnreadableFile(header.path, f"truncated: it ends at byte {header.file_size} amid its points")
     if record.layers:
-        _check_layers(header, record, chunks, compressed)
+        _check_layers(header, record, chunk, compressed)
     return compressed
 
 
-def decompress(header: LasHeader, record: LazRecord, chunks: list[Chunk], compressed: bytes) -> NDArray[np.uint8]:
-    """The raw point records, (points · record length,) bytes, of chunks that `load` gave.
+def decompress(header: LasHeader, record: LazRecord, chunk: Chunk, compressed: bytes) -> NDArray[np.uint8]:
+    """The raw point records, (points · record length,) bytes, of a chunk that `load` gave, by laz-rs.
 
     Raises:
         UnreadableFile: the compressed bytes are damaged.
     """
-    points = np.empty(sum(chunk.point_count for chunk in chunks) * header.record_length, dtype=np.uint8)
-    table = [(chunk.point_count, chunk.size) for chunk in chunks]
+    points = np.empty(chunk.point_count * header.record_length, dtype=np.uint8)
+    table = [(chunk.point_count, chunk.size)]
     guarded(header, lambda: lazrs.decompress_points_with_chunk_table(compressed, record.data, points, table, None))
     return points
 
@@ -197,25 +194,12 @@ def layer_lengths(header: LasHeader, record: LazRecord, chunk: bytes) -> tuple[i
     return struct.unpack_from(f"<{record.layers}I", chunk, header.record_length + 4)
 
 
-def _runs(chunks: list[Chunk]) -> list[tuple[int, int]]:
-    """Index ranges of chunks that lie one behind the other."""
-    breaks = [
-        index
-        for index in range(1, len(chunks))
-        if chunks[index].offset != chunks[index - 1].offset + chunks[index - 1].size
-    ]
-    return list(zip([0, *breaks], [*breaks, len(chunks)], strict=True)) if chunks else []
-
-
-def _check_layers(header: LasHeader, record: LazRecord, chunks: list[Chunk], compressed: bytes) -> None:
+def _check_layers(header: LasHeader, record: LazRecord, chunk: Chunk, compressed: bytes) -> None:
     """A layered chunk opens with its first point, its point count and the length of each layer; they must add up."""
-    place = 0
     head = header.record_length
-    for chunk in chunks:
-        count, *lengths = struct.unpack_from(f"<{1 + record.layers}I", compressed, place + head)
-        if count != chunk.point_count or head + 4 + 4 * record.layers + sum(lengths) != chunk.size:
-            raise UnreadableFile(header.path, f"damaged: the chunk at byte {chunk.offset} does not add up")
-        place += chunk.size
+    count, *lengths = struct.unpack_from(f"<{1 + record.layers}I", compressed, head)
+    if count != chunk.point_count or head + 4 + 4 * record.layers + sum(lengths) != chunk.size:
+        raise UnreadableFile(header.path, f"damaged: the chunk at byte {chunk.offset} does not add up")
 
 
 def guarded(header: LasHeader, work: Callable[[], T]) -> T:

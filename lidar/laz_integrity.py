@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from io import BytesIO
+from threading import Lock
 
 import lazrs
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from gis.errors import UnreadableFile
 from lidar.las_header import LasHeader
-from lidar.laz_chunks import VARIABLE, Chunk, LazRecord, guarded, layer_lengths
+from lidar.laz_chunks import VARIABLE, LazRecord, guarded, layer_lengths
 
 CODER_TAIL = 4
 """Bytes an arithmetic coder may end in, in a way of its own."""
@@ -27,54 +28,56 @@ class Integrity:
     """
 
     def __init__(self, header: LasHeader, record: LazRecord) -> None:
-        self._header, self._record = header, record
+        self._header, self._record, self._lock = header, record, Lock()
         self.agreeing = 0
         """Parts (layers, or chunks where there are no layers) that came out the same."""
         self.differing = 0
 
-    def check(self, chunks: list[Chunk], compressed: bytes, points: NDArray[np.uint8]) -> None:
-        """Take in some chunks: their compressed bytes and their decompressed records, one behind the other.
+    def note(self, agreeing: int, differing: int) -> None:
+        """Take in parts that were compared; several threads may.
 
         Raises:
             UnreadableFile: the file is damaged.
         """
-        ends = np.cumsum([chunk.point_count for chunk in chunks]) * self._header.record_length
-        parts = np.split(points, ends[:-1])
-        if self._compressed(parts) == compressed:
-            self.agreeing += len(chunks)
-        else:
-            place = 0
-            for chunk, records in zip(chunks, parts, strict=True):
-                self._compare(compressed[place : place + chunk.size], records)
-                place += chunk.size
-        if self.agreeing and self.differing:
+        with self._lock:
+            self.agreeing += agreeing
+            self.differing += differing
+            is_damaged = bool(self.agreeing and self.differing)
+        if is_damaged:
             raise UnreadableFile(self._header.path, "damaged: compressed points are not what their values compress to")
 
-    def _compare(self, original: bytes, records: NDArray[np.uint8]) -> None:
-        again = self._compressed([records])
-        if not self._record.layers:
-            self._count(again == original)
-            self.agreeing += _diverges_late(original, again)
-            return
+    def compare(self, compressed: bytes, records: NDArray[np.uint8]) -> None:
+        """Take in a chunk: its compressed bytes and its decompressed records.
+
+        Raises:
+            UnreadableFile: the file is damaged.
+        """
+        again = self._compressed(records)
+        if again == compressed:
+            self.note(1, 0)
+        elif not self._record.layers:
+            self.note(int(_diverges_late(compressed, again)), 1)
+        else:
+            self.note(*self._layers_alike(compressed, again))
+
+    def _layers_alike(self, original: bytes, again: bytes) -> tuple[int, int]:
+        """Layers that came out the same, and layers that did not."""
         head = self._header.record_length + 4 + 4 * self._record.layers
-        places = [head, head]
+        places, alike = [head, head], 0
         lengths = zip(*(layer_lengths(self._header, self._record, data) for data in (original, again)), strict=True)
         for ours, theirs in lengths:
-            self._count(original[places[0] : places[0] + ours] == again[places[1] : places[1] + theirs])
+            alike += original[places[0] : places[0] + ours] == again[places[1] : places[1] + theirs]
             places[0] += ours
             places[1] += theirs
+        return alike, self._record.layers - alike
 
-    def _count(self, agrees: bool) -> None:
-        self.agreeing += agrees
-        self.differing += not agrees
-
-    def _compressed(self, parts: list[NDArray[np.uint8]]) -> bytes:
-        """The chunks these records compress to, one behind the other."""
+    def _compressed(self, records: NDArray[np.uint8]) -> bytes:
+        """The chunk these records compress to."""
 
         def compress() -> bytes:
             sink = BytesIO()
-            compressor = lazrs.ParLasZipCompressor(sink, lazrs.LazVlr(self._with_variable_chunks()))
-            compressor.compress_chunks(parts)
+            compressor = lazrs.LasZipCompressor(sink, lazrs.LazVlr(self._with_variable_chunks()))
+            compressor.compress_many(records)
             compressor.done()
             written = sink.getvalue()
             (table,) = struct.unpack_from("<q", written)

@@ -50,16 +50,27 @@ TALLEST: Final = 150.0
 SECTORS: Final = 8
 SUPPORT: Final = 30
 """Occupied cells of a metre that a judgement on a lone point needs around it; sparser clouds are left alone."""
+CROWD: Final = 64
+"""Points of a cell beyond which they are not compared one by one to find company."""
+QUARTERS: Final = 4
+"""Parts of a crowded cell on each side; the diagonal of one, 0.35 m, is shorter than the smallest `LOW_RADIUS`."""
 TILE: Final = 1_000
 """Metres; larger clouds are worked through in squares of this size, with a buffer of `REACH`."""
+
+
+_NO_CROWD: Final = np.empty(0)
 
 
 def mark_noise(points: PointCloud) -> PointCloud:
     """The same points, low noise as class 7 and high noise as class 18; all other classes as they were."""
     classes = points.classification.copy()
-    last = points.return_number >= points.number_of_returns
+    if len(points) and np.ptp(points.x) <= 2 * TILE and np.ptp(points.y) <= 2 * TILE:
+        found = _noise(points.x, points.y, points.z, points.return_number, points.number_of_returns)
+        np.copyto(classes, found, where=found != 0)
+        return points.with_classification(classes)
     for chosen, inner in _squares(points.x, points.y):
-        found = _noise(points.x[chosen], points.y[chosen], points.z[chosen], last[chosen])
+        near = points.subset(chosen)
+        found = _noise(near.x, near.y, near.z, near.return_number, near.number_of_returns)
         hit = inner & (found != 0)
         classes[chosen[hit]] = found[hit]
     return points.with_classification(classes)
@@ -72,10 +83,6 @@ def remove_noise(points: PointCloud) -> PointCloud:
 
 def _squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
     """Indices of the points of each square with its buffer, and which of them lie in the square itself."""
-    if len(x) == 0:
-        return []
-    if np.ptp(x) <= 2 * TILE and np.ptp(y) <= 2 * TILE:
-        return [(np.arange(len(x)), np.ones(len(x), dtype=np.bool_))]
     column, row = np.floor(x / TILE).astype(np.int64), np.floor(y / TILE).astype(np.int64)
     squares = []
     for square_column in np.unique(column):
@@ -89,21 +96,19 @@ def _squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[NDArr
 
 
 def _noise(
-    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], last: NDArray[np.bool_]
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    z: NDArray[np.float64],
+    number: NDArray[np.uint8],
+    total: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    """(n,) class 7 or 18 where a point is noise, 0 elsewhere; metres."""
+    """(n,) class 7 or 18 where a point is noise, 0 elsewhere; metres, return numbers and numbers of returns."""
     west, south = int(np.floor(x.min() / BLOCK)) * BLOCK, int(np.floor(y.min() / BLOCK)) * BLOCK
     columns = (int(np.floor(x.max() / BLOCK)) + 1) * BLOCK - west
     rows = (int(np.floor(y.max() / BLOCK)) + 1) * BLOCK - south
-    column = (np.floor(x) - west).astype(np.int32)
-    row = (np.floor(y) - south).astype(np.int32)
-    order, start = _sorted_by_cell(row, column, rows, columns)
-    spacing = _spacing(row, column, last, rows // BLOCK, columns // BLOCK)
-    lowest, highest = _extremes(z[order], start)
-    cells = _Cells(x[order], y[order], z[order], start, rows, columns, west, south, spacing, lowest, highest)
-    found = np.zeros(len(x), dtype=np.uint8)
-    found[order] = _search(cells, _RINGS)
-    return found
+    xs, ys, zs, order, start, pulses = _sorted_by_cell(x, y, z, number, total, west, south, rows, columns)
+    cells = _Cells(xs, ys, zs, order, start, rows, columns, west, south, _spacing(pulses), *_extremes(zs, start))
+    return np.asarray(_search(cells, _RINGS), dtype=np.uint8)
 
 
 class _Cells(NamedTuple):
@@ -112,6 +117,8 @@ class _Cells(NamedTuple):
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     z: NDArray[np.float64]
+    order: NDArray[np.uint32]
+    """Which point each was."""
     start: NDArray[np.int64]
     """Where each cell's points begin, row by row, and the end of the last."""
     rows: int
@@ -122,32 +129,39 @@ class _Cells(NamedTuple):
     """By block."""
     lowest: NDArray[np.float64]
     highest: NDArray[np.float64]
+    fourth: NDArray[np.float64]
+    """The fourth-highest of each cell."""
 
 
 @nb.njit(cache=True, nogil=True)
-def _sorted_by_cell(row: Any, column: Any, rows: int, columns: int) -> Any:
-    """Counting sort: point indices cell by cell, and where each cell of a metre begins."""
+def _sorted_by_cell(
+    x: Any, y: Any, z: Any, number: Any, total: Any, west: int, south: int, rows: int, columns: int
+) -> Any:
+    """Points and their indices cell by cell, where each cell of a metre begins, and the pulses of each block."""
     start = np.zeros(rows * columns + 1, dtype=np.int64)
-    for i in range(len(row)):
-        start[row[i] * columns + column[i] + 1] += 1
+    pulses = np.zeros((rows // BLOCK, columns // BLOCK), dtype=np.int64)
+    for i in range(len(x)):
+        row, column = int(np.floor(y[i])) - south, int(np.floor(x[i])) - west
+        start[row * columns + column + 1] += 1
+        if number[i] >= total[i]:
+            pulses[row // BLOCK, column // BLOCK] += 1
     for cell in range(rows * columns):
         start[cell + 1] += start[cell]
     place = start[:-1].copy()
-    order = np.empty(len(row), dtype=np.int64)
-    for i in range(len(row)):
-        cell = row[i] * columns + column[i]
-        order[place[cell]] = i
+    order = np.empty(len(x), dtype=np.uint32)
+    xs, ys, zs = np.empty(len(x)), np.empty(len(x)), np.empty(len(x))
+    for i in range(len(x)):
+        cell = (int(np.floor(y[i])) - south) * columns + int(np.floor(x[i])) - west
+        k = place[cell]
+        xs[k], ys[k], zs[k], order[k] = x[i], y[i], z[i], i
         place[cell] += 1
-    return order, start
+    return xs, ys, zs, order, start, pulses
 
 
 @nb.njit(cache=True, nogil=True)
-def _spacing(row: Any, column: Any, last: Any, rows: int, columns: int) -> Any:
+def _spacing(count: Any) -> Any:
     """(rows, columns) of blocks: the spacing of pulses in metres, over the occupied ones of 3 × 3 blocks."""
-    count = np.zeros((rows, columns), dtype=np.int64)
-    for i in range(len(row)):
-        if last[i]:
-            count[row[i] // BLOCK, column[i] // BLOCK] += 1
+    rows, columns = count.shape
     spacing = np.full((rows, columns), SPACING[1])
     for r in range(rows):
         for c in range(columns):
@@ -164,14 +178,21 @@ def _spacing(row: Any, column: Any, last: Any, rows: int, columns: int) -> Any:
 
 @nb.njit(cache=True, nogil=True)
 def _extremes(z: Any, start: Any) -> Any:
-    """Lowest and highest point of each cell; +inf and −inf where it is empty."""
+    """Lowest, highest and fourth-highest point of each cell; +inf and −inf where there is none."""
     cells = len(start) - 1
-    lowest, highest = np.full(cells, np.inf, dtype=np.float64), np.full(cells, -np.inf, dtype=np.float64)
+    lowest, highest = np.full(cells, np.inf), np.full(cells, -np.inf)
+    fourth = np.full(cells, -np.inf)
     for cell in range(cells):
+        a, b, c, d = -np.inf, -np.inf, -np.inf, -np.inf
+        low = np.inf
         for i in range(start[cell], start[cell + 1]):
-            lowest[cell] = min(lowest[cell], z[i])
-            highest[cell] = max(highest[cell], z[i])
-    return lowest, highest
+            low = min(low, z[i])
+            d = max(d, min(z[i], c))
+            c = max(c, min(z[i], b))
+            b = max(b, min(z[i], a))
+            a = max(a, z[i])
+        lowest[cell], highest[cell], fourth[cell] = low, a, d
+    return lowest, highest, fourth
 
 
 def _rings() -> NDArray[np.int64]:
@@ -195,27 +216,77 @@ def _search(cells: Any, rings: Any) -> Any:
     for row in nb.prange(cells.rows):
         for column in range(cells.columns):
             cell = row * cells.columns + column
-            for i in range(cells.start[cell], cells.start[cell + 1]):
+            first, end = cells.start[cell], cells.start[cell + 1]
+            if first == end:
+                continue
+            doubtful = _doubtful(
+                cells.x[first:end],
+                cells.y[first:end],
+                cells.z[first:end],
+                cells.spacing[row // BLOCK, column // BLOCK],
+                cells.fourth[cell],
+            )
+            for i in range(first, end):
+                if not doubtful[i - first]:
+                    continue
                 low, high = _ends(cells, rings, i, row, column)
                 if low and _all_ends(cells, rings, i, row, column, True) and _below_ground(cells, i, row, column):
-                    found[i] = Class.LOW_NOISE
+                    found[cells.order[i]] = Class.LOW_NOISE
                 elif high and _all_ends(cells, rings, i, row, column, False) and _alone(cells, i, row, column):
-                    found[i] = Class.HIGH_NOISE
+                    found[cells.order[i]] = Class.HIGH_NOISE
     return found
 
 
 @nb.njit(cache=True, nogil=True)
-def _reaches(cells: Any, row: int, column: int) -> Any:
-    """For a cell, in metres: radius and depth of the low column, radius and gap of the high one."""
-    s = cells.spacing[row // BLOCK, column // BLOCK]
-    wide = max(HIGH_RADIUS[0], HIGH_RADIUS[1] * s)
-    return LOW_RADIUS * s, max(LOW_DEPTH[0], LOW_DEPTH[1] * s), wide, max(HIGH_GAP, wide)
+def _doubtful(x: Any, y: Any, z: Any, spacing: float, fourth: float) -> Any:
+    """(n,) whether a cell's points may be noise by what the cell alone holds; most have company enough in it."""
+    radius, depth, _, gap = _reaches(spacing)
+    square = radius * radius
+    doubtful = np.empty(len(x), dtype=np.bool_)
+    if len(x) > CROWD:
+        lowest = _fourth_lowest(x, y, z)
+        for i in range(len(x)):
+            doubtful[i] = fourth < z[i] - gap or lowest[_quarter(x[i], y[i])] > z[i] + depth
+        return doubtful
+    for i in range(len(x)):
+        others = -1
+        for j in range(len(x)):
+            others += (z[j] <= z[i] + depth) & ((x[j] - x[i]) ** 2 + (y[j] - y[i]) ** 2 <= square)
+        doubtful[i] = others <= COMPANIONS or fourth < z[i] - gap
+    return doubtful
+
+
+@nb.njit(cache=True, nogil=True)
+def _fourth_lowest(x: Any, y: Any, z: Any) -> Any:
+    """(16,) the fourth-lowest height in each quarter × quarter of a cell, all of whose points are near each other."""
+    lowest = np.full((QUARTERS * QUARTERS, 4), np.inf)
+    for i in range(len(x)):
+        quarter = _quarter(x[i], y[i])
+        height = z[i]
+        for k in range(4):
+            if height < lowest[quarter, k]:
+                height, lowest[quarter, k] = lowest[quarter, k], height
+    return lowest[:, 3].copy()
+
+
+@nb.njit(cache=True, nogil=True)
+def _quarter(x: float, y: float) -> int:
+    """Which of the 4 × 4 parts of its cell a point is in."""
+    column = min(int((x - np.floor(x)) * QUARTERS), QUARTERS - 1)
+    return min(int((y - np.floor(y)) * QUARTERS), QUARTERS - 1) * QUARTERS + column
+
+
+@nb.njit(cache=True, nogil=True)
+def _reaches(spacing: float) -> Any:
+    """For a local spacing, in metres: radius and depth of the low column, radius and gap of the high one."""
+    wide = max(HIGH_RADIUS[0], HIGH_RADIUS[1] * spacing)
+    return LOW_RADIUS * spacing, max(LOW_DEPTH[0], LOW_DEPTH[1] * spacing), wide, max(HIGH_GAP, wide)
 
 
 @nb.njit(cache=True, nogil=True)
 def _ends(cells: Any, rings: Any, i: int, row: int, column: int) -> Any:
     """Whether at most `COMPANIONS` others are as low as point i, and whether so few are as high, in its columns."""
-    low_radius, depth, high_radius, gap = _reaches(cells, row, column)
+    low_radius, depth, high_radius, gap = _reaches(cells.spacing[row // BLOCK, column // BLOCK])
     low_square, high_square = low_radius * low_radius, high_radius * high_radius
     bottom, top = cells.z[i] + depth, cells.z[i] - gap
     low, high = 0, 0
@@ -243,7 +314,7 @@ def _ends(cells: Any, rings: Any, i: int, row: int, column: int) -> Any:
 @nb.njit(cache=True, nogil=True)
 def _all_ends(cells: Any, rings: Any, i: int, row: int, column: int, is_low: bool) -> bool:
     """Whether the companions of a candidate are candidates too: the top of a mast has one that stands on others."""
-    low_radius, depth, high_radius, gap = _reaches(cells, row, column)
+    low_radius, depth, high_radius, gap = _reaches(cells.spacing[row // BLOCK, column // BLOCK])
     radius = low_radius if is_low else high_radius
     for k in range(len(rings)):
         if rings[k, 2] > radius * radius:
@@ -268,7 +339,7 @@ def _below_ground(cells: Any, i: int, row: int, column: int) -> bool:
     Ground in each of eight sectors is the third-lowest cell minimum there, so that two points of noise are borne; two
     opposite sectors are joined by a straight line. Several lone hits of one level are water, and no noise.
     """
-    radius, depth, _, _ = _reaches(cells, row, column)
+    radius, depth, _, _ = _reaches(cells.spacing[row // BLOCK, column // BLOCK])
     z = cells.z[i]
     heights = np.full((SECTORS, 3), np.inf)
     distances = np.full((SECTORS, 3), np.inf)
@@ -344,7 +415,7 @@ def _sector(dx: float, dy: float) -> int:
 @nb.njit(cache=True, nogil=True)
 def _alone(cells: Any, i: int, row: int, column: int) -> bool:
     """Whether a point with empty air below belongs to nothing: no wire or crown goes on at its height nearby."""
-    _, _, radius, _ = _reaches(cells, row, column)
+    _, _, radius, _ = _reaches(cells.spacing[row // BLOCK, column // BLOCK])
     z = cells.z[i]
     at_height, support = 0, 0
     bottom = np.inf

@@ -65,7 +65,7 @@ def examine(
         BadInput: the reference cannot be used.
     """
     with open_file(path) as handle:
-        header = parse_header(handle, Path(path))
+        header = parse_header(handle, path)
         resolved, crs_problem = _crs(header, crs)
         across, up = _units(resolved)
         tally = Tally()

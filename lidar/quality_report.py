@@ -56,7 +56,7 @@ class Sample:
 class QualityReport:
     """What `inspect` found. Lengths are metres, also for a file in feet, except `header_bounds`."""
 
-    path: Path
+    path: Path | str
     file_size: int
     """Bytes."""
     version: str

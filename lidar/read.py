@@ -2,59 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
-from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
 from pyproj import CRS
 
 from gis.bounds import BoundingBox
 from gis.crs import horizontal, name_of, normalise, vertical
 from gis.errors import BadCrs, BadParameter, MissingCrs, UnreadableFile
-from lidar.copc import chunks_within
 from lidar.crs_of_las import hint_for, in_metres, same
 from lidar.las_header import LasHeader, open_file, parse_header, read_header
-from lidar.las_records import RawPoints, agrees_by_return, check_sane, count_by_return, decoded, raw_points
-from lidar.laz_chunks import chunk_table, decompress, laz_record, load
-from lidar.laz_integrity import Integrity
+from lidar.las_points import all_columns, batches
 from lidar.point_cloud import PointCloud
 
 __all__ = ["LasHeader", "batches", "read", "read_header", "read_many", "resolve_crs"]
 
-BATCH_POINTS = 400_000
-"""Points decoded at a time: several LAZ chunks, so that all cores have work, in little memory."""
 
-
-def read(path: Path | str, *, crs: CRS | None = None, bounds: BoundingBox | None = None) -> PointCloud:
+def read(
+    path: Path | str,
+    *,
+    crs: CRS | None = None,
+    bounds: BoundingBox | None = None,
+    resolution: float | None = None,
+) -> PointCloud:
     """All points of a file, or those inside `bounds` (edges included; read through the octree from COPC).
 
     Coordinates are in metres: a file in feet is converted (z by the vertical CRS' unit, or the horizontal one where
-    there is none) and its CRS replaced by the same one with metre axes. Points flagged as withheld are left out.
+    there is none) and its CRS replaced by the same one with metre axes. Points flagged as withheld are left out. A
+    point without a return number is a single return: return numbers of 0 become 1.
 
     Args:
-        path: a LAS 1.0–1.4, LAZ or COPC file.
+        path: a LAS 1.0–1.4, LAZ or COPC file, or its http(s) address: then only the ranges needed are fetched, which
+            of a plain LAZ are all.
         crs: for a file that does not say its CRS. Given for one that does, it must have the same horizontal part;
             its vertical part is added where the file names none.
         bounds: in any CRS; the rectangle is carried into the file's.
+        resolution: metres; of a COPC file, only the levels of its octree down to the first whose points are not
+            farther apart.
 
     Raises:
+        BadParameter: a resolution is asked for that is no length, or of a file that is no COPC.
         UnreadableFile: the file is missing, truncated, damaged or something else.
         MissingCrs: neither the file nor the caller says the CRS; the hint names candidates.
         BadCrs: the CRS contradicts `crs`, is not understood, or is not projected.
     """
     with open_file(path) as handle:
-        header = parse_header(handle, Path(path))
+        header = parse_header(handle, path)
+        _check_resolution(resolution, header)
         target, across, up = in_metres(resolve_crs(header, crs))
         window = None if bounds is None else bounds.to(horizontal(target)).tuple
         try:
-            columns = _gather(_batches(handle, header, _scaled(window, across)), header, window, across, up)
+            columns = all_columns(handle, header, across, up, window, resolution)
         except MemoryError as error:
             raise UnreadableFile(path, f"{header.point_count} points do not fit into memory; give bounds") from error
         except OSError as error:
             raise UnreadableFile(path, f"cannot be read: {error.strerror or error}") from error
-    return PointCloud(**columns, crs=target)
+    return PointCloud(**columns._asdict(), crs=target)
 
 
 def read_many(paths: Sequence[Path | str], bounds: BoundingBox | None = None, crs: CRS | None = None) -> PointCloud:
@@ -105,98 +109,13 @@ def resolve_crs(header: LasHeader, given: CRS | None = None) -> CRS:
     return header.crs if added is None or own is not None else given
 
 
-def batches(handle: BinaryIO, header: LasHeader) -> Iterator[RawPoints]:
-    """All point records of an open file, some hundred thousand at a time, as they stand in it, unchecked.
-
-    Raises:
-        UnreadableFile: the points are truncated or cannot be decompressed.
-    """
-    yield from _batches(handle, header, None)
-
-
-def _batches(
-    handle: BinaryIO, header: LasHeader, window: tuple[float, float, float, float] | None
-) -> Iterator[RawPoints]:
-    if header.point_count == 0:
+def _check_resolution(resolution: float | None, header: LasHeader) -> None:
+    if resolution is None:
         return
-    if not header.is_compressed:
-        yield from _uncompressed(handle, header)
-        return
-    record = laz_record(header)
-    if window is not None and header.is_copc:
-        chunks = chunks_within(handle, header, window)
-    else:
-        chunks = chunk_table(handle, header, record)
-    integrity = Integrity(header, record)
-    by_return = np.zeros(16, dtype=np.int64)
-    first = 0
-    while first < len(chunks):
-        last, points = first + 1, chunks[first].point_count
-        while last < len(chunks) and points + chunks[last].point_count <= BATCH_POINTS:
-            points += chunks[last].point_count
-            last += 1
-        compressed = load(handle, header, record, chunks[first:last])
-        records = decompress(header, record, chunks[first:last], compressed)
-        integrity.check(chunks[first:last], compressed, records)
-        batch = raw_points(records, header)
-        by_return += count_by_return(batch, header)
-        yield batch
-        first = last
-    if integrity.differing and window is None and not agrees_by_return(by_return, header):
-        raise UnreadableFile(header.path, "damaged: its points by return number are not what the header counts")
-
-
-def _uncompressed(handle: BinaryIO, header: LasHeader) -> Iterator[RawPoints]:
-    handle.seek(header.offset_to_points)
-    left = header.point_count
-    while left:
-        wanted = min(left, BATCH_POINTS) * header.record_length
-        data = handle.read(wanted)
-        if len(data) < wanted:
-            raise UnreadableFile(header.path, f"truncated: {left} of its {header.point_count} points are missing")
-        yield raw_points(np.frombuffer(data, dtype=np.uint8), header)
-        left -= wanted // header.record_length
-
-
-def _gather(
-    source: Iterator[RawPoints],
-    header: LasHeader,
-    window: tuple[float, float, float, float] | None,
-    across: float,
-    up: float,
-) -> dict[str, NDArray[Any]]:
-    """Decode the batches into columns; into their final place at once where all points are wanted."""
-    kept: list[dict[str, NDArray[Any]]] = []
-    whole: dict[str, NDArray[Any]] | None = None
-    filled = 0
-    for batch in source:
-        check_sane(batch, header)
-        part = decoded(batch, header, across, up)
-        if window is not None:
-            x, y = part["x"], part["y"]
-            inside = (x >= window[0]) & (x <= window[2]) & (y >= window[1]) & (y <= window[3])
-            kept.append({name: column[inside] for name, column in part.items()})
-            continue
-        if whole is None:
-            whole = {name: np.empty(header.point_count, column.dtype) for name, column in part.items()}
-        count = len(part["x"])
-        for name, column in part.items():
-            whole[name][filled : filled + count] = column
-        filled += count
-    if whole is not None:
-        return {name: column[:filled] for name, column in whole.items()}
-    if not kept:
-        kept = [decoded(raw_points(np.empty(0, dtype=np.uint8), header), header, across, up)]
-    return {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
-
-
-def _scaled(
-    window: tuple[float, float, float, float] | None, metres_per_unit: float
-) -> tuple[float, float, float, float] | None:
-    if window is None:
-        return None
-    west, south, east, north = (value / metres_per_unit for value in window)
-    return west, south, east, north
+    if not (isfinite(resolution) and resolution > 0):
+        raise BadParameter("resolution", resolution, "metres, more than 0")
+    if not header.is_copc:
+        raise BadParameter("resolution", resolution, f"{header.path} is no COPC file; only those have levels to choose")
 
 
 def _short(crs: CRS) -> str:

@@ -38,6 +38,21 @@ class CrsType(click.ParamType[CRS]):
             self.fail(str(error), param, ctx)
 
 
+class PointFile(click.Path):
+    """A point file on the command line: a path, or the address of a file on a web server, which stays as it is."""
+
+    name = "file"
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A `Path`, or the address as text."""
+        if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
+            return value
+        return super().convert(value, param, ctx)
+
+
 crs_option = click.option(
     "--crs",
     type=CrsType(),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from pyproj import CRS
 
-from api.cli.common import crs_option, emit, json_option, tracked
+from api.cli.common import PointFile, crs_option, emit, json_option, tracked
 from gis.errors import UnreadableFile
 
 if TYPE_CHECKING:
@@ -19,12 +19,14 @@ COLOURS = {"error": "red", "warning": "yellow", "note": "bright_black"}
 
 
 @click.command("inspect")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=PointFile())
 @click.option("--against", type=click.Path(path_type=Path), help="Points, heights or footprints of the same place.")
 @click.option("--html", type=click.Path(path_type=Path), help="Also write a page with pictures here.")
 @crs_option
 @json_option
-def command(files: tuple[Path, ...], against: Path | None, html: Path | None, crs: CRS | None, as_json: bool) -> None:
+def command(
+    files: tuple[Path | str, ...], against: Path | None, html: Path | None, crs: CRS | None, as_json: bool
+) -> None:
     """What point files hold, and what is wrong with them: density, CRS, classes, noise, gaps, strips.
 
     LAS, LAZ and COPC. Lengths are metres, also for files in feet. Files that cannot be read are named last.

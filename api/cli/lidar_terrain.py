@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from pyproj import CRS
 
-from api.cli.common import crs_option, emit, engine_option, json_option, png_option, progress
+from api.cli.common import PointFile, crs_option, emit, engine_option, json_option, png_option, progress
 from api.cli.heights import by_blocks, ground, is_raster
 from api.cli.products import DERIVED, HEIGHTS, PRODUCTS
 from gis.errors import BadParameter
@@ -46,7 +46,7 @@ class Request:
 
 
 @click.command("terrain")
-@click.argument("sources", metavar="IN…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("sources", metavar="IN…", nargs=-1, required=True, type=PointFile())
 @click.argument("target", metavar="OUT.tif", type=click.Path(path_type=Path))
 @click.option("--product", type=click.Choice(list(PRODUCTS)), default="dtm", show_default=True)
 @click.option("--resolution", type=float, help="Cell size in metres.  [default: 0.5; of density 1]")
@@ -56,7 +56,7 @@ class Request:
 @crs_option
 @json_option
 def command(
-    sources: tuple[Path, ...],
+    sources: tuple[Path | str, ...],
     target: Path,
     product: str,
     resolution: float | None,
@@ -87,6 +87,7 @@ def command(
       diaba lidar terrain tile.laz dtm.tif
       diaba lidar terrain tile.laz dtm.tif --png dtm.png
       diaba lidar terrain tile.laz dtm.tif --engine pdal
+      diaba lidar terrain https://example.org/tile.copc.laz dtm.tif
       diaba lidar terrain a.laz b.laz dsm.tif --product dsm --resolution 1
       diaba lidar terrain survey/ ndsm.tif --product ndsm --keep-classes
       diaba lidar terrain tile.laz shade.tif --product hillshade
@@ -101,6 +102,8 @@ def command(
     started = time.perf_counter()
     if engine == "pdal" and product not in HEIGHTS:
         raise BadParameter("engine", engine, f"PDAL makes {', '.join(HEIGHTS)} here; make {product} of its DTM")
+    if engine == "pdal" and any(isinstance(source, str) for source in sources):
+        raise BadParameter("engine", engine, "it reads files, not addresses; download them, or leave --engine out")
     if is_raster(sources) and product not in DERIVED:
         raise BadParameter("product", product, f"a DTM gives {', '.join(DERIVED)}; {product} is made of points")
     size = resolution if resolution is not None else DENSITY_RESOLUTION if product == "density" else RESOLUTION

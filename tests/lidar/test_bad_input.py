@@ -64,6 +64,14 @@ def flat_survey(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def older_survey(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in point format 1, which laz-rs decodes."""
+    file = tmp_path_factory.mktemp("older") / "survey.laz"
+    laspy.convert(laspy.read(survey), point_format_id=1, file_version="1.2").write(file)
+    return file
+
+
 def refused(path: Path, crs: object = None) -> str:
     """The error's text, which must be one line that names the file."""
     with pytest.raises(BadInput) as caught:
@@ -352,7 +360,7 @@ def test_every_kind_of_bad_file_exits_with_three(
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_a_panic_of_the_decoder_becomes_bad_input(survey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_panic_of_the_decoder_becomes_bad_input(older_survey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class PanicException(BaseException):
         """What pyo3 raises when Rust panics."""
 
@@ -360,16 +368,16 @@ def test_a_panic_of_the_decoder_becomes_bad_input(survey: Path, monkeypatch: pyt
         raise PanicException("index out of bounds")
 
     monkeypatch.setattr("lazrs.decompress_points_with_chunk_table", panic)
-    assert "index out of bounds" in refused(survey)
+    assert "index out of bounds" in refused(older_survey, CITY)
 
 
-def test_an_interrupt_is_no_bad_input(survey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_is_no_bad_input(older_survey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("lazrs.decompress_points_with_chunk_table", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        read(survey)
+        read(older_survey, crs=CITY)
 
 
 def damaged_crs(survey: Path, folder: Path, change: Callable[[bytes], bytes]) -> Path:

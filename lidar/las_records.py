@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import UnreadableFile
-from lidar.las_header import LasHeader
+from lidar.las_header import RECORD_LENGTHS, LasHeader
 
 RawPoints: TypeAlias = NDArray[np.void]
 """(n,) structured records of `record_type`."""
@@ -22,6 +22,12 @@ WITHHELD, EXTENDED_WITHHELD = 0x80, 0x04
 """Bit of the legacy class byte; bit of the extended flags."""
 MOST_SECONDS = 1e12
 """No clock a file may count seconds by, GPS, Unix or its own in microseconds of a day, runs so high."""
+CONFIDENCE = "confidence"
+"""Name of the extra byte that says how sure a class is, percent."""
+ONE_BYTE = 1
+"""Data type of an unsigned byte (LAS 1.4, table 24)."""
+EXTRA_SIZES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 8, 8: 8, 9: 4, 10: 8}
+"""Bytes by data type; the undocumented and the deprecated ones are not stepped over."""
 STRAY = 1.0
 """How far outside of the header's bounds a point may lie, in the file's units, before the file counts as damaged;
 producers round their bounds, some through float32."""
@@ -53,11 +59,13 @@ _EXTENDED_FIELDS = {
 }
 
 
-def record_type(point_format: int, record_length: int) -> np.dtype[np.void]:
-    """The fields of a record that are read, at their places; colours and extra bytes are stepped over."""
+def record_type(point_format: int, record_length: int, confidence: int | None = None) -> np.dtype[np.void]:
+    """The fields of a record that are read, at their places; colours and other extra bytes are stepped over."""
     table = dict(_EXTENDED_FIELDS if point_format >= EXTENDED else _LEGACY_FIELDS)
     if point_format not in WITH_GPS_TIME:
         del table["gps_time"]
+    if confidence is not None:
+        table[CONFIDENCE] = ("u1", confidence)
     names = list(table)
     return np.dtype(
         {
@@ -71,7 +79,19 @@ def record_type(point_format: int, record_length: int) -> np.dtype[np.void]:
 
 def raw_points(data: NDArray[np.uint8], header: LasHeader) -> RawPoints:
     """Bytes as records, without a copy."""
-    return data.view(record_type(header.point_format, header.record_length))
+    return data.view(record_type(header.point_format, header.record_length, confidence_at(header)))
+
+
+def confidence_at(header: LasHeader) -> int | None:
+    """Where in a record the extra byte `CONFIDENCE` lies; None where there is none of one byte."""
+    at = RECORD_LENGTHS[header.point_format]
+    for dimension in header.extra_dimensions:
+        if dimension.name == CONFIDENCE and dimension.data_type == ONE_BYTE and at < header.record_length:
+            return at
+        if dimension.data_type not in EXTRA_SIZES:
+            return None
+        at += EXTRA_SIZES[dimension.data_type]
+    return None
 
 
 def decoded(raw: RawPoints, header: LasHeader, across: float = 1.0, up: float = 1.0) -> dict[str, NDArray[Any]]:
@@ -104,6 +124,7 @@ def decoded(raw: RawPoints, header: LasHeader, across: float = 1.0, up: float = 
         "point_source_id": raw["point_source_id"].astype(np.uint16),
         "gps_time": raw["gps_time"].astype(np.float64) if "gps_time" in (raw.dtype.names or ()) else np.zeros(len(raw)),
         "scan_angle": scan * EXTENDED_SCAN_STEP if header.point_format >= EXTENDED else scan,
+        CONFIDENCE: raw[CONFIDENCE].copy() if CONFIDENCE in (raw.dtype.names or ()) else np.zeros(len(raw), np.uint8),
     }
 
 

@@ -57,6 +57,8 @@ class PointCloud:
     """Zero where the file has none."""
     scan_angle: NDArray[np.float32]
     """Degrees from nadir."""
+    confidence: NDArray[np.uint8]
+    """Percent: how sure the class is; 0 where nobody said."""
     crs: CRS
     """Horizontal or compound (with a vertical part)."""
 
@@ -87,6 +89,7 @@ class PointCloud:
             "point_source_id": np.zeros(n, dtype=np.uint16),
             "gps_time": np.zeros(n, dtype=np.float64),
             "scan_angle": np.zeros(n, dtype=np.float32),
+            "confidence": np.zeros(n, dtype=np.uint8),
             **columns,
         }
         return cls(
@@ -105,9 +108,13 @@ class PointCloud:
         """The points of a boolean mask, an index array or a slice, in that order."""
         return PointCloud(**{name: column[chosen] for name, column in self.columns().items()}, crs=self.crs)
 
-    def with_classification(self, classification: NDArray[np.uint8]) -> PointCloud:
-        """The same points under other classes."""
-        return replace(self, classification=classification)
+    def with_classification(
+        self, classification: NDArray[np.uint8], confidence: NDArray[np.uint8] | None = None
+    ) -> PointCloud:
+        """The same points under other classes, and where it is given, with how sure those are (percent)."""
+        if confidence is None:
+            return replace(self, classification=classification)
+        return replace(self, classification=classification, confidence=confidence)
 
     def of_class(self, *codes: int) -> PointCloud:
         """The points of these classes."""

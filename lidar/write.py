@@ -18,6 +18,7 @@ from pyproj.exceptions import CRSError
 
 from gis.errors import BadCrs, BadParameter
 from gis.files import written_whole
+from lidar.las_records import CONFIDENCE
 from lidar.point_cloud import PointCloud
 
 SCALE: Final = 0.001
@@ -50,7 +51,8 @@ def write_laz(
     Args:
         points: in metres.
         path: ending in .laz or .las.
-        extra: further columns of length n by name (at most 32 bytes of UTF-8), kept as extra bytes.
+        extra: further columns of length n by name (at most 32 bytes of UTF-8), kept as extra bytes; so is the
+            points' confidence, where there is any.
         created: the creation date in the header.
 
     Raises:
@@ -60,7 +62,7 @@ def write_laz(
     final = Path(path)
     if final.suffix.lower() not in (".laz", ".las"):
         raise BadParameter("path", str(path), "a point file ends in .laz or .las")
-    columns = _checked(extra or {}, len(points))
+    columns = _checked({**(extra or {}), **_confidence(points)}, len(points))
     header = _header(points, columns, created)
     backend = laspy.LazBackend.LazrsParallel if final.suffix.lower() == ".laz" else None
     with (
@@ -70,6 +72,10 @@ def write_laz(
         for start in range(0, len(points), BATCH_POINTS):
             chosen = slice(start, start + BATCH_POINTS)
             sink.write_points(_record(points.subset(chosen), header, {k: v[chosen] for k, v in columns.items()}))
+
+
+def _confidence(points: PointCloud) -> dict[str, NDArray[Any]]:
+    return {CONFIDENCE: points.confidence} if points.confidence.any() else {}
 
 
 def _header(points: PointCloud, columns: Mapping[str, NDArray[Any]], created: date | None) -> laspy.LasHeader:

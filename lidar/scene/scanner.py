@@ -119,6 +119,7 @@ class Returns:
             point_source_id=self.strip,
             gps_time=self.time,
             scan_angle=self.angle,
+            confidence=np.zeros(len(self.time), dtype=np.uint8),
             crs=crs,
         )
 

@@ -55,6 +55,25 @@ def test_all_columns_survive(points: PointCloud, tmp_path: Path) -> None:
         np.testing.assert_allclose(getattr(back, name), column, rtol=0, atol=1e-6, err_msg=name)
 
 
+def test_confidences_are_an_extra_byte_that_others_and_we_read(points: PointCloud, tmp_path: Path) -> None:
+    sure = np.random.default_rng(3).integers(0, 101, len(points)).astype(np.uint8)
+    rated = points.with_classification(points.classification, sure)
+    write_laz(rated, tmp_path / "rated.laz", extra={"height": points.z.astype(np.float32)})
+    np.testing.assert_array_equal(np.asarray(laspy.read(tmp_path / "rated.laz")["confidence"]), sure)
+    np.testing.assert_array_equal(read(tmp_path / "rated.laz").confidence, sure)
+
+
+def test_without_any_confidence_no_byte_is_spent_on_it(points: PointCloud, tmp_path: Path) -> None:
+    write_laz(points, tmp_path / "plain.laz")
+    assert read_header(tmp_path / "plain.laz").record_length == 30
+    assert not read(tmp_path / "plain.laz").confidence.any()
+
+
+def test_an_extra_dimension_named_confidence_of_another_type_is_left_alone(points: PointCloud, tmp_path: Path) -> None:
+    write_laz(points, tmp_path / "other.laz", extra={"confidence": np.full(len(points), 0.5)})
+    assert not read(tmp_path / "other.laz").confidence.any()
+
+
 def test_what_was_read_and_written_again_is_the_same_file(points: PointCloud, tmp_path: Path) -> None:
     write_laz(points, tmp_path / "first.laz")
     write_laz(read(tmp_path / "first.laz"), tmp_path / "second.laz")

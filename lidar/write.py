@@ -62,8 +62,8 @@ def write_laz(
     final = Path(path)
     if final.suffix.lower() not in (".laz", ".las"):
         raise BadParameter("path", str(path), "a point file ends in .laz or .las")
-    columns = _checked({**(extra or {}), **_confidence(points)}, len(points))
-    header = _header(points, columns, created)
+    columns = columns_of(points, extra)
+    header = header_of(points, columns, created)
     backend = laspy.LazBackend.LazrsParallel if final.suffix.lower() == ".laz" else None
     with (
         written_whole(final) as part,
@@ -71,14 +71,26 @@ def write_laz(
     ):
         for start in range(0, len(points), BATCH_POINTS):
             chosen = slice(start, start + BATCH_POINTS)
-            sink.write_points(_record(points.subset(chosen), header, {k: v[chosen] for k, v in columns.items()}))
+            sink.write_points(record_of(points.subset(chosen), header, {k: v[chosen] for k, v in columns.items()}))
 
 
-def _confidence(points: PointCloud) -> dict[str, NDArray[Any]]:
-    return {CONFIDENCE: points.confidence} if points.confidence.any() else {}
+def columns_of(points: PointCloud, extra: Mapping[str, NDArray[Any]] | None) -> dict[str, NDArray[Any]]:
+    """The extra bytes of a file: those asked for, and the points' confidence, where there is any.
+
+    Raises:
+        BadParameter: a column cannot be stored.
+    """
+    confidence = {CONFIDENCE: points.confidence} if points.confidence.any() else {}
+    return _checked({**(extra or {}), **confidence}, len(points))
 
 
-def _header(points: PointCloud, columns: Mapping[str, NDArray[Any]], created: date | None) -> laspy.LasHeader:
+def header_of(points: PointCloud, columns: Mapping[str, NDArray[Any]], created: date | None) -> laspy.LasHeader:
+    """The header of a file that is to hold these points and extra columns; it counts none of them yet.
+
+    Raises:
+        BadCrs: the CRS has no form in OGC WKT 1.
+        BadParameter: a coordinate is not finite or does not fit.
+    """
     header = laspy.LasHeader(version="1.4", point_format=POINT_FORMAT)
     header.scales = np.full(3, SCALE)
     header.offsets = np.array([_offset(axis, getattr(points, axis)) for axis in "xyz"])
@@ -93,9 +105,10 @@ def _header(points: PointCloud, columns: Mapping[str, NDArray[Any]], created: da
     return header
 
 
-def _record(
+def record_of(
     points: PointCloud, header: laspy.LasHeader, columns: Mapping[str, NDArray[Any]]
 ) -> laspy.ScaleAwarePointRecord:
+    """The points as they stand in a file with this header."""
     record = laspy.ScaleAwarePointRecord.zeros(len(points), header=header)
     for index, axis in enumerate("xyz"):
         steps = np.rint((getattr(points, axis) - header.offsets[index]) / SCALE)

@@ -10,6 +10,7 @@ equation fit them to the cells of the rim.
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,8 @@ def bridge(
     in_threads(_look, shape[0], known.size, rim, kind, hole, free, longest, spacing, _directions(), places, filled)
     inner = _inner(grid, outer, steps)
     window = inner.window_in(outer)
-    z, s, k = (np.ascontiguousarray(a[window]) for a in (height, sigma, known))
+    z, s = height[window].copy(), sigma[window].copy()
+    k = known[window].copy()
     place = (corner[0] - window[0].start, corner[1] + window[1].start)
     in_threads(_interpolate, z.shape[0], z.size, places, filled, ratio, *place, z, s, k)
     fixed = known[window] != 0
@@ -320,12 +322,12 @@ def _set(hit: Any, i: int, rim: Any, kind: Any, r: int, c: int, r0: int, c0: int
 @njit(nogil=True, cache=True)
 def _weight(hit: Any, i: int) -> float:
     """One over the distance, in places, not nearer than a quarter of one."""
-    return 1.0 / max(np.sqrt(hit[i, 0] ** 2 + hit[i, 1] ** 2), 0.25)
+    return 1.0 / max(sqrt(hit[i, 0] ** 2 + hit[i, 1] ** 2), 0.25)
 
 
 @njit(nogil=True, cache=True)
 def _below(hit: Any, hits: int, limit: float) -> int:
-    """Move the hits below a height, and those on water, to the front of `hit`; give their number, all if there are none."""
+    """Move hits below a height, and on water, to the front of `hit`; give their number, all if there are none."""
     kept = 0
     for i in range(abs(hits)):
         if hit[i, 2] < limit or hit[i, 4] == WET:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numba import njit
 
 from lidar.bins import BIN, COUNT, MEAN_X, MEAN_Y, MEAN_Z

@@ -204,7 +204,20 @@ def _fit_blocks(
                             columns = (left[c0 + j], left[c0 + j + 1])
                             spread = noise[r0 + i, c0 + j]
                             waiting[i, j] = _fit_region(
-                                level, rows, columns, u, v, spread, nodes, moments, layout, row, column, height, sigma, known
+                                level,
+                                rows,
+                                columns,
+                                u,
+                                v,
+                                spread,
+                                nodes,
+                                moments,
+                                layout,
+                                row,
+                                column,
+                                height,
+                                sigma,
+                                known,
                             )
             for r in range(top[r0 + 2], top[r0]):
                 for c in range(left[c0], left[c0 + 2]):
@@ -228,7 +241,7 @@ def _fit_region(
     sigma: Any,
     known: Any,
 ) -> int:
-    """Bring the cells of a region a level further, from the nodes that begin at `row`, `column`; how many still wait."""
+    """Bring the cells of a region a level further, from the nodes that begin at `row`, `column`; say how many wait."""
     size = BIN * 2**level
     south, west = row * size + 0.5 * size, column * size + 0.5 * size
     waiting = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -85,7 +86,7 @@ def inspection(found: Examination, rows: Sequence[tuple[str, str]], *, is_first:
     if found.strips is not None and len(found.strips):
         pictures += [_strip_map(found.strips), _strip_histogram(found.strips)]
     blocks = [
-        heading(report.path.name),
+        heading(Path(report.path).name),
         paragraph(str(report.path)),
         cards(_cards(report)),
         remarks(

@@ -76,9 +76,7 @@ class Gaps:
     """The same, of each column."""
 
 
-def typical_gaps(
-    x: NDArray[np.float64], y: NDArray[np.float64], chosen: NDArray[np.bool_], grid: Grid
-) -> Gaps:
+def typical_gaps(x: NDArray[np.float64], y: NDArray[np.float64], chosen: NDArray[np.bool_], grid: Grid) -> Gaps:
     """The gaps to be expected between the chosen points of a grid."""
     bounds = grid.bounds
     west, south = floor(bounds.min_x / SQUARE) - DENSITY_WINDOW, floor(bounds.min_y / SQUARE) - DENSITY_WINDOW
@@ -130,7 +128,9 @@ def close_gaps(top: NDArray[np.float32], gaps: Gaps, resolution: float) -> NDArr
 
 
 @compiled
-def _close(first: int, last: int, top: Any, widest: Any, row_of: Any, column_of: Any, resolution: float, out: Any) -> None:
+def _close(
+    first: int, last: int, top: Any, widest: Any, row_of: Any, column_of: Any, resolution: float, out: Any
+) -> None:
     rows, columns = top.shape
     most = int(max(MAX_GAP / resolution, 1.5))
     found = np.empty(8 * (most + 2), dtype=np.float32)
@@ -146,10 +146,10 @@ def _close(first: int, last: int, top: Any, widest: Any, row_of: Any, column_of:
                 for r in range(max(row - ring, 0), min(row + ring + 1, rows)):
                     step = 1 if abs(r - row) == ring else 2 * ring
                     for c in range(column - ring, column + ring + 1, step):
-                        if 0 <= c < columns and top[r, c] > -np.inf:
-                            if (r - row) ** 2 + (c - column) ** 2 <= limit * limit:
-                                found[n] = top[r, c]
-                                n += 1
+                        near = (r - row) ** 2 + (c - column) ** 2 <= limit * limit
+                        if near and 0 <= c < columns and top[r, c] > -np.inf:
+                            found[n] = top[r, c]
+                            n += 1
                 if n:
                     _sort(found, n)
                     out[row, column] = found[(n - 1) // 2]

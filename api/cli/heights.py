@@ -19,20 +19,20 @@ RASTERS = frozenset({".tif", ".tiff"})
 """Endings of files taken for a DTM."""
 
 
-def is_raster(sources: Sequence[Path]) -> bool:
+def is_raster(sources: Sequence[Path | str]) -> bool:
     """Whether the one source is a GeoTIFF.
 
     Raises:
         BadParameter: there is a GeoTIFF among several sources.
     """
-    found = [path for path in sources if path.suffix.lower() in RASTERS]
+    found = [path for path in sources if Path(path).suffix.lower() in RASTERS]
     if found and len(sources) > 1:
         raise BadParameter("IN", str(found[0]), "give one DTM alone, or point files alone")
     return bool(found)
 
 
 def ground(
-    sources: Sequence[Path], resolution: float, margin: float, crs: CRS | None, keep_classes: bool
+    sources: Sequence[Path | str], resolution: float, margin: float, crs: CRS | None, keep_classes: bool
 ) -> tuple[Raster, CRS]:
     """Heights of the ground with a margin around the files, and their CRS, compound where it is known.
 
@@ -48,7 +48,7 @@ def ground(
         DiabaError: a file cannot be read.
     """
     if is_raster(sources):
-        return _read(sources[0])
+        return _read(Path(sources[0]))
     from lidar.blocks import grid_over, look_at, raster_over
     from lidar.terrain import dtm
 

@@ -172,7 +172,7 @@ def draw(points: PointCloud, path: Path) -> None:
     present = sorted(set(points.classification.tolist()) - set(NOISE))
     names = {member.value: member.name.replace("_", " ").capitalize() for member in Class}
     patches = [
-        Patch(color=[part / 255 for part in COLOURS.get(code, OTHER)], label=f"{code}  {names.get(code, '')}")
+        Patch(color="#{:02x}{:02x}{:02x}".format(*COLOURS.get(code, OTHER)), label=f"{code}  {names.get(code, '')}")
         for code in present
     ]
     axes.legend(handles=patches, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)

@@ -64,6 +64,7 @@ def command(
     lines = contours(dtm, interval, smoothing=smooth, shortest_ring=shortest_ring)
     labels = place_labels(lines)
     write_contours(lines, labels, target, full)
+    length = float(lines.lengths.sum())
     document = {
         "file": str(target),
         "interval": interval,
@@ -71,7 +72,7 @@ def command(
         "lines": len(lines),
         "index_lines": int(lines.is_index.sum()),
         "labels": len(labels),
-        "length": float(lines.lengths.sum()),
+        "length": length,
         "lowest": float(lines.heights.min()) if len(lines) else None,
         "highest": float(lines.heights.max()) if len(lines) else None,
         "seconds": time.perf_counter() - started,
@@ -82,7 +83,7 @@ def command(
             click.echo(f"contours: no line, no step of {interval:g} m is reached; say a smaller --interval → {target}")
             return
         click.echo(
-            f"contours: {len(lines):,} lines, {document['length'] / 1000:,.1f} km, {lines.heights.min():g} to "
+            f"contours: {len(lines):,} lines, {length / 1000:,.1f} km, {lines.heights.min():g} to "
             f"{lines.heights.max():g} m by {interval:g} m, {len(labels):,} labels, {document['seconds']:.1f} s"
             f" → {target}"
         )

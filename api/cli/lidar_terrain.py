@@ -37,7 +37,7 @@ class Made:
 class Request:
     """What is asked for."""
 
-    sources: tuple[Path, ...]
+    sources: tuple[Path | str, ...]
     target: Path
     product: str
     resolution: float

@@ -70,7 +70,7 @@ def draw(raster: Raster, product: str, path: Path) -> None:
     image = axes.imshow(values, cmap=MAPS[product], vmin=low, vmax=high, interpolation="nearest")
     if product in RELIEF:
         coloured = image.cmap(image.norm(np.nan_to_num(values, nan=low)))
-        axes.imshow(_lit(coloured, seen), interpolation="nearest")
+        axes.imshow(_lit(np.asarray(coloured), seen), interpolation="nearest")
     axes.set_axis_off()
     kind = PRODUCTS[product]
     figure.text(MARGIN / w, 1 - 0.6 * MARGIN / h, kind.label, fontsize=11, va="center")

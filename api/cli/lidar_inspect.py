@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from lidar.quality.report import QualityReport
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "bright_black"}
+RARE = 0.000_5
+"""A smaller share is shown as a count."""
+MOST_STRIPS = 12
+"""Numbers named one by one."""
 
 
 @click.command("inspect")
@@ -83,6 +87,8 @@ def _draw(reports: list[QualityReport]) -> None:
 
 
 def _rows(report: QualityReport) -> list[tuple[str, str]]:
+    from lidar.quality.class_legend import CLASS_NAMES
+
     kind = "COPC" if report.is_copc else "LAZ" if report.is_compressed else "LAS"
     rows = [
         ("file", f"{kind} {report.version}, point format {report.point_format}, {report.file_size / 1e6:,.2f} MB"),
@@ -97,18 +103,19 @@ def _rows(report: QualityReport) -> list[tuple[str, str]]:
         rows.append(("heights", f"{report.z_range[0]:,.2f} … {report.z_range[1]:,.2f} m"))
     if (density := report.density) is not None:
         share = density.percentiles
-        spread = f"5 % of cells below {share[5]:.1f}, half below {share[50]:.1f}"
-        rows.append(("density", f"{density.mean:.2f} points/m², {density.pulses:.2f} pulses/m²; {spread}"))
+        spread = f"5 % of the cells of {density.cell:g} m have {share[5]:.3g} or fewer, half {share[50]:.3g}"
+        rows.append(("density", f"{density.mean:.3g} points/m², {density.pulses:.3g} pulses/m²; {spread}"))
         rows.append(("covered", f"{density.covered_area:,.0f} m², {density.void_share:.1%} of it without points"))
-    rows.append(("classes", _shares(report.classes, report.point_count)))
+    rows.append(("classes", _shares(report.classes, report.point_count, CLASS_NAMES)))
     rows.append(("returns", _shares(report.returns, report.point_count)))
-    rows.append(("strips", ", ".join(str(strip) for strip in report.strips) or "none"))
+    rows.append(("strips", _few(report.strips)))
     if (sample := report.sample) is not None:
         rows.append(("noise", f"{sample.low_noise:,} low, {sample.high_noise:,} high, not yet marked"))
         rows.append(("duplicates", f"{sample.duplicates:,}"))
         for overlap in sample.overlaps:
             difference = f"{overlap.mean:+.3f} m, rms {overlap.rms:.3f} m over {overlap.cells:,} flat m²"
-            rows.append((f"strips {overlap.first}/{overlap.second}", difference))
+            by = "strips" if len(report.strips) > 1 else "passes"
+            rows.append((f"{by} {overlap.first}/{overlap.second}", difference))
         if sample.share < 1:
             rows.append(("", f"noise, duplicates and strips: {sample.share:.0%} of the points, in the middle"))
     if (found := report.registration) is not None and found.is_certain:
@@ -117,5 +124,18 @@ def _rows(report: QualityReport) -> list[tuple[str, str]]:
     return rows
 
 
-def _shares(counts: Mapping[int, int], total: int) -> str:
-    return ", ".join(f"{code}: {count / total:.1%}" for code, count in counts.items()) or "none"
+def _shares(counts: Mapping[int, int], total: int, names: Mapping[int, str] | None = None) -> str:
+    """Each code with its share, or its count where that would read as nothing."""
+    shown = []
+    for code, count in counts.items():
+        name = f"{code} {names[code]}" if names and code in names else str(code)
+        shown.append(f"{name}: {count / total:.1%}" if count / total >= RARE else f"{name}: {count:,} points")
+    return ", ".join(shown) or "none"
+
+
+def _few(strips: Mapping[int, int]) -> str:
+    """The numbers of the strips, of many the first and the last."""
+    numbers = [str(strip) for strip in strips]
+    if len(numbers) > MOST_STRIPS:
+        return f"{', '.join(numbers[: MOST_STRIPS - 1])} … {numbers[-1]} ({len(numbers)} of them)"
+    return ", ".join(numbers) or "none"

@@ -39,6 +39,8 @@ class Density:
     """Side of those cells, metres."""
     largest_void: float
     """Square metres."""
+    largest_void_at: tuple[float, float] | None
+    """x and y of a cell in the middle of it, metres; None where there is no void."""
 
 
 class DensityGrid:
@@ -83,7 +85,9 @@ class DensityGrid:
         outline, empty, side = self.voids()
         covered = _finer(outline, round(side / self.cell), self.counts.shape)
         holes, number = ndimage.label(empty)
-        largest = int(np.bincount(holes.ravel())[1:].max()) if number else 0
+        sizes = np.bincount(holes.ravel())[1:] if number else np.zeros(1, dtype=np.int64)
+        largest = int(sizes.max())
+        place = self._inside(holes == int(sizes.argmax()) + 1, side) if number else None
         cells = self.counts[covered] / self.cell**2
         area = float(covered.sum()) * self.cell**2
         return Density(
@@ -95,15 +99,26 @@ class DensityGrid:
             void_share=float((holes > 0).sum() / outline.sum()),
             void_cell=side,
             largest_void=largest * side**2,
+            largest_void_at=place,
         )
+
+    def _inside(self, area: NDArray[np.bool_], side: float) -> tuple[float, float]:
+        """The middle of the cell of some area that lies farthest from its edge, metres."""
+        depth = ndimage.distance_transform_cdt(np.pad(area, 1))[1:-1, 1:-1]
+        row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+        return self.west * self.cell + (int(column) + 0.5) * side, self.south * self.cell + (int(row) + 0.5) * side
 
 
 def void_factor(counts: NDArray[np.int32]) -> int:
     """Cells along the side of a square in which six points are expected, so that an empty one is no chance."""
-    total = int(counts.sum())
-    blocks = _summed(counts, BLOCK)
-    per_cell = total / (float((blocks > 0).sum()) * BLOCK**2)
-    return max(1, ceil(sqrt(EXPECTED / per_cell)))
+    total, block = int(counts.sum()), BLOCK
+    while True:
+        occupied = float((_summed(counts, block) > 0).sum())
+        factor = max(1, ceil(sqrt(EXPECTED * occupied * block**2 / total)))
+        # Of a very thin survey many blocks are empty by chance, and those with points look denser than it is.
+        if factor <= block:
+            return factor
+        block = factor
 
 
 def occupied_area(counts: NDArray[np.int32]) -> float:

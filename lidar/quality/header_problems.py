@@ -46,6 +46,7 @@ def header_problems(report: QualityReport, header: LasHeader, tally: Tally) -> l
     found += [*_form(report, header), *_steps(report, header, tally), *_times(report, header)]
     if tally.impossible_returns:
         text = f"{tally.impossible_returns:,} points have a return number of 0, or above their number of returns"
+        text += "; 0 is read as 1"
         found.append(Problem("return-numbers", "warning", text))
     return found
 

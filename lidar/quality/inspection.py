@@ -70,7 +70,9 @@ def examine(
         across, up = _units(resolved)
         tally = Tally()
         grid = DensityGrid.covering(header.bounds, across) if across else None
-        seen = TopView.covering(header.bounds, across) if with_pictures and across and header.point_count else None
+        seen = None
+        if with_pictures and across and header.point_count:
+            seen = TopView.covering(header.bounds, across, header.point_count)
         sample = _collect(handle, header, tally, grid, seen, across, up)
     points = None if sample is None else PointCloud(**sample, crs=UNKNOWN)
     strips = strip_differences(points) if points is not None else None

@@ -13,7 +13,8 @@ from matplotlib.patches import Patch
 from gis.grid import Grid
 from gis.raster import Raster
 from lidar.hillshade import hillshade
-from lidar.quality.density import DensityGrid
+from lidar.quality.class_legend import name_and_colour
+from lidar.quality.density import DensityGrid, void_factor
 from lidar.quality.inspection import UNKNOWN, Examination
 from lidar.quality.page import (
     BLUE,
@@ -32,29 +33,16 @@ from lidar.quality.page import (
     paragraph,
     picture,
     remarks,
+    table,
 )
 from lidar.quality.report import QualityReport
 from lidar.quality.strips import StripDifferences
 from lidar.quality.top_view import TopView
 
 TONES: Final[dict[str, Tone]] = {"error": "bad", "warning": "warn", "note": "plain"}
-CLASS_COLOURS: Final = {
-    0: ("never classified", "#c8c8c8"),
-    1: ("unclassified", "#a0a0a0"),
-    2: ("ground", "#b08050"),
-    3: ("low vegetation", "#a6d96a"),
-    4: ("medium vegetation", "#66bd63"),
-    5: ("high vegetation", "#1a7a37"),
-    6: ("building", "#d6604d"),
-    7: ("low noise", "#ff00ff"),
-    9: ("water", "#4393c3"),
-    14: ("wire", "#ffd700"),
-    15: ("tower", "#ff8c00"),
-    17: ("bridge deck", "#5e3c99"),
-    18: ("high noise", "#e000e0"),
-}
-"""Code → name and colour; other codes share one."""
-OTHER: Final = ("other", "#000000")
+HEAD: Final = ("file", "points", "points/m²", "void", "strips, m", "errors / warnings", "what")
+UNSAID: Final = (0, 1)
+"""Classes that say nothing."""
 MOST_CELLS: Final = 400
 """Along the longer side of the density map."""
 WIDEST: Final = 0.3
@@ -66,6 +54,8 @@ def inspection_page(reports: Sequence[QualityReport], blocks: Sequence[str]) -> 
     wrong = sum(problem.severity != "note" for report in reports for problem in report.problems)
     points = sum(report.point_count for report in reports)
     files = "1 file" if len(reports) == 1 else f"{len(reports)} files"
+    if len(reports) > 1:
+        blocks = [heading("All files"), table(HEAD, [_line(report) for report in reports]), *blocks]
     return page(
         "Point files inspected",
         f"{files}, {points:,} points, {wrong} findings that are errors or warnings",
@@ -75,6 +65,27 @@ def inspection_page(reports: Sequence[QualityReport], blocks: Sequence[str]) -> 
     )
 
 
+def _line(report: QualityReport) -> tuple[str, ...]:
+    """One file in the table of all."""
+    errors, warnings = (_count(report, severity) for severity in ("error", "warning"))
+    density, sample = report.density, report.sample
+    overlap = sample.swath_overlap if sample is not None else None
+    grave = [problem.code for problem in report.problems if problem.severity != "note"]
+    return (
+        Path(report.path).name,
+        f"{report.point_count:,}",
+        "" if density is None else f"{density.mean:.3g}",
+        "" if density is None else f"{density.void_share:.1%}",
+        "" if overlap is None else f"{overlap:.3f}",
+        f"{errors} / {warnings}",
+        ", ".join(dict.fromkeys(grave)) or "none",
+    )
+
+
+def _count(report: QualityReport, severity: str) -> int:
+    return sum(problem.severity == severity for problem in report.problems)
+
+
 def inspection(found: Examination, rows: Sequence[tuple[str, str]], *, is_first: bool) -> str:
     """One file's part: the figures to look for, what is wrong, pictures, all that is known."""
     report = found.report
@@ -82,7 +93,8 @@ def inspection(found: Examination, rows: Sequence[tuple[str, str]], *, is_first:
     if found.density is not None and report.density is not None:
         pictures += [_density(found.density), _gaps(found.density)]
     if found.top is not None and np.isfinite(found.top.height).any():
-        pictures += [_shade(found.top), _classes(found.top)]
+        classified = any(code not in UNSAID for code in report.classes)
+        pictures += [_shade(found.top), _classes(found.top) if classified else _heights(found.top)]
     if found.strips is not None and len(found.strips):
         pictures += [_strip_map(found.strips), _strip_histogram(found.strips)]
     blocks = [
@@ -100,14 +112,13 @@ def inspection(found: Examination, rows: Sequence[tuple[str, str]], *, is_first:
 
 
 def _cards(report: QualityReport) -> list[tuple[str, str, Tone]]:
-    errors = sum(problem.severity == "error" for problem in report.problems)
-    warnings = sum(problem.severity == "warning" for problem in report.problems)
+    errors, warnings = _count(report, "error"), _count(report, "warning")
     tone: Tone = "bad" if errors else "warn" if warnings else "good"
     shown: list[tuple[str, str, Tone]] = [(f"{errors} / {warnings}", "errors / warnings", tone)]
     if report.density is not None:
         density = report.density
         thin: Tone = "warn" if density.mean < 1 else "good"
-        shown.append((f"{density.mean:.1f} /m²", f"points; {density.pulses:.1f} pulses a square metre", thin))
+        shown.append((f"{density.mean:.2g} /m²", f"points; {density.pulses:.2g} pulses a square metre", thin))
         gaps: Tone = "warn" if any(problem.code == "voids" for problem in report.problems) else "good"
         shown.append((f"{density.void_share:.1%}", f"of {density.covered_area / 1e4:,.1f} ha without a point", gaps))
     overlap = report.sample.swath_overlap if report.sample is not None else None
@@ -121,7 +132,7 @@ def _cards(report: QualityReport) -> list[tuple[str, str, Tone]]:
 
 def _density(grid: DensityGrid) -> str:
     rows, columns = grid.counts.shape
-    factor = max(1, -(-max(rows, columns) // MOST_CELLS))
+    factor = max(void_factor(grid.counts), -(-max(rows, columns) // MOST_CELLS))
     padded = np.pad(grid.counts, ((0, -rows % factor), (0, -columns % factor))).astype(np.float64)
     summed = padded.reshape(padded.shape[0] // factor, factor, -1, factor).sum(axis=(1, 3))
     side = grid.cell * factor
@@ -157,13 +168,12 @@ def _extent(grid: DensityGrid, shape: tuple[int, ...], side: float) -> tuple[flo
 
 
 def _shade(top: TopView) -> str:
-    known = np.isfinite(top.height)
-    rows, columns = top.height.shape
+    heights = top.patched()[0].astype(np.float32)
+    rows, columns = heights.shape
     grid = Grid(UNKNOWN, top.cell, 0, 0, columns, rows)
-    heights = np.where(known, top.height, np.median(top.height[known])).astype(np.float32)
     shade = hillshade(Raster(heights[::-1], grid))[::-1].astype(np.float64)
     figure, axes = drawing()
-    axes.imshow(np.where(known, shade, np.nan), origin="lower", extent=top.extent, cmap="gray", vmin=1, vmax=255)
+    axes.imshow(np.where(shade > 0, shade, np.nan), origin="lower", extent=top.extent, cmap="gray", vmin=1, vmax=255)
     as_map(axes)
     return picture(
         figure, f"Hill shade of the highest points, in cells of {top.cell:.2g} m; light from the north-west."
@@ -171,27 +181,41 @@ def _shade(top: TopView) -> str:
 
 
 def _classes(top: TopView) -> str:
-    known = np.isfinite(top.height)
-    codes = sorted({int(code) for code in np.unique(top.classes[known])})
-    table = np.zeros(256, dtype=np.int64)
+    heights, classes = top.patched()
+    known = np.isfinite(heights)
+    codes = sorted({int(code) for code in np.unique(classes[known])})
+    place = np.zeros(256, dtype=np.int64)
     names: list[tuple[str, str]] = []
     for code in codes:
-        entry = CLASS_COLOURS.get(code, OTHER)
+        entry = name_and_colour(code)
         if entry not in names:
             names.append(entry)
-        table[code] = names.index(entry)
+        place[code] = names.index(entry)
     figure, axes = drawing()
     colours = ListedColormap([colour for _, colour in names])
     axes.imshow(
-        np.where(known, table[top.classes].astype(np.float64), np.nan), origin="lower", extent=top.extent, cmap=colours,
+        np.where(known, place[classes].astype(np.float64), np.nan), origin="lower", extent=top.extent, cmap=colours,
         vmin=-0.5, vmax=len(names) - 0.5, interpolation="nearest",
     )  # fmt: skip
     as_map(axes)
     figure.legend(
-        handles=[Patch(color=colour, label=name) for name, colour in names], loc="outside right upper", fontsize=5.5,
+        handles=[Patch(color=colour, label=name) for name, colour in names], loc="outside right upper", fontsize=6.5,
         frameon=False, handlelength=1,
     )  # fmt: skip
     return picture(figure, "Classes, as seen from above.")
+
+
+def _heights(top: TopView) -> str:
+    """Of points without classes: how high they are."""
+    heights = top.patched()[0]
+    low, high = np.nanpercentile(heights, (1, 99))
+    figure, axes = drawing()
+    shown = axes.imshow(heights, origin="lower", extent=top.extent, cmap="cividis", vmin=low, vmax=high)
+    bar = figure.colorbar(shown, ax=axes, shrink=0.8)
+    bar.ax.tick_params(labelsize=6)
+    bar.set_label("height, m", fontsize=7)
+    as_map(axes)
+    return picture(figure, "Heights of the highest points; the file has no classes.")
 
 
 def _strip_map(strips: StripDifferences) -> str:

@@ -11,6 +11,7 @@ from lidar.las.header import LasHeader
 from lidar.point_cloud import Class
 from lidar.quality.against import Registration
 from lidar.quality.crs_problems import crs_problems
+from lidar.quality.density import Density
 from lidar.quality.header_problems import header_problems
 from lidar.quality.report import FEW_CELLS, Problem, QualityReport
 from lidar.quality.standards import quality_levels
@@ -19,8 +20,12 @@ from lidar.quality.tally import Tally
 MUCH_NOISE: Final = 0.001
 MANY_DUPLICATES: Final = 0.001
 MANY_VOIDS: Final = 0.05
-STRIP_RMS: Final = 0.10
-"""Metres; strips that differ by more are badly adjusted (half the 20 cm vertical accuracy of a QL2 survey)."""
+LARGE_VOID: Final = 400.0
+"""Square metres; a void larger than a house and its yard is named with its place, also where voids are few."""
+CHANCE_CELLS: Final = 4
+"""Cells of the void test; so many empty ones side by side are no chance in a survey however thin."""
+STRIP_LEVEL: Final = "QL2"
+"""Strips that differ by more than this level of the USGS Lidar Base Specification allows are badly adjusted."""
 
 PRIVATE: Final = frozenset(range(64, 256))
 RESERVED: Final = frozenset(range(23, 64))
@@ -36,6 +41,8 @@ UNEXPLAINED: Final = 1.5
 FAR: Final = 10.0
 HEIGHT_OFFSET: Final = 0.30
 """Metres; less may be two surveys' accuracy, and ground against grass."""
+REPEATED: Final = "repeat another one in place, time and return: a strip or tile was delivered twice, or rounded"
+UNMARKED: Final = "are noise that is not marked as such; `diaba lidar classify` marks it (7, 18)"
 GEOID: Final = 1.0
 """Metres; a greater offset is no adjustment but a datum."""
 
@@ -83,30 +90,40 @@ def _content(report: QualityReport) -> list[Problem]:
         found.append(Problem("no-strips", "note", text))
     density = report.density
     if density is not None and density.mean < 1:
-        text = f"{density.mean:.2f} points/m² are too few for buildings and roofs; terrain only"
+        text = f"{density.mean:.2g} points/m² are too few for buildings and roofs; terrain only"
         found.append(Problem("sparse", "warning", text))
     if density is not None and density.void_share > MANY_VOIDS:
         text = (
             f"{density.void_share:.1%} of the covered area holds no point (cells of {density.void_cell:.0f} m; the "
-            f"largest void has {density.largest_void:,.0f} m²): water or gaps in the survey"
+            f"largest void has {density.largest_void:,.0f} m²{_at(density)}): water or gaps in the survey"
         )
         found.append(Problem("voids", "warning", text))
+    elif density is not None and density.largest_void > max(LARGE_VOID, CHANCE_CELLS * density.void_cell**2):
+        text = f"the largest void has {density.largest_void:,.0f} m²{_at(density)}: water or a gap in the survey"
+        found.append(Problem("void", "note", text))
     sample = report.sample
     if sample is None or sample.point_count == 0:
         return found
     noise = (sample.low_noise + sample.high_noise) / sample.point_count
     if noise > MUCH_NOISE:
-        found.append(Problem("noise", "warning", f"{noise:.2%} of the points are noise that is not marked as such"))
+        found.append(Problem("noise", "warning", f"{noise:.2%} of the points {UNMARKED}"))
     if sample.duplicates / sample.point_count > MANY_DUPLICATES:
-        found.append(Problem("duplicates", "warning", f"{sample.duplicates:,} points repeat another one"))
+        found.append(Problem("duplicates", "warning", f"{sample.duplicates:,} points {REPEATED}"))
+    most = next(level.swath_overlap for level in quality_levels() if level.name == STRIP_LEVEL)
     for overlap in sample.overlaps:
-        if overlap.cells >= FEW_CELLS and overlap.rms > STRIP_RMS:
+        if overlap.cells >= FEW_CELLS and overlap.rms > most:
             text = (
-                f"strips {overlap.first} and {overlap.second} differ in height by {overlap.mean:+.2f} m "
-                f"(rms {overlap.rms:.2f} m over {overlap.cells:,} flat m²)"
+                f"strips {overlap.first} and {overlap.second} differ in height by {overlap.mean:+.3f} m "
+                f"(rms {overlap.rms:.3f} m over {overlap.cells:,} flat m²; {STRIP_LEVEL} allows {most:.2f} m): "
+                "have the strips adjusted"
             )
             found.append(Problem("strips", "warning", text))
     return found
+
+
+def _at(density: Density) -> str:
+    """Where the largest void is."""
+    return "" if density.largest_void_at is None else " at {:,.0f}, {:,.0f}".format(*density.largest_void_at)
 
 
 def _classes(report: QualityReport) -> list[Problem]:
@@ -123,12 +140,15 @@ def _classes(report: QualityReport) -> list[Problem]:
         found.append(Problem("overlap", "note", f"{text}; of class 12, ground among them is not class 2"))
     private, reserved = sorted(codes & PRIVATE), sorted(codes & RESERVED)
     if private:
-        text = f"classes {', '.join(map(str, private))} are the producer's own; ask what they mean"
-        found.append(Problem("private-classes", "note", text))
+        found.append(Problem("private-classes", "note", f"{_listed(private)} the producer's own; ask what they mean"))
     if reserved:
-        text = f"classes {', '.join(map(str, reserved))} are reserved by the LAS specification"
+        text = f"{_listed(reserved)} reserved by the LAS specification: a later one may give them another meaning"
         found.append(Problem("reserved-classes", "note", text))
     return found
+
+
+def _listed(codes: list[int]) -> str:
+    return f"class {codes[0]} is" if len(codes) == 1 else f"classes {', '.join(map(str, codes))} are"
 
 
 def _heights(report: QualityReport) -> list[Problem]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from math import ceil, floor
+from math import ceil, floor, sqrt
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 MOST_ACROSS: Final = 800
 """Cells along the longer side of a picture."""
 LEAST_CELL: Final = 0.5
 """Metres."""
+POINTS_PER_CELL: Final = 2.0
+"""On average over the bounds, so that a thin survey shows a surface, not specks (empty by chance: e⁻² = 14 %)."""
+PATCHED: Final = 2
+"""Cells; nearer than this to a point, an empty cell is drawn as its neighbour."""
 
 
 class TopView:
@@ -24,10 +29,12 @@ class TopView:
         self.classes = np.zeros((rows, columns), dtype=np.uint8)
 
     @classmethod
-    def covering(cls, bounds: tuple[float, float, float, float], metres_per_unit: float) -> TopView:
-        """A grid over (min x, min y, max x, max y) in some unit."""
+    def covering(cls, bounds: tuple[float, float, float, float], metres_per_unit: float, point_count: int) -> TopView:
+        """A grid over (min x, min y, max x, max y) in some unit, for so many points."""
         west, south, east, north = (value * metres_per_unit for value in bounds)
-        cell = max(LEAST_CELL, max(east - west, north - south) / MOST_ACROSS)
+        longer = max(east - west, north - south)
+        spacing = sqrt(POINTS_PER_CELL * (east - west) * (north - south) / max(point_count, 1))
+        cell = max(LEAST_CELL, longer / MOST_ACROSS, spacing)
         columns, rows = ceil((east - west) / cell) + 1, ceil((north - south) / cell) + 1
         return cls(floor(west / cell) * cell, floor(south / cell) * cell, columns, rows, cell)
 
@@ -36,6 +43,15 @@ class TopView:
         """West, east, south and north edge, as pictures take it."""
         rows, columns = self.height.shape
         return self.west, self.west + columns * self.cell, self.south, self.south + rows * self.cell
+
+    def patched(self) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Heights (NaN where nothing is near) and classes, small holes filled from the nearest cell, for drawing."""
+        empty = ~np.isfinite(self.height)
+        if empty.all():
+            return np.full(self.height.shape, np.nan), self.classes
+        away, (row, column) = ndimage.distance_transform_edt(empty, return_indices=True)
+        heights = np.where(away <= PATCHED, self.height[row, column], np.nan)
+        return heights, np.asarray(self.classes[row, column])
 
     def add(
         self,

@@ -35,8 +35,8 @@ def read(
     Args:
         path: a LAS 1.0–1.4, LAZ or COPC file, or its http(s) address: then only the ranges needed are fetched, which
             of a plain LAZ are all.
-        crs: for a file that does not say its CRS. Given for one that does, it must have the same horizontal part;
-            its vertical part is added where the file names none.
+        crs: for a file that does not say its CRS. Given for one that does, it must have the same horizontal part (or
+            be the same system in metres); its vertical part is added where the file names none.
         bounds: in any CRS; the rectangle is carried into the file's.
         resolution: metres; of a COPC file, only the levels of its octree down to the first whose points are not
             farther apart.
@@ -99,6 +99,8 @@ def resolve_crs(header: LasHeader, given: CRS | None = None) -> CRS:
         raise MissingCrs(header.path, hint_for(header.bounds))
     if given is None:
         return header.crs
+    if same(given, _metre_twin(header.crs)):
+        return header.crs  # What the points of this file come out in, said back by whoever looked at it before.
     agree = same(horizontal(header.crs), horizontal(given))
     own, added = vertical(header.crs), vertical(given)
     if not agree or (own is not None and added is not None and not same(own, added)):
@@ -107,6 +109,14 @@ def resolve_crs(header: LasHeader, given: CRS | None = None) -> CRS:
             "leave --crs out, or reproject the file"
         )
     return header.crs if added is None or own is not None else given
+
+
+def _metre_twin(crs: CRS) -> CRS:
+    """The CRS a file in `crs` is read into; itself, where it is none that can be read."""
+    try:
+        return in_metres(crs)[0]
+    except BadCrs:
+        return crs
 
 
 def _check_resolution(resolution: float | None, header: LasHeader) -> None:

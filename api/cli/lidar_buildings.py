@@ -9,6 +9,7 @@ import click
 from pyproj import CRS
 
 from api.cli.common import crs_option, emit, json_option
+from gis.errors import UnreadableFile
 
 
 @click.command("buildings")
@@ -49,6 +50,8 @@ def command(
 
     started = time.perf_counter()
     points = read_many(list(sources), crs=crs)
+    if len(points) == 0:
+        raise UnreadableFile(", ".join(map(str, sources)), "it holds no points")
     known = read_footprints_for(footprints, points.crs, crs) if footprints else None
     points = points if keep_classes else classified(points)
     terrain = rasterise(points, Grid.covering(points.bounds, RESOLUTION))

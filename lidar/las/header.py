@@ -32,8 +32,9 @@ VLR_HEADER = struct.Struct("<H16sHH32s")
 EVLR_HEADER = struct.Struct("<H16sHQ32s")
 MAX_EVLR_KEPT = 16 << 20
 """EVLRs longer than this (waveforms), and COPC hierarchies, are located but not loaded."""
-POINTS_PER_BYTE = 64
-"""More points than this in one compressed byte is no survey but a bomb; real LAZ holds 0.1 to 1 point a byte."""
+POINTS_PER_BYTE = 1_000
+"""More points than this in one compressed byte are announced, not held: surveys hold 0.1 to 1, a million points that
+are all alike, in chunks of 50,000, 80 to 140."""
 COMPRESSED = 0x80
 """Bit of the point format that LASzip sets."""
 

@@ -116,7 +116,7 @@ def void_factor(counts: NDArray[np.int32]) -> int:
         occupied = float((_summed(counts, block) > 0).sum())
         factor = max(1, ceil(sqrt(EXPECTED * occupied * block**2 / total)))
         # Of a very thin survey many blocks are empty by chance, and those with points look denser than it is.
-        if factor <= block:
+        if factor <= block or block >= max(counts.shape):
             return factor
         block = factor
 

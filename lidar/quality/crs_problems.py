@@ -46,7 +46,12 @@ def crs_problems(header: LasHeader, crs: CRS | None, crs_problem: str) -> list[P
     if factor != 1.0:
         text = f"horizontal unit is {flat.axis_info[0].unit_name} ({factor:.10g} m); read as metres"
         found.append(Problem("feet", "note", text))
-    if vertical(crs) is None:
+    upright = vertical(crs)
+    up = float(upright.axis_info[0].unit_conversion_factor) if upright is not None and upright.axis_info else 1.0
+    if up != 1.0 and upright is not None:
+        text = f"vertical unit is {upright.axis_info[0].unit_name} ({up:.10g} m); read as metres"
+        found.append(Problem("feet-up", "note", text))
+    if upright is None:
         unit = "metres" if factor == 1.0 else "the horizontal unit"
         found.append(
             Problem("no-vertical-crs", "note", f"the vertical datum is not named; heights are taken to be in {unit}")

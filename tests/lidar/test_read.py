@@ -68,6 +68,52 @@ def test_every_real_file_reads_as_laspy_reads_it(shared_data: Path) -> None:
             np.testing.assert_allclose(getattr(ours, name), expected, rtol=0, atol=1e-6, err_msg=f"{file} {name}")
 
 
+def test_the_metre_system_a_file_in_feet_is_read_into_may_be_said_back(shared_data: Path) -> None:
+    file = shared_data / "pdal/autzen_trim.laz"
+    once = read(file)
+    again = read(file, crs=once.crs)
+    assert again.crs == once.crs
+    np.testing.assert_array_equal(again.x, once.x)
+    np.testing.assert_array_equal(again.z, once.z)
+    with pytest.raises(BadCrs, match="leave --crs out"):
+        read(file, crs=normalise(2991))
+
+
+@pytest.mark.parametrize("ending", [".las", ".laz"])
+@pytest.mark.parametrize(
+    ("version", "point_format"),
+    [("1.1", 0), ("1.1", 1), ("1.2", 2), ("1.2", 3), ("1.3", 4), ("1.3", 5)]
+    + [("1.4", number) for number in range(11)],
+)
+def test_every_point_of_a_file_of_many_chunks_is_read_by_one_thread_as_by_several(
+    version: str, point_format: int, ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three chunks of 50,000 points and a part of a fourth, every column as laspy reads it."""
+    rng = np.random.default_rng(point_format)
+    n = 170_001
+    las = laspy.LasData(laspy.LasHeader(version=version, point_format=point_format))
+    if point_format >= 6:
+        las.header.add_crs(normalise(9210))
+    las.x, las.y = 600_000 + np.cumsum(rng.normal(0, 0.2, n)), 1_100_000 + rng.uniform(0, 50, n)
+    las.z = rng.normal(5, 2, n)
+    las.intensity = rng.integers(0, 65_536, n)
+    las.return_number, las.number_of_returns = rng.integers(1, 4, n), rng.integers(3, 6, n)
+    las.classification = rng.integers(0, 20, n)
+    las.withheld = rng.integers(0, 20, n) == 0
+    las.point_source_id = np.sort(rng.integers(0, 9, n))
+    if "gps_time" in las.point_format.dimension_names:
+        las.gps_time = 3e8 + np.cumsum(rng.exponential(1e-5, n))
+    if "red" in las.point_format.dimension_names:
+        las.red, las.green, las.blue = rng.integers(0, 65_536, (3, n))
+    las.write(tmp_path / f"tile{ending}")
+    expected = by_laspy(tmp_path / f"tile{ending}")
+    for threads in (1, 2):
+        monkeypatch.setattr("numba.get_num_threads", lambda threads=threads: threads)
+        points = read(tmp_path / f"tile{ending}", crs=normalise(9210))
+        for name, column in expected.items():
+            np.testing.assert_allclose(getattr(points, name), column, rtol=0, atol=1e-6, err_msg=name)
+
+
 @pytest.mark.parametrize(
     ("version", "point_format"),
     [("1.1", 0), ("1.2", 0), ("1.2", 1), ("1.2", 2), ("1.2", 3), ("1.3", 4), ("1.3", 5)]

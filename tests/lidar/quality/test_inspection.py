@@ -78,6 +78,7 @@ def test_a_gap_is_measured(tmp_path: Path) -> None:
 
 def test_strips_that_differ_in_height_are_named(tmp_path: Path) -> None:
     points = survey()
+    assert "strips" not in codes(report_of(points, tmp_path))
     lifted = points.z + np.where(points.point_source_id == 12, 0.18, 0)
     report = report_of(PointCloud(**{**points.columns(), "z": lifted}, crs=CITY), tmp_path)
     assert "strips" in codes(report)
@@ -138,6 +139,89 @@ def test_a_header_that_lies_is_reported_without_refusing(tmp_path: Path) -> None
     (tmp_path / "tile.laz").write_bytes(raw)
     report = inspect(tmp_path / "tile.laz")
     assert {"bounds", "returns"} <= codes(report)
+
+
+OFFSETS = {"scale": 131, "max_z": 211, "min_z": 219, "max_x": 179, "min_x": 187, "by_return": 255}
+"""Bytes of the LAS 1.4 header (R15, table 3)."""
+LIES: dict[str, tuple[str, str, tuple[float, ...], str, str]] = {
+    "bounds too small": ("max_x", "<d", (603_020.0,), "bounds", "the header says"),
+    "heights too low": ("max_z", "<d", (1.95,), "bounds", "z runs from"),
+    "bounds too wide": ("max_z", "<2d", (500.0, -500.0), "wide-bounds", "wider than the points'"),
+    "returns by number": ("by_return", "<2Q", (15_000, 1_000), "returns", "points by return"),
+    "scale too coarse": ("scale", "<3d", (0.05, 0.001, 0.001), "scale", "x comes in steps of 0.05 m"),
+    "scale too fine": ("scale", "<3d", (0.001, 0.001, 1e-6), "scale", "finer than any scanner"),
+    "scale of feet": ("scale", "<3d", (0.003_048, 0.001, 0.001), "bounds", "x runs from"),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_each_lie_of_a_header_is_named(name: str, tmp_path: Path) -> None:
+    field, form, values, code, words = LIES[name]
+    write_laz(survey(), tmp_path / "tile.laz")
+    raw = bytearray((tmp_path / "tile.laz").read_bytes())
+    struct.pack_into(form, raw, OFFSETS[field], *(int(v) if "Q" in form else v for v in values))
+    (tmp_path / "tile.laz").write_bytes(raw)
+    found = [problem.text for problem in inspect(tmp_path / "tile.laz").problems if problem.code == code]
+    assert any(words in text for text in found), found
+
+
+def test_coordinates_rounded_beyond_the_scale_are_named(tmp_path: Path) -> None:
+    points = survey()
+    rounded = PointCloud(**{**points.columns(), "y": np.round(points.y * 2) / 2}, crs=CITY)
+    (found,) = [problem for problem in report_of(rounded, tmp_path).problems if problem.code == "rounded"]
+    assert "y was rounded to 0.5 m" in found.text
+
+
+def test_classes_outside_of_the_standard_are_named(tmp_path: Path) -> None:
+    points = survey()
+    classes = points.classification.copy()
+    classes[:50], classes[50:70], classes[70:90] = 40, 66, 208
+    report = report_of(PointCloud(**{**points.columns(), "classification": classes}, crs=CITY), tmp_path)
+    texts = {problem.code: problem.text for problem in report.problems}
+    assert texts["reserved-classes"].startswith("class 40 is reserved")
+    assert texts["private-classes"].startswith("classes 66, 208 are the producer's own")
+    assert not {"reserved-classes", "private-classes"} & codes(report_of(survey(), tmp_path), "note")
+
+
+def test_a_large_void_in_a_dense_survey_is_named_with_its_place(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    n = 250_000
+    x, y = rng.uniform(0, 160, n), rng.uniform(0, 160, n)
+    points = PointCloud.from_xyz(603_000 + x, 1_192_000 + y, 2 + rng.normal(0, 0.02, n), CITY)
+    kept = ~((np.abs(x - 100) < 12) & (np.abs(y - 60) < 12))
+    (found,) = [p for p in report_of(points.subset(kept), tmp_path).problems if p.code in {"void", "voids"}]
+    assert found.severity == "note"
+    place = [float(part.replace(",", "")) for part in found.text.split(" at ")[1].split(":")[0].split(", ")]
+    assert place == pytest.approx([603_100, 1_192_060], abs=2)
+    assert not {"void", "voids"} & codes(report_of(points, tmp_path), "note", "warning")
+
+
+@pytest.mark.parametrize("density", [0.004, 0.05, 0.3, 1.0, 20.0])
+def test_no_density_makes_voids_of_its_own(density: float, tmp_path: Path) -> None:
+    """Points thrown at random over a square have no gaps but by chance."""
+    rng = np.random.default_rng(17)
+    n = 20_000
+    side = (n / density) ** 0.5
+    points = PointCloud.from_xyz(
+        603_000 + rng.uniform(0, side, n), 1_150_000 + rng.uniform(0, side, n), rng.normal(2, 0.02, n), CITY
+    )
+    report = report_of(points, tmp_path)
+    assert not {"void", "voids"} & codes(report, "note", "warning")
+    assert report.density is not None
+    assert report.density.mean == pytest.approx(density, rel=0.06)
+
+
+FALSE = ("strips", "bounds", "returns", "noise", "outside-area", "degrees", "heights", "format", "height-unit")
+"""Findings that none of the real surveys of good name deserves."""
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("folder", ["ign_six_tiles", "ign_footprints", "ign_bridge", "delft_north", "amsterdam_a"])
+def test_good_surveys_raise_no_false_alarm(folder: str, shared_data: Path) -> None:
+    for file in sorted((shared_data / folder).glob("*.laz")):
+        own = inspect(file)
+        report = own if own.crs is not None else inspect(file, normalise(2154 if "ign" in folder else 28992))
+        assert not set(FALSE) & codes(report), (file, report.problems)
 
 
 def test_a_file_without_crs_is_reported_on_in_metres(shared_data: Path) -> None:

@@ -143,4 +143,4 @@ def as_map(axes: Any) -> None:
     axes.ticklabel_format(useOffset=False, style="plain")
     axes.tick_params(labelsize=5.5)
     axes.tick_params(axis="y", labelrotation=90)
-    axes.locator_params(nbins=4)
+    axes.locator_params(nbins=4, prune="both")

@@ -254,7 +254,7 @@ def _solve(sums: Sums, size: int) -> Any:
     """Height at the window's centre, the two slopes a cell and the residual spread of its plane, metres."""
     w = sums[0]
     # heights from the window's own mean: exact in whole numbers, and small enough for what follows
-    base = int(floor(sums[3] / w))
+    base = floor(sums[3] / w)
     wz, wxz, wyz = sums[3] - base * w, sums[7] - base * sums[1], sums[8] - base * sums[2]
     wzz = sums[9] - base * (sums[3] + wz)
     unit, to_metres = size * PARTS, STEP / w

@@ -45,8 +45,9 @@ def in_threads(kernel: Callable[..., None], count: int, work: int, *arguments: A
     if threads == 1:
         kernel(0, count, *arguments)
         return
-    with ThreadPoolExecutor(threads) as pool:
-        running = [pool.submit(kernel, a, b, *arguments) for a, b in pairwise(edges)]
+    with ThreadPoolExecutor(threads - 1) as pool:
+        running = [pool.submit(kernel, a, b, *arguments) for a, b in pairwise(edges[1:])]
+        kernel(0, edges[1], *arguments)
         for run in running:
             run.result()
 
@@ -66,9 +67,25 @@ def cells_of(
             f"the points spread over {columns * size:.0f} × {rows * size:.0f} m, too far for one piece: "
             "there are stray points, or the cloud must be cut into tiles"
         )
-    column = (np.floor(x / size) - west).astype(np.int32)
-    row = (np.floor(y / size) - south).astype(np.int32)
+    row, column = np.empty(len(x), dtype=np.int32), np.empty(len(x), dtype=np.int32)
+    in_threads(_locate, len(x), len(x), x, y, size, west, south, row, column)
     return row, column, (int(rows), int(columns))
+
+
+@compiled
+def _locate(
+    first: int,
+    last: int,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    size: float,
+    west: float,
+    south: float,
+    row: NDArray[np.int32],
+    column: NDArray[np.int32],
+) -> None:
+    for i in range(first, last):
+        row[i], column[i] = int(np.floor(y[i] / size) - south), int(np.floor(x[i] / size) - west)
 
 
 def lowest_points(

@@ -289,7 +289,7 @@ def _walk_across(
     for down in (1, -1):
         for right in (0, 1, -1):
             length = np.float32(np.sqrt(1 + right * right))
-            limit, furthest = step * length, np.int16(reach / length)
+            limit, furthest = step * length, int(reach / length)
             if down > 0:
                 begin, end = min(last + furthest, rows) - 1, first - 1
             else:

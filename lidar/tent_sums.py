@@ -95,7 +95,8 @@ def sum_window(
     """
     size, one_side = radius + 1, east != 0.0 or north != 0.0
     x0, y0 = column * PARTS, row * PARTS
-    count = w = wx = wy = wz = wxx = wxy = wyy = wxz = wyz = wzz = 0
+    count = 0
+    w = wx = wy = wz = wxx = wxy = wyy = wxz = wyz = wzz = np.int64(0)
     for i in range(row - radius, row + radius + 1):
         down = size - abs(i - row)
         for j in range(column - radius, column + radius + 1):

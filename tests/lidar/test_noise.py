@@ -246,7 +246,7 @@ def test_one_and_three_threads_give_the_same_classes(monkeypatch: pytest.MonkeyP
     assert len(points) > SMALL
     found = []
     for threads in (1, 3):
-        monkeypatch.setattr("lidar.noise.nb.get_num_threads", lambda threads=threads: threads)
+        monkeypatch.setattr("lidar.noise_cells.numba.get_num_threads", lambda threads=threads: threads)
         found.append(mark_noise(points).classification)
     np.testing.assert_array_equal(*found)
     assert (found[0] != 0).sum() > 100

@@ -1,6 +1,6 @@
 """Bridge decks: surfaces that carry on the ground at both ends and fall off on both sides.
 
-From each cell lines are walked in eight axes. Across the deck, both ways, the surface breaks off to ground or water
+From each cell lines are walked in 16 directions. Across the deck, both ways, the surface breaks off to ground or water
 below; an embankment slopes, a quay or terrace breaks off on one side. Along the deck, both ways, the surface goes on
 until it is ground that does not break off: the abutments. A roof has none, a wall or dam does not end within sight.
 The ground filter may have kept a deck or cut it off: both are walked on.
@@ -16,31 +16,34 @@ from numpy.typing import NDArray
 from lidar.cells import UNIT, Cells, Floats, Mask, around
 from lidar.morphology import compiled, dilation, in_threads
 
-ACROSS = 16
+ACROSS = 20
 """Cells to each side within which the deck's edge lies."""
-WIDEST = 28
-"""Cells from edge to edge: a road of six lanes with its walkways."""
-ALONG = 22
+ALONG = 26
 """Cells to each end within which its abutment lies."""
-ABUTMENT = 4
+ABUTMENT = 3
 """Cells of ground in a line that make an abutment: a roof has none but by mistake."""
 DROP = 1.6
 """Metres the surface breaks off at an edge, from one cell to the next: a slope of 58°."""
-DROP_GAP = 0.5
-"""Metres more for each empty cell at the edge, in the deck's shadow or on water that returns nothing."""
-GAP = 4
-"""Cells in a line that are empty or hold something standing on the surface: a car, a parapet."""
+DROP_GAP = 0.6
+"""Metres more for each cell at the edge that is empty by chance, of which a thin survey has more."""
+GAP = 6
+"""Cells in a line that hold no echo, as water does, or something standing on the surface: a car, a parapet."""
 STEP = 0.35
 """Metres by which a deck rises or falls to the next cell: kerbs, and the steepest ramps."""
 RAMP = 0.1
 """Metres more for each cell between: the steepest ramps."""
-TIGHT = 0.3
-"""Metres between the points of a cell that are one surface."""
+VOID = 5
+"""Empty cells in a line that are calm water, where the survey is no thin one: an edge, though its height is unseen."""
+DENSITY = 2.0
+"""Last returns/m² near, that make so many empty cells no chance."""
+DENSITY_RADIUS = 7
+"""Cells to each side of the window that the density is taken from."""
 LEAST = 5
 """Of the 9 cells about a deck's cell that are deck as well."""
 THICKNESS = 0.4
 """Metres about the deck's top in which its points lie."""
-AXES = 8
+DIRECTIONS = 16
+"""Of lines, 22.5° each: narrow decks lie askew to the grid, and bend."""
 REACH = ACROSS + ALONG + ABUTMENT + 1 + 1 + 1.0
 """Metres of surroundings: lines, the cells about a deck's, and a cell's own width."""
 
@@ -68,11 +71,15 @@ def decks(cells: Cells, ground: Mask, rest: Mask, last: Mask) -> Decks:
     top, floor = np.empty(cells.shape, dtype=np.float32), np.empty(cells.shape, dtype=np.float32)
     in_threads(_surface, rows, cells.points * 2, cells, ground, rest & last, top, floor)
     below = -dilation(-floor, ACROSS)
-    wanted = np.isfinite(top) & (below <= top - np.float32(DROP))
+    echoes = cells.number(last)
+    density = (around(echoes, DENSITY_RADIUS) / (2 * DENSITY_RADIUS + 1) ** 2).astype(np.float32)
+    void = (around(echoes, VOID // 2) == 0) & (density >= DENSITY)
+    wanted = np.isfinite(top) & ((below <= top - np.float32(DROP)) | (around(void, ACROSS) > 0))
+    wanted &= dilation(cells.highest(ground), ALONG) >= top - np.float32(STEP + RAMP * ALONG)
     if not wanted.any():
         return Decks(none, np.zeros(cells.shape, dtype=np.uint8))
     edged = np.zeros(top.shape, dtype=np.uint8)
-    in_threads(_find_edges, rows, top.size * 8, top, floor, wanted, edged)
+    in_threads(_find_edges, rows, top.size * 8, top, floor, density, wanted, edged)
     deck = np.zeros(top.shape, dtype=np.bool_)
     in_threads(_find_ends, rows, top.size * 8, top, np.isfinite(floor), edged, deck)
     agree = around(deck, 1).astype(np.uint8)
@@ -87,19 +94,22 @@ def decks(cells: Cells, ground: Mask, rest: Mask, last: Mask) -> Decks:
 
 @compiled
 def _surface(first: int, last: int, cells: Any, ground: Any, other: Any, top: Any, floor: Any) -> None:
-    """The highest ground of each cell, or else that of its other points if they lie close together; least ground."""
+    """The highest ground of each cell, or where other points are more the lowest of these; and the lowest ground."""
     columns = top.shape[1]
     for r in range(first, last):
         for c in range(columns):
-            high, low, other_high, other_low = -np.inf, np.inf, -np.inf, np.inf
+            high, low, other_low = -np.inf, np.inf, np.inf
+            others = 0
             for p in range(cells.begin[r * columns + c], cells.begin[r * columns + c + 1]):
                 z = cells.w[p] / UNIT
                 if ground[p]:
                     high, low = max(high, z), min(low, z)
+                    others -= 1
                 elif other[p]:
-                    other_high, other_low = max(other_high, z), min(other_low, z)
-            if high == -np.inf and other_high - other_low <= TIGHT:
-                high = other_high
+                    other_low = min(other_low, z)
+                    others += 1
+            if others > 0:
+                high = other_low
             top[r, c], floor[r, c] = high, low
 
 
@@ -114,44 +124,51 @@ def _claim(first: int, last: int, cells: Any, solid: Any, surface: Floats, deck:
 
 
 @compiled
-def _edge(top: Any, floor: Any, r: int, c: int, dr: float, dc: float) -> int:
-    """Cells on this line to where the surface breaks off; 0 if it does not."""
+def _edge(top: Any, floor: Any, density: float, r: int, c: int, dr: float, dc: float) -> bool:
+    """Whether the surface breaks off on this line."""
     rows, columns = top.shape
+    drop_gap = DROP_GAP * np.exp(-density)
     before, gap, void = top[r, c], 0, 0
     for n in range(1, ACROSS + 1):
         i, j = r + int(np.rint(n * dr)), c + int(np.rint(n * dc))
         if i < 0 or j < 0 or i >= rows or j >= columns:
-            return 0
+            return False
         change = top[i, j] - before
-        if change <= -(DROP + DROP_GAP * void) and np.isfinite(floor[i, j]):
-            return n
-        if change == -np.inf or change > STEP + RAMP * gap:
-            gap += 1
-            void = void + 1 if change == -np.inf else 0
-            if gap > GAP:
-                return 0
+        if change == -np.inf:
+            gap, void = gap + 1, void + 1
+            if void == VOID and density >= DENSITY:
+                return True
+        elif change <= -(DROP + drop_gap * void) and np.isfinite(floor[i, j]):
+            return True
+        elif change > STEP + RAMP * gap:
+            gap, void = gap + 1, 0
         elif change < -(STEP + RAMP * gap):
-            return 0
+            return False
         else:
             before, gap, void = top[i, j], 0, 0
-    return 0
+        if gap > GAP:
+            return False
+    return False
 
 
 @compiled
-def _find_edges(first: int, last: int, top: Any, floor: Any, wanted: Any, edged: Any) -> None:
-    """Bit a of `edged`: the surface breaks off on both sides of axis a."""
+def _find_edges(first: int, last: int, top: Any, floor: Any, density: Any, wanted: Any, edged: Any) -> None:
+    """Bit a of `edged`: the surface breaks off on both sides of axis a, or on one of them a step of direction off."""
+    opposite = DIRECTIONS // 2
+    drops = np.empty(DIRECTIONS, dtype=np.bool_)
     for r in range(first, last):
         for c in range(top.shape[1]):
             if not wanted[r, c]:
                 continue
-            for a in range(AXES):
-                angle = np.pi * a / AXES
-                dr, dc = np.cos(angle), -np.sin(angle)
-                there = _edge(top, floor, r, c, dr, dc)
-                if there > 0:
-                    back = _edge(top, floor, r, c, -dr, -dc)
-                    if back > 0 and there + back <= WIDEST:
-                        edged[r, c] |= np.uint8(1 << a)
+            for a in range(DIRECTIONS):
+                angle = 2 * np.pi * a / DIRECTIONS
+                drops[a] = _edge(top, floor, density[r, c], r, c, np.cos(angle), -np.sin(angle))
+            for a in range(opposite):
+                b = a + opposite
+                if drops[a] and (drops[b] or drops[b - 1] or drops[(b + 1) % DIRECTIONS]):
+                    edged[r, c] |= np.uint8(1 << a)
+                elif drops[b] and (drops[a - 1] or drops[a + 1]):
+                    edged[r, c] |= np.uint8(1 << a)
 
 
 @compiled
@@ -183,12 +200,19 @@ def _end(top: Any, firm: Any, edged: Any, r: int, c: int, dr: float, dc: float) 
 
 @compiled
 def _find_ends(first: int, last: int, top: Any, firm: Any, edged: Any, deck: Any) -> None:
+    """Cells from which ground is reached both ways along, by lines that may be a step of direction off."""
+    opposite = DIRECTIONS // 2
+    ends = np.empty(DIRECTIONS, dtype=np.bool_)
     for r in range(first, last):
         for c in range(top.shape[1]):
-            for a in range(AXES):
+            if edged[r, c] == 0:
+                continue
+            for a in range(DIRECTIONS):
+                angle = 2 * np.pi * a / DIRECTIONS
+                ends[a] = _end(top, firm, edged, r, c, np.sin(angle), np.cos(angle))
+            for a in range(opposite):
                 if edged[r, c] & (1 << a):
-                    angle = np.pi * a / AXES
-                    dr, dc = np.sin(angle), np.cos(angle)
-                    if _end(top, firm, edged, r, c, dr, dc) and _end(top, firm, edged, r, c, -dr, -dc):
+                    b = a + opposite
+                    ahead = ends[a] or ends[a - 1] or ends[a + 1]
+                    if ahead and (ends[b] or ends[b - 1] or ends[(b + 1) % DIRECTIONS]):
                         deck[r, c] = True
-                        break

@@ -47,6 +47,8 @@ SHADOWS = (2, 5, 9)
 """Cells about, in which things may shade a place from a slanting pulse."""
 SHADOW = 2.5
 """Metres of height for each metre of shadow: pulses slant by up to 22°."""
+OPAQUE = 0.3
+"""Of the usual density near: only returns of a cell that let nothing pass."""
 TALL = 2.0
 """Metres above the level, below which nothing shades."""
 WIDE_FEWEST = 40
@@ -72,7 +74,7 @@ class Water(NamedTuple):
     """(rows, columns) 1 where a cell shows itself that it is water, one more for each that lies between; 0 elsewhere."""
 
 
-def water(cells: Cells, intensity: NDArray[np.uint16], ground: Mask, rest: Mask, last: Mask) -> Water:
+def water(cells: Cells, intensity: NDArray[np.uint16], ground: Mask, rest: Mask, single: Mask, last: Mask) -> Water:
     """Find the ground on water.
 
     Args:
@@ -80,6 +82,7 @@ def water(cells: Cells, intensity: NDArray[np.uint16], ground: Mask, rest: Mask,
         intensity: (k,) any unit; all zero where there is none.
         ground: (k,) what the ground filter found.
         rest: (k,) points that are neither ground nor noise.
+        single: (k,) points that are their pulse's only return, as walls and roofs give.
         last: (k,) last returns without noise, which the density is counted by.
     """
     count, total, squares, light = _sums(cells, intensity, ground)
@@ -101,9 +104,11 @@ def water(cells: Cells, intensity: NDArray[np.uint16], ground: Mask, rest: Mask,
     here = around(light, FLAT_RADIUS) / around(count, FLAT_RADIUS).clip(1)
     near = around(light, LAND_RADIUS) / around(count, LAND_RADIUS).clip(1)
     seed = basin & (spread <= FLAT) & (usual >= DENSITY) & (density <= SPARSE * usual) & (here < DARK * near)
-    seed &= ~_shaded(cells.highest(rest), (level / 1000).astype(np.float32))
+    walls = rest & single
+    top = np.where(cells.number(walls) > OPAQUE * usual, cells.highest(walls), np.float32(-np.inf))
+    seed &= ~_shaded(top, (level / 1000).astype(np.float32))
     seed &= around(seed, SEED_RADIUS) >= SEEDS
-    seed |= enough & (spread <= FLAT) & (usual >= DENSITY) & _wide(cells, count, total, level, rest)
+    seed |= enough & (spread <= FLAT) & _wide(cells, count, total, level, rest)
     if not seed.any():
         return Water(np.zeros(cells.points, dtype=np.bool_), np.zeros(cells.shape, dtype=np.uint8))
 

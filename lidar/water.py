@@ -53,8 +53,10 @@ TALL = 2.0
 """Metres above the level, below which nothing shades."""
 WIDE_FEWEST = 40
 """Points of a quarter of the land's window: their mean is known to 3 mm."""
-LEVEL = 0.0008
+LEVEL = 0.0006
 """Slope of a plane that is level: streets, fields and yards are laid with 0.003 at least, to drain."""
+WIDE_SEEDS = 40
+"""Of the window of seeds, those that show wide water: on the crown of a pitch only a few are level."""
 BARE = 0.01
 """Of the points near: things standing on wide water, boats and birds."""
 UNEVEN = 0.05
@@ -154,7 +156,8 @@ def _wide(
     bare = around(cells.number(rest), LAND_RADIUS) <= BARE * around(count, LAND_RADIUS)
     off = np.abs(np.where(count > 0, total / count.clip(1), np.nan) - level) > SAME * 1000
     uneven = around(off, LAND_RADIUS) > UNEVEN * around(count > 0, LAND_RADIUS)
-    return np.asarray(bare & ~uneven & (slope <= LEVEL * far * 1000))
+    wide = bare & ~uneven & (slope <= LEVEL * far * 1000)
+    return np.asarray(wide & (around(wide, SEED_RADIUS) >= WIDE_SEEDS))
 
 
 def _level(

@@ -31,15 +31,14 @@ GROUND_REACH = 32
 """Cells the ground is looked for in eight directions: half the width of the widest hall is 30 m."""
 LOW, HIGH = 0.5, 2.0
 """Metres above the ground where medium and high vegetation begin (ASPRS)."""
-SOLID_SHARE = 35
+SOLID_SHARE = 45
 """Percent of the points about one, planar and their pulse's only return, from which on it is no vegetation."""
 REACH = max(
     max(GROUND_REACH + 1.0, planarity.SHARE_REACH) + roofs.REACH,
     bridges.REACH,
     waters.REACH,
     tufts.REACH,
-    planarity.SHARE_REACH + wiring.REACH,
-    planarity.REACH + wiring.REACH + masts.REACH,
+    planarity.SHARE_REACH + wiring.REACH + masts.REACH,
 )
 """Metres of surroundings that a point's class depends on, given ground and noise."""
 
@@ -91,6 +90,7 @@ def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
     classes[building] = Class.BUILDING
     rest &= ~building
     classes[wet] = Class.WATER
+    rest &= ~(flat & (surfaces.share >= SOLID_SHARE))
     tuft = ((ground & ~wet & free) | (rest & (height < HIGH))) & (over > TUFT * UNIT)
     classes[tuft] = Class.LOW_VEGETATION
     classes[(tuft & (over >= LOW * UNIT)) | (rest & (height >= LOW))] = Class.MEDIUM_VEGETATION

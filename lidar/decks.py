@@ -24,8 +24,8 @@ ABUTMENT = 3
 """Cells of ground in a line that make an abutment: a roof has none but by mistake."""
 DROP = 1.6
 """Metres the surface breaks off at an edge, from one cell to the next: a slope of 58°."""
-DROP_GAP = 0.6
-"""Metres more for each cell at the edge that is empty by chance, of which a thin survey has more."""
+DROP_GAP = 1.4
+"""Metres more for each empty cell at the edge, as a share of cells is empty by chance: 0.2 m at 2/m²."""
 GAP = 6
 """Cells in a line that hold no echo, as water does, or something standing on the surface: a car, a parapet."""
 STEP = 0.35
@@ -33,9 +33,11 @@ STEP = 0.35
 RAMP = 0.1
 """Metres more for each cell between: the steepest ramps."""
 VOID = 5
-"""Empty cells in a line that are calm water, where the survey is no thin one: an edge, though its height is unseen."""
+"""Empty cells in a line that are calm water: an edge, though its height is unseen."""
 DENSITY = 2.0
-"""Last returns/m² near, that make so many empty cells no chance."""
+"""Last returns/m² near, from which on a survey shows edges: in a thinner one a slope may lie between two points."""
+FULL = 7
+"""Of the 9 cells about one, that hold echoes at least, for the same reason."""
 DENSITY_RADIUS = 7
 """Cells to each side of the window that the density is taken from."""
 LEAST = 5
@@ -73,9 +75,9 @@ def decks(cells: Cells, ground: Mask, rest: Mask, last: Mask) -> Decks:
     below = -dilation(-floor, ACROSS)
     echoes = cells.number(last)
     density = (around(echoes, DENSITY_RADIUS) / (2 * DENSITY_RADIUS + 1) ** 2).astype(np.float32)
-    void = (around(echoes, VOID // 2) == 0) & (density >= DENSITY)
+    void = around(echoes, VOID // 2) == 0
     wanted = np.isfinite(top) & ((below <= top - np.float32(DROP)) | (around(void, ACROSS) > 0))
-    wanted &= dilation(cells.highest(ground), ALONG) >= top - np.float32(STEP + RAMP * ALONG)
+    wanted &= (around(echoes > 0, 1) >= FULL) & (density >= DENSITY) & (dilation(cells.highest(ground), ALONG) >= top - np.float32(STEP + RAMP * ALONG))
     if not wanted.any():
         return Decks(none, np.zeros(cells.shape, dtype=np.uint8))
     edged = np.zeros(top.shape, dtype=np.uint8)
@@ -136,7 +138,7 @@ def _edge(top: Any, floor: Any, density: float, r: int, c: int, dr: float, dc: f
         change = top[i, j] - before
         if change == -np.inf:
             gap, void = gap + 1, void + 1
-            if void == VOID and density >= DENSITY:
+            if void == VOID:
                 return True
         elif change <= -(DROP + drop_gap * void) and np.isfinite(floor[i, j]):
             return True

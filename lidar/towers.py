@@ -22,7 +22,7 @@ POLE_FEWEST = 3
 """Points of a pole."""
 RING_SHARE = 0.34
 """Points of the ring in the upper half for each of the pole there."""
-REACH = MAST[2] + 2.0
+REACH = MAST[2]
 """Metres that it adds to what it is given: wires that hang on to a pole."""
 
 

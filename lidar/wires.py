@@ -66,6 +66,8 @@ REACH = 2 * WINDOW + 2.0
 """Metres that it adds to what it is given: a line, and the lines of its points."""
 PARALLEL = 0.06
 """Sine of the angle between lines that are of one wire."""
+LENT = 2
+"""Such lines of others that a point lies on, which found none itself."""
 MOST_LENT = 255
 """Lines that are counted of those a point lies on."""
 
@@ -114,7 +116,7 @@ def wires(cells: Cells, rest: Mask, roof: Mask, single: Mask, last: Mask) -> Wir
     theirs = np.zeros(cells.points, dtype=np.uint8)
     _lend(them, cell, cells, rows, columns, free, lines, found, theirs)
     theirs[them[found]] = 0
-    wire |= theirs >= np.where(alone, np.uint8(FEWEST - 2), np.uint8(FEWEST))
+    wire |= theirs >= np.where(alone, np.uint8(1), np.uint8(LENT))
     return Wires(wire, high, free)
 
 

@@ -16,10 +16,11 @@ from lidar import planarity, roofs, tufts
 from lidar import towers as masts
 from lidar import water as waters
 from lidar import wires as wiring
-from lidar.cells import UNIT, Cells, Mask, cells_of, ground_level
+from lidar.cells import CELL, UNIT, Cells, Mask, cells_of, ground_level
+from lidar.confidence import GIVEN, Evidence, confidence, noise_confidence
 from lidar.decks import decks
 from lidar.known import Known
-from lidar.morphology import compiled, in_threads
+from lidar.morphology import compiled, dilation, in_threads
 from lidar.point_cloud import NOISE, Class, PointCloud
 from lidar.roofs import buildings
 from lidar.towers import towers
@@ -96,9 +97,26 @@ def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
     classes[(tuft & (over >= LOW * UNIT)) | (rest & (height >= LOW))] = Class.MEDIUM_VEGETATION
     classes[rest & (height > HIGH)] = Class.HIGH_VEGETATION
     classes[spans.deck & free] = Class.BRIDGE_DECK
-    made = points.classification.copy()
-    in_threads(_hand_out, cells.points, cells.points, cells.order, classes, made)
-    return points.with_classification(made)
+    evidence = Evidence(height, over, surfaces.share, flat, pools.steps, spans.agree)
+    percent = confidence(cells, classes, evidence)
+    percent[~free] = GIVEN
+    made, sure = points.classification.copy(), _of_noise(points, cells, ground)
+    in_threads(_hand_out, cells.points, cells.points, cells.order, classes, percent, made, sure)
+    return points.with_classification(made, sure)
+
+
+def _of_noise(points: PointCloud, cells: Cells, ground: Mask) -> NDArray[np.uint8]:
+    """(n,) how sure the noise is, percent; 0 for other points, and where it lies beyond all that is none."""
+    sure = np.zeros(len(points), dtype=np.uint8)
+    noise = np.flatnonzero(np.isin(points.classification, NOISE))
+    row = np.floor(points.y[noise] / CELL).astype(np.int64) - cells.south
+    column = np.floor(points.x[noise] / CELL).astype(np.int64) - cells.west
+    inside = (row >= 0) & (row < cells.shape[0]) & (column >= 0) & (column < cells.shape[1])
+    noise, row, column = noise[inside], row[inside], column[inside]
+    level = ground_level(cells.mean(ground), GROUND_REACH)
+    top = dilation(cells.highest(np.ones(cells.points, dtype=np.bool_)), 1)
+    sure[noise] = noise_confidence(points.z[noise], level[row, column], top[row, column])
+    return sure
 
 
 def _gathered(points: PointCloud, cells: Cells) -> tuple[NDArray[np.uint8], Mask, Mask, NDArray[np.uint16]]:
@@ -161,6 +179,6 @@ def _above(first: int, last: int, cells: Any, ground: Any, height: Any) -> None:
 
 
 @compiled
-def _hand_out(first: int, last: int, order: Any, values: Any, target: Any) -> None:
+def _hand_out(first: int, last: int, order: Any, classes: Any, percent: Any, made: Any, sure: Any) -> None:
     for k in range(first, last):
-        target[order[k]] = values[k]
+        made[order[k]], sure[order[k]] = classes[k], percent[k]

@@ -17,7 +17,7 @@ FOOT = 0.5
 ROOF_SHARE = 45
 """Percent of the points about a roof's point that are planar and the only return, at least; a crown has a tenth."""
 FIXTURE_SHARE = 35
-"""The same about points that are not planar themselves: parapets, tanks, stair heads, antennas."""
+"""The same about points beside a roof: parapets, tanks, stair heads; they are planar or a pulse's only return."""
 INSIDE_SHARE = 20
 """The same inside of a known outline, of any size and form: above a crown's tenth."""
 SAME_ROOF = 0.3
@@ -69,7 +69,8 @@ def buildings(points: Candidates, cells: Cells) -> Mask:
         area = around(cells.number(roof | given), AREA_RADIUS) / density
     roof &= cells.each(area >= AREA)
     roof |= given | (high & inside & (flat | single) & (share >= INSIDE_SHARE))
-    fixture = high & (share >= FIXTURE_SHARE) & (flat | single) & cells.each(around(cells.number(roof), 1) > 0)
+    solid = (share >= ROOF_SHARE) | ((share >= FIXTURE_SHARE) & (flat | single))
+    fixture = high & solid & cells.each(around(cells.number(roof), 1) > 0)
     wall = rest & last & (height > FOOT) & _under(dilation(cells.highest(roof), 1), cells)
     return np.asarray(roof | fixture | wall)
 

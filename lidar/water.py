@@ -61,7 +61,7 @@ BARE = 0.01
 """Of the points near: things standing on wide water, boats and birds."""
 UNEVEN = 0.05
 """Of the cells near: those off the level of wide water."""
-REACH = LAND_RADIUS + SEED_RADIUS + STEPS + 2 + 1.0
+REACH = LAND_RADIUS + SEED_RADIUS + STEPS + 1 + 1.0
 """Metres of surroundings: the land about a seed, the seeds about it, growth, the edge, and a cell's own width."""
 NONE = np.int64(-(1 << 40))
 """Level of a cell that is no water."""
@@ -117,7 +117,7 @@ def water(cells: Cells, intensity: NDArray[np.uint16], ground: Mask, rest: Mask,
     levels = np.where(seed, np.rint(np.nan_to_num(level)), NONE).astype(np.int64)
     still = enough & (spread <= STILL)
     levels, steps = _grown(levels, np.where(still, np.rint(np.nan_to_num(level)), NONE).astype(np.int64), count == 0)
-    edge = _spread(_spread(levels))
+    edge = _spread(levels)
     wet = np.zeros(cells.points, dtype=np.bool_)
     in_threads(_wet, cells.shape[0], cells.points, cells, ground, edge, int(SAME * 1000), wet)
     return Water(wet, steps)

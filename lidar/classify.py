@@ -79,7 +79,7 @@ def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
         ),
         cells,
     )
-    pools = water(cells, intensity, ground, rest, single, last)
+    pools = water(cells, intensity, points.gps_time, ground, rest, single, last)
     wet = pools.wet & free
     del intensity
     over = above_soil(cells, ground, ground | (rest & (height < HIGH)))

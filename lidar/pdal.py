@@ -85,8 +85,14 @@ def classify_with_pdal(
     if method not in METHODS:
         raise BadParameter("method", method, f"choose one of {', '.join(METHODS)}")
     document = load_pipeline(resource("pipelines", f"ground_{method}{'_after_noise' if noise else ''}.json"))
-    with written_whole(out_path) as part:
-        return run_pipeline(_reading_as(document, crs), {"in": Path(in_path), "out": part}, time_limit=time_limit)
+    try:
+        with written_whole(out_path) as part:
+            return run_pipeline(_reading_as(document, crs), {"in": Path(in_path), "out": part}, time_limit=time_limit)
+    except ProgramFailed as error:
+        if method != "csf" or "bad_alloc" not in error.why:
+            raise
+        why = f"the CSF of PDAL {'.'.join(map(str, version()))} ran out of memory, as that of 2.2 does on any points"
+        raise ProgramFailed("pdal", f"{why}; use smrf or pmf, or a later PDAL") from error
 
 
 def reproject_with_pdal(

@@ -51,6 +51,10 @@ OPAQUE = 0.3
 """Of the usual density near: only returns of a cell that let nothing pass."""
 TALL = 2.0
 """Metres above the level, below which nothing shades."""
+LINE = 12
+"""Pulses from one echo to the next that may have been lost between them; after more, another scan line begins."""
+LINE_FEWEST = 6
+"""Such pairs of echoes that the share of lost pulses is taken from."""
 WIDE_FEWEST = 40
 """Points of a quarter of the land's window: their mean is known to 3 mm."""
 LEVEL = 0.0006
@@ -76,12 +80,21 @@ class Water(NamedTuple):
     """(rows, columns) 1 where a cell shows itself that it is water, one more for each that lies between; 0 elsewhere."""
 
 
-def water(cells: Cells, intensity: NDArray[np.uint16], ground: Mask, rest: Mask, single: Mask, last: Mask) -> Water:
+def water(
+    cells: Cells,
+    intensity: NDArray[np.uint16],
+    time: NDArray[np.float64],
+    ground: Mask,
+    rest: Mask,
+    single: Mask,
+    last: Mask,
+) -> Water:
     """Find the ground on water.
 
     Args:
         cells: where the k points lie.
         intensity: (k,) any unit; all zero where there is none.
+        time: (n,) seconds, of the n points of the cloud in its order; all zero where there is none.
         ground: (k,) what the ground filter found.
         rest: (k,) points that are neither ground nor noise.
         single: (k,) points that are their pulse's only return, as walls and roofs give.
@@ -110,7 +123,10 @@ def water(cells: Cells, intensity: NDArray[np.uint16], ground: Mask, rest: Mask,
     top = np.where(cells.number(walls) > OPAQUE * usual, cells.highest(walls), np.float32(-np.inf))
     seed &= ~_shaded(top, (level / 1000).astype(np.float32))
     seed &= around(seed, SEED_RADIUS) >= SEEDS
-    seed |= enough & (spread <= FLAT) & _wide(cells, count, total, level, rest)
+    wide = enough & (spread <= FLAT) & _wide(cells, count, total, level, rest)
+    lost = np.zeros(cells.shape, dtype=np.bool_)
+    in_threads(_loses_pulses, cells.shape[0], int(wide.sum()) * 256, cells, time, ground, wide, lost)
+    seed |= lost
     if not seed.any():
         return Water(np.zeros(cells.points, dtype=np.bool_), np.zeros(cells.shape, dtype=np.uint8))
 
@@ -143,7 +159,7 @@ def _shaded(top: Floats, level: Floats) -> Mask:
 def _wide(
     cells: Cells, count: NDArray[np.int64], total: NDArray[np.int64], level: NDArray[np.float64], rest: Mask
 ) -> Mask:
-    """Where all about is level to the millimetre a metre and nothing stands: wide water, its banks out of sight."""
+    """Where all about is level to a millimetre a metre and nothing stands: wide water may be, its banks out of sight."""
     part = LAND_RADIUS // 2
     n = around(count, part)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -196,6 +212,44 @@ def _spread(levels: NDArray[np.int64]) -> NDArray[np.int64]:
     every = np.ones(levels.shape, dtype=np.bool_)
     in_threads(_grow, levels.shape[0], levels.size * 4, levels, levels, every, 0, following, changed)
     return following
+
+
+@compiled
+def _loses_pulses(first: int, last: int, cells: Any, time: Any, ground: Any, asked: Any, lost: Any) -> None:
+    """Mark the asked cells about which pulses are missing between others that follow each other along a scan line.
+
+    The shortest time between two echoes of the window is taken for the time between pulses.
+    """
+    rows, columns = asked.shape
+    begin = cells.begin
+    for r in range(first, last):
+        for c in range(columns):
+            if not asked[r, c]:
+                continue
+            top, left = max(r - FLAT_RADIUS, 0), max(c - FLAT_RADIUS, 0)
+            bottom, right = min(r + FLAT_RADIUS + 1, rows), min(c + FLAT_RADIUS + 1, columns)
+            n = 0
+            for i in range(top, bottom):
+                n += begin[i * columns + right] - begin[i * columns + left]
+            times = np.empty(n, dtype=np.float64)
+            n = 0
+            for i in range(top, bottom):
+                for p in range(begin[i * columns + left], begin[i * columns + right]):
+                    if ground[p]:
+                        times[n] = time[cells.order[p]]
+                        n += 1
+            steps = np.diff(np.sort(times[:n]))
+            steps = steps[steps > 0.0]
+            if len(steps) < LINE_FEWEST:
+                continue
+            shortest = steps.min()
+            fired, back = 0, 0
+            for step in steps:
+                pulses = int(np.rint(min(step / shortest, LINE + 1.0)))
+                if pulses <= LINE:
+                    fired += pulses
+                    back += 1
+            lost[r, c] = back >= LINE_FEWEST and back <= SPARSE * fired
 
 
 @compiled

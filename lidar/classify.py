@@ -33,7 +33,7 @@ GROUND_REACH = 32
 LOW, HIGH = 0.5, 2.0
 """Metres above the ground where medium and high vegetation begin (ASPRS)."""
 SOLID_SHARE = 45
-"""Percent of the points about one, planar and their pulse's only return, from which on it is no vegetation."""
+"""Percent of the points about a planar one, planar and their pulse's only return, from which on it is no plant."""
 REACH = max(
     max(GROUND_REACH + 1.0, planarity.SHARE_REACH) + roofs.REACH,
     bridges.REACH,
@@ -74,9 +74,7 @@ def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
     hanging = wires(cells, rest | given, (flat & (surfaces.share >= roofs.ROOF_SHARE)) | given, single, last)
     tower = towers(cells, hanging)
     building = buildings(
-        roofs.Candidates(
-            height, flat, surfaces.share, rest & ~hanging.wire & ~tower, single, last, given, inside
-        ),
+        roofs.Candidates(height, flat, surfaces.share, rest & ~hanging.wire & ~tower, single, last, given, inside),
         cells,
     )
     pools = water(cells, intensity, points.gps_time, ground, rest, single, last)
@@ -91,7 +89,7 @@ def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
     classes[building] = Class.BUILDING
     rest &= ~building
     classes[wet] = Class.WATER
-    rest &= ~(flat & (surfaces.share >= SOLID_SHARE))
+    rest &= ~(flat & (surfaces.share >= SOLID_SHARE) & (height >= LOW))
     tuft = ((ground & ~wet & free) | (rest & (height < HIGH))) & (over > TUFT * UNIT)
     classes[tuft] = Class.LOW_VEGETATION
     classes[(tuft & (over >= LOW * UNIT)) | (rest & (height >= LOW))] = Class.MEDIUM_VEGETATION

@@ -77,7 +77,11 @@ def decks(cells: Cells, ground: Mask, rest: Mask, last: Mask) -> Decks:
     density = (around(echoes, DENSITY_RADIUS) / (2 * DENSITY_RADIUS + 1) ** 2).astype(np.float32)
     void = around(echoes, VOID // 2) == 0
     wanted = np.isfinite(top) & ((below <= top - np.float32(DROP)) | (around(void, ACROSS) > 0))
-    wanted &= (around(echoes > 0, 1) >= FULL) & (density >= DENSITY) & (dilation(cells.highest(ground), ALONG) >= top - np.float32(STEP + RAMP * ALONG))
+    wanted &= (
+        (around(echoes > 0, 1) >= FULL)
+        & (density >= DENSITY)
+        & (dilation(cells.highest(ground), ALONG) >= top - np.float32(STEP + RAMP * ALONG))
+    )
     if not wanted.any():
         return Decks(none, np.zeros(cells.shape, dtype=np.uint8))
     edged = np.zeros(top.shape, dtype=np.uint8)
@@ -167,9 +171,9 @@ def _find_edges(first: int, last: int, top: Any, floor: Any, density: Any, wante
                 drops[a] = _edge(top, floor, density[r, c], r, c, np.cos(angle), -np.sin(angle))
             for a in range(opposite):
                 b = a + opposite
-                if drops[a] and (drops[b] or drops[b - 1] or drops[(b + 1) % DIRECTIONS]):
-                    edged[r, c] |= np.uint8(1 << a)
-                elif drops[b] and (drops[a - 1] or drops[a + 1]):
+                if (drops[a] and (drops[b] or drops[b - 1] or drops[(b + 1) % DIRECTIONS])) or (
+                    drops[b] and (drops[a - 1] or drops[a + 1])
+                ):
                     edged[r, c] |= np.uint8(1 << a)
 
 

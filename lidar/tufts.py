@@ -53,9 +53,7 @@ def above_soil(cells: Cells, ground: Mask, asked: Mask) -> NDArray[np.int16]:
     for following in SETTLED:
         before, before_slope = height, slope
         height, slope = np.full(cells.shape, NONE, dtype=np.int32), np.zeros((*cells.shape, 3), dtype=np.float32)
-        in_threads(
-            _fit, cells.shape[0], cells.points * 4, cells, ground, before, before_slope, limit, height, slope
-        )
+        in_threads(_fit, cells.shape[0], cells.points * 4, cells, ground, before, before_slope, limit, height, slope)
         limit = following * UNIT
     over = np.full(cells.points, UNKNOWN, dtype=np.int16)
     in_threads(_least, cells.shape[0], cells.points * 4, cells, asked, height, slope, over)

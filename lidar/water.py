@@ -159,7 +159,7 @@ def _shaded(top: Floats, level: Floats) -> Mask:
 def _wide(
     cells: Cells, count: NDArray[np.int64], total: NDArray[np.int64], level: NDArray[np.float64], rest: Mask
 ) -> Mask:
-    """Where all about is level to a millimetre a metre and nothing stands: wide water may be, its banks out of sight."""
+    """Where all about is level and nothing stands: wide water may be, its banks out of sight."""
     part = LAND_RADIUS // 2
     n = around(count, part)
     with np.errstate(divide="ignore", invalid="ignore"):

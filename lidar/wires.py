@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lidar.cells import UNIT, Cells, Mask, around
 from lidar.morphology import compiled, dilation, in_threads

@@ -200,7 +200,7 @@ def _total(first: int, last: int, begin: Any, chosen: Any, value: Any, sums: Any
     columns = sums.shape[1]
     for r in range(first, last):
         for c in range(columns):
-            total = 0
+            total = np.int64(0)
             for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
                 if chosen[p]:
                     total += np.int64(value[p])

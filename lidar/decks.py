@@ -69,7 +69,7 @@ def decks(cells: Cells, ground: Mask, rest: Mask, last: Mask) -> Decks:
         last: (k,) last returns.
     """
     none = np.zeros(cells.points, dtype=np.bool_)
-    rows, columns = cells.shape
+    rows = cells.shape[0]
     top, floor = np.empty(cells.shape, dtype=np.float32), np.empty(cells.shape, dtype=np.float32)
     in_threads(_surface, rows, cells.points * 2, cells, ground, rest & last, top, floor)
     below = -dilation(-floor, ACROSS)

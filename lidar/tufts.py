@@ -71,10 +71,9 @@ def _sum_row(r: int, cells: Any, ground: Any, height: Any, slope: Any, limit: fl
             if not ground[p]:
                 continue
             x, y = u[p] - EDGE // 2, v[p] - EDGE // 2
-            if height[r, c] != NONE:
-                if w[p] - height[r, c] - (slope[r, c, 0] * x + slope[r, c, 1] * y) > limit:
-                    continue
-            add_point(sums[c], x, y, w[p])
+            over = w[p] - height[r, c] - (slope[r, c, 0] * x + slope[r, c, 1] * y)
+            if height[r, c] == NONE or over <= limit:
+                add_point(sums[c], x, y, w[p])
 
 
 @compiled

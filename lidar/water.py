@@ -77,7 +77,7 @@ class Water(NamedTuple):
     wet: Mask
     """(k,) ground on water."""
     steps: NDArray[np.uint8]
-    """(rows, columns) 1 where a cell shows itself that it is water, one more for each that lies between; 0 elsewhere."""
+    """(rows, columns) 1 where a cell itself shows water, one more for each that lies between; 0 elsewhere."""
 
 
 def water(
@@ -257,7 +257,7 @@ def _sum(first: int, last: int, cells: Any, intensity: Any, ground: Any, sums: A
     columns = sums.shape[2]
     for r in range(first, last):
         for c in range(columns):
-            n, total, squares, light = 0, 0, 0, 0
+            n, total, squares, light = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
             for p in range(cells.begin[r * columns + c], cells.begin[r * columns + c + 1]):
                 if ground[p]:
                     w = np.int64(cells.w[p])

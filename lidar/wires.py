@@ -354,8 +354,8 @@ def _along(line: Any, dx: float, dy: float, dz: float) -> float:
     """Metres along a line where a point lies in its tube; NaN where it does not."""
     s, t = dx * line[0] + dy * line[1], abs(dy * line[0] - dx * line[1])
     if t <= TUBE and abs(s) <= WINDOW and abs(dz - line[2] * s - line[3] * s * s) <= TUBE_UP:
-        return s
-    return np.nan
+        return float(s)
+    return float(np.nan)
 
 
 @compiled

@@ -198,7 +198,9 @@ def _fit_row(
     column, layer, row = cubes.column, cubes.layer, cubes.row
     edge = HALF << cubes.level
     total, t = np.zeros(MOMENTS, dtype=np.int64), np.zeros(MOMENTS, dtype=np.int64)
-    for m in range(row[r], row[r + 1]):
+    behind, beside, ahead = sums[(r + 2) % 3], sums[r % 3], sums[(r + 1) % 3]
+    begin, end = row[r], row[r + 1]
+    for m in range(begin, end):
         here = m - row[r]
         planes[here, :] = 0.0
         enough[here] = False
@@ -207,12 +209,12 @@ def _fit_row(
         total[:] = 0
         for i in range(count[here]):
             q = near[here, i]
-            a = r
-            if q < row[r]:
-                a = r - 1
-            elif q >= row[r + 1]:
-                a = r + 1
-            add(total, sums[a % 3, q - row[a]])
+            if q < begin:
+                add(total, behind[q - row[r - 1]])
+            elif q < end:
+                add(total, beside[q - begin])
+            else:
+                add(total, ahead[q - end])
         if total[N] < ENOUGH:
             continue
         enough[here] = True

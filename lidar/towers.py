@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lidar.cells import UNIT, Cells, Mask, around
-from lidar.morphology import compiled, in_threads
+from lidar.cells import UNIT, Cells, Floats, Mask, around
+from lidar.morphology import compiled, dilation, in_threads
 from lidar.wires import Wires, offset
 
 POLE = (0.7, 1.2, 3.0, 4.0)
@@ -37,11 +37,18 @@ def towers(cells: Cells, wires: Wires) -> Mask:
     if not wires.wire.any():
         return tower
     count = cells.number(wires.wire)
+    rows, columns = cells.shape
     for shape in (POLE, MAST):
-        near = around(count, int(shape[2]) + 1) >= ATTACHED_FEWEST
-        rows, columns = cells.shape
+        near = (around(count, int(shape[2]) + 1) >= ATTACHED_FEWEST) & (_span(cells, wires, shape[0]) >= shape[3])
         in_threads(_carry, rows, cells.points * 4, cells, rows, columns, near, *wires, shape, tower)
     return tower
+
+
+def _span(cells: Cells, wires: Wires, radius: float) -> Floats:
+    """Metres from the lowest to the highest of the high points about each cell that are no wires."""
+    standing = wires.high & ~wires.wire
+    reach = int(radius) + 1
+    return np.asarray(dilation(cells.highest(standing), reach) + dilation(-cells.lowest(standing), reach))
 
 
 @compiled

@@ -192,16 +192,22 @@ def _grown(
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """The levels carried on from the seeds, and in how many steps plus one each cell was reached."""
     steps = (levels != NONE).astype(np.uint8)
+    rows = levels.shape[0]
+    active = (levels != NONE).any(axis=1)
+    following = levels.copy()
     for step in range(STEPS):
-        following = levels.copy()
-        changed = np.zeros(levels.shape[0], dtype=np.bool_)
-        in_threads(
-            _grow, levels.shape[0], levels.size * 4, levels, candidate, empty, int(SAME * 1000), following, changed
-        )
+        active[1:-1] |= active[:-2] | active[2:]
+        active[:1] |= active[1:2]
+        active[-1:] |= active[-2:-1]
+        changed = np.zeros(rows, dtype=np.bool_)
+        work = int(active.sum()) * levels.shape[1] * 4
+        in_threads(_grow, rows, work, levels, candidate, empty, active, int(SAME * 1000), following, changed)
         if not changed.any():
             break
-        steps[(levels == NONE) & (following != NONE)] = step + 2
-        levels = following
+        new = following[changed]
+        steps[changed] += np.where((levels[changed] == NONE) & (new != NONE), np.uint8(step + 2), np.uint8(0))
+        levels[changed] = new
+        active = changed
     return levels, steps
 
 
@@ -210,7 +216,8 @@ def _spread(levels: NDArray[np.int64]) -> NDArray[np.int64]:
     following = levels.copy()
     changed = np.zeros(levels.shape[0], dtype=np.bool_)
     every = np.ones(levels.shape, dtype=np.bool_)
-    in_threads(_grow, levels.shape[0], levels.size * 4, levels, levels, every, 0, following, changed)
+    rows = every[:, 0]
+    in_threads(_grow, levels.shape[0], levels.size * 4, levels, levels, every, rows, 0, following, changed)
     return following
 
 
@@ -279,12 +286,22 @@ def _wet(first: int, last: int, cells: Any, ground: Any, level: Any, same: int, 
 
 @compiled
 def _grow(
-    first: int, last: int, levels: Any, candidate: Any, empty: Any, same: int, following: Any, changed: Any
+    first: int,
+    last: int,
+    levels: Any,
+    candidate: Any,
+    empty: Any,
+    active: Any,
+    same: int,
+    following: Any,
+    changed: Any,
 ) -> None:
-    """One cell further: onto cells of the same level, and over empty ones."""
+    """One cell further in the active rows: onto cells of the same level, and over empty ones."""
     rows, columns = levels.shape
     none = -(1 << 40)
     for r in range(first, last):
+        if not active[r]:
+            continue
         for c in range(columns):
             if levels[r, c] != none or (candidate[r, c] == none and not empty[r, c]):
                 continue

@@ -150,6 +150,8 @@ def _stand_alone(
                             if high[q] and CROWD_NEAR < dz < CROWD_FAR:
                                 dx, dy = offset(cells, p, q, c, j, r, i)
                                 crowd += dx * dx + dy * dy < CROWD_RADIUS * CROWD_RADIUS
+                        if crowd > CROWD:
+                            break
                     if crowd > CROWD:
                         break
                 alone[p] = crowd <= CROWD

@@ -16,7 +16,7 @@ from lidar import planarity, roofs, tufts
 from lidar import towers as masts
 from lidar import water as waters
 from lidar import wires as wiring
-from lidar.cells import CELL, UNIT, Cells, Mask, cells_of, ground_level
+from lidar.cells import CELL, UNIT, Cells, Floats, Mask, cells_of, ground_level
 from lidar.confidence import GIVEN, Evidence, confidence, noise_confidence
 from lidar.decks import decks
 from lidar.known import Known
@@ -65,7 +65,8 @@ def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
     classes, single, last, intensity = _gathered(points, cells)
     free, inside = ~known.fixed[cells.order], known.inside[cells.order]
     ground = classes == Class.GROUND
-    height = _height(cells, ground | (classes == Class.WATER))
+    level = ground_level(cells.mean(ground | (classes == Class.WATER)), GROUND_REACH)
+    height = _height(cells, level)
     given = ~free & (classes == Class.BUILDING)
     rest = ~ground & free
 
@@ -98,12 +99,12 @@ def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
     evidence = Evidence(height, over, surfaces.share, flat, pools.steps, spans.agree)
     percent = confidence(cells, classes, evidence)
     percent[~free] = GIVEN
-    made, sure = points.classification.copy(), _of_noise(points, cells, ground)
+    made, sure = points.classification.copy(), _of_noise(points, cells, level)
     in_threads(_hand_out, cells.points, cells.points, cells.order, classes, percent, made, sure)
     return points.with_classification(made, sure)
 
 
-def _of_noise(points: PointCloud, cells: Cells, ground: Mask) -> NDArray[np.uint8]:
+def _of_noise(points: PointCloud, cells: Cells, level: Floats) -> NDArray[np.uint8]:
     """(n,) how sure the noise is, percent; 0 for other points, and where it lies beyond all that is none."""
     sure = np.zeros(len(points), dtype=np.uint8)
     noise = np.flatnonzero(np.isin(points.classification, NOISE))
@@ -111,7 +112,6 @@ def _of_noise(points: PointCloud, cells: Cells, ground: Mask) -> NDArray[np.uint
     column = np.floor(points.x[noise] / CELL).astype(np.int64) - cells.west
     inside = (row >= 0) & (row < cells.shape[0]) & (column >= 0) & (column < cells.shape[1])
     noise, row, column = noise[inside], row[inside], column[inside]
-    level = ground_level(cells.mean(ground), GROUND_REACH)
     top = dilation(cells.highest(np.ones(cells.points, dtype=np.bool_)), 1)
     sure[noise] = noise_confidence(points.z[noise], level[row, column], top[row, column])
     return sure
@@ -139,11 +139,10 @@ def _gathered(points: PointCloud, cells: Cells) -> tuple[NDArray[np.uint8], Mask
     return classes, single, last, intensity
 
 
-def _height(cells: Cells, level: Mask) -> NDArray[np.float32]:
-    """(k,) metres above the ground; NaN where none is near."""
+def _height(cells: Cells, level: Floats) -> NDArray[np.float32]:
+    """(k,) metres above the ground, of which each cell's level is given; NaN where none is near."""
     height = np.empty(cells.points, dtype=np.float32)
-    ground = ground_level(cells.mean(level), GROUND_REACH)
-    in_threads(_above, cells.shape[0], cells.points, cells, ground, height)
+    in_threads(_above, cells.shape[0], cells.points, cells, level, height)
     return height
 
 

@@ -1,8 +1,10 @@
 """Which ground is water: level to the range's noise, with banks about it, and returning few or weak echoes.
 
 A laser is mirrored away by calm water except near the nadir, so water has far fewer echoes than the land beside it and
-darker ones. A place that shows this is a seed; from seeds the water grows on its own level, so that the dense and
-bright echoes from below the aircraft are taken too.
+darker ones, unless walls beside it keep the pulses off. Wide water, its banks out of sight, is level without any
+slope and bare, and returns nothing of pulses that were fired, which the times of the others tell. A place that shows
+this is a seed; from seeds the water grows on its own level, so that the dense and bright echoes from below the
+aircraft are taken too.
 """
 
 from __future__ import annotations
@@ -101,29 +103,17 @@ def water(
         last: (k,) last returns without noise, which the density is counted by.
     """
     count, total, squares, light = _sums(cells, intensity, ground)
-    few = around(count, 1) < FEWEST
-    n, level, spread = _level(count, total, squares, 1)
-    wide_n, wide_level, wide_spread = _level(count, total, squares, FLAT_RADIUS)
-    n = np.where(few, wide_n, n)
-    level, spread = np.where(few, wide_level, level), np.where(few, wide_spread, spread)
-    enough = n >= FEWEST
-    own = cells.mean(ground)
-    lowest = -dilation(np.where(count > 0, -own, -np.inf).astype(np.float32), LAND_RADIUS)
-    highest = dilation(np.where(count > 0, own, -np.inf).astype(np.float32), LAND_RADIUS)
-    basin = enough & (lowest >= level / 1000 - LOWER) & (highest >= level / 1000 + BANK)
-
-    size = 2 * LAND_RADIUS + 1
-    echoes = cells.number(last)
-    usual = around(echoes, LAND_RADIUS) / (size * size)
-    density = around(echoes, FLAT_RADIUS) / (2 * FLAT_RADIUS + 1) ** 2
-    here = around(light, FLAT_RADIUS) / around(count, FLAT_RADIUS).clip(1)
-    near = around(light, LAND_RADIUS) / around(count, LAND_RADIUS).clip(1)
-    seed = basin & (spread <= FLAT) & (usual >= DENSITY) & (density <= SPARSE * usual) & (here < DARK * near)
+    level, spread = _levels(count, total, squares)
+    del squares
+    usual, faint = _faint(cells, last, count, light)
+    del light
+    seed = faint & (spread <= FLAT) & _basin(cells, ground, count, level)
     walls = rest & single
     top = np.where(cells.number(walls) > OPAQUE * usual, cells.highest(walls), np.float32(-np.inf))
     seed &= ~_shaded(top, (level / 1000).astype(np.float32))
+    del usual, faint, walls, top
     seed &= around(seed, SEED_RADIUS) >= SEEDS
-    wide = enough & (spread <= FLAT) & _wide(cells, count, total, level, rest)
+    wide = (spread <= FLAT) & _wide(cells, count, total, level, rest)
     lost = np.zeros(cells.shape, dtype=np.bool_)
     in_threads(_loses_pulses, cells.shape[0], int(wide.sum()) * 256, cells, time, ground, wide, lost)
     seed |= lost
@@ -131,7 +121,7 @@ def water(
         return Water(np.zeros(cells.points, dtype=np.bool_), np.zeros(cells.shape, dtype=np.uint8))
 
     levels = np.where(seed, np.rint(np.nan_to_num(level)), NONE).astype(np.int64)
-    still = enough & (spread <= STILL)
+    still = spread <= STILL
     levels, steps = _grown(levels, np.where(still, np.rint(np.nan_to_num(level)), NONE).astype(np.int64), count == 0)
     edge = _spread(levels)
     wet = np.zeros(cells.points, dtype=np.bool_)
@@ -144,6 +134,45 @@ def _sums(cells: Cells, intensity: NDArray[np.uint16], ground: Mask) -> tuple[ND
     sums = np.empty((4, *cells.shape), dtype=np.int64)
     in_threads(_sum, cells.shape[0], cells.points, cells, intensity, ground, sums)
     return tuple(sums)
+
+
+def _levels(
+    count: NDArray[np.int64], total: NDArray[np.int64], squares: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """The level (mm) of the 3 × 3 cells about each, or of more where these hold few points, and the spread (m).
+
+    NaN where those hold few as well.
+    """
+    n, level, spread = _level(count, total, squares, 1)
+    few = n < FEWEST
+    n, wide_level, wide_spread = _level(count, total, squares, FLAT_RADIUS)
+    level[few], spread[few] = wide_level[few], wide_spread[few]
+    none = few & (n < FEWEST)
+    level[none], spread[none] = np.nan, np.nan
+    return level, spread.astype(np.float32)
+
+
+def _basin(cells: Cells, ground: Mask, count: NDArray[np.int64], level: NDArray[np.float64]) -> Mask:
+    """Where no ground near is lower, and some is higher: a bank."""
+    own = cells.mean(ground)
+    lowest = -dilation(np.where(count > 0, -own, np.float32(-np.inf)), LAND_RADIUS)
+    highest = dilation(np.where(count > 0, own, np.float32(-np.inf)), LAND_RADIUS)
+    return np.asarray((lowest >= level / 1000 - LOWER) & (highest >= level / 1000 + BANK))
+
+
+def _faint(
+    cells: Cells, last: Mask, count: NDArray[np.int64], light: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], Mask]:
+    """The usual density near each cell (last returns/m²), and where echoes are fewer than that and darker."""
+    size = 2 * LAND_RADIUS + 1
+    echoes = cells.number(last)
+    usual = (around(echoes, LAND_RADIUS) / (size * size)).astype(np.float32)
+    density = around(echoes, FLAT_RADIUS) / (2 * FLAT_RADIUS + 1) ** 2
+    sparse = (usual >= DENSITY) & (density <= SPARSE * usual)
+    del density, echoes
+    here = around(light, FLAT_RADIUS) / around(count, FLAT_RADIUS).clip(1)
+    near = around(light, LAND_RADIUS) / around(count, LAND_RADIUS).clip(1)
+    return usual, sparse & (here < DARK * near)
 
 
 def _shaded(top: Floats, level: Floats) -> Mask:

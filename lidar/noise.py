@@ -9,24 +9,21 @@ gives.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from lidar.morphology import compiled, in_threads
+from lidar.noise_cells import BLOCK, SPACING, sorted_cells
 from lidar.point_cloud import NOISE, Class, PointCloud
 
 REACH: Final = 30.0
 """Metres around a point within which everything lies that its class depends on."""
-BLOCK: Final = 5
-"""Metres; point spacing is taken over 3 × 3 blocks of this size."""
 CONTEXT: Final = 20
 """Metres around a candidate in which ground and neighbours of its level are looked for."""
 COMPANIONS: Final = 2
 """Others that a cluster of noise may have: multipath comes in ones to threes."""
-SPACING: Final = (0.15, 2.4)
-"""Metres; limits of the local spacing."""
 LOW_RADIUS: Final = 3.2
 """Spacings; a circle of 32 expected points, where ground has companions and multipath has not."""
 LOW_DEPTH: Final = (0.5, 1.0)
@@ -56,9 +53,6 @@ QUARTERS: Final = 4
 """Parts of a crowded cell on each side; the diagonal of one, 0.35 m, is shorter than the smallest `LOW_RADIUS`."""
 TILE: Final = 1_000
 """Metres; larger clouds are worked through in squares of this size, with a buffer of `REACH`."""
-
-
-_NO_CROWD: Final = np.empty(0)
 
 
 def mark_noise(points: PointCloud) -> PointCloud:
@@ -103,96 +97,10 @@ def _noise(
     total: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
     """(n,) class 7 or 18 where a point is noise, 0 elsewhere; metres, return numbers and numbers of returns."""
-    west, south = int(np.floor(x.min() / BLOCK)) * BLOCK, int(np.floor(y.min() / BLOCK)) * BLOCK
-    columns = (int(np.floor(x.max() / BLOCK)) + 1) * BLOCK - west
-    rows = (int(np.floor(y.max() / BLOCK)) + 1) * BLOCK - south
-    xs, ys, zs, order, start, pulses = _sorted_by_cell(x, y, z, number, total, west, south, rows, columns)
-    cells = _Cells(xs, ys, zs, order, start, rows, columns, west, south, _spacing(pulses), *_extremes(zs, start))
-    return np.asarray(_search(cells, _RINGS), dtype=np.uint8)
-
-
-class _Cells(NamedTuple):
-    """Points in the order of their cells of a metre, and what the cells hold."""
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    z: NDArray[np.float64]
-    order: NDArray[np.uint32]
-    """Which point each was."""
-    start: NDArray[np.int64]
-    """Where each cell's points begin, row by row, and the end of the last."""
-    rows: int
-    columns: int
-    west: int
-    south: int
-    spacing: NDArray[np.float64]
-    """By block."""
-    lowest: NDArray[np.float64]
-    highest: NDArray[np.float64]
-    fourth: NDArray[np.float64]
-    """The fourth-highest of each cell."""
-
-
-@nb.njit(cache=True, nogil=True)
-def _sorted_by_cell(
-    x: Any, y: Any, z: Any, number: Any, total: Any, west: int, south: int, rows: int, columns: int
-) -> Any:
-    """Points and their indices cell by cell, where each cell of a metre begins, and the pulses of each block."""
-    start = np.zeros(rows * columns + 1, dtype=np.int64)
-    pulses = np.zeros((rows // BLOCK, columns // BLOCK), dtype=np.int64)
-    for i in range(len(x)):
-        row, column = int(np.floor(y[i])) - south, int(np.floor(x[i])) - west
-        start[row * columns + column + 1] += 1
-        if number[i] >= total[i]:
-            pulses[row // BLOCK, column // BLOCK] += 1
-    for cell in range(rows * columns):
-        start[cell + 1] += start[cell]
-    place = start[:-1].copy()
-    order = np.empty(len(x), dtype=np.uint32)
-    xs, ys, zs = np.empty(len(x)), np.empty(len(x)), np.empty(len(x))
-    for i in range(len(x)):
-        cell = (int(np.floor(y[i])) - south) * columns + int(np.floor(x[i])) - west
-        k = place[cell]
-        xs[k], ys[k], zs[k], order[k] = x[i], y[i], z[i], i
-        place[cell] += 1
-    return xs, ys, zs, order, start, pulses
-
-
-@nb.njit(cache=True, nogil=True)
-def _spacing(count: Any) -> Any:
-    """(rows, columns) of blocks: the spacing of pulses in metres, over the occupied ones of 3 × 3 blocks."""
-    rows, columns = count.shape
-    spacing = np.full((rows, columns), SPACING[1])
-    for r in range(rows):
-        for c in range(columns):
-            pulses, occupied = 0, 0
-            for rr in range(max(r - 1, 0), min(r + 2, rows)):
-                for cc in range(max(c - 1, 0), min(c + 2, columns)):
-                    if count[rr, cc] > 0:
-                        pulses += count[rr, cc]
-                        occupied += 1
-            if pulses > 0:
-                spacing[r, c] = min(max(np.sqrt(occupied * BLOCK * BLOCK / pulses), SPACING[0]), SPACING[1])
-    return spacing
-
-
-@nb.njit(cache=True, nogil=True)
-def _extremes(z: Any, start: Any) -> Any:
-    """Lowest, highest and fourth-highest point of each cell; +inf and −inf where there is none."""
-    cells = len(start) - 1
-    lowest, highest = np.full(cells, np.inf), np.full(cells, -np.inf)
-    fourth = np.full(cells, -np.inf)
-    for cell in range(cells):
-        a, b, c, d = -np.inf, -np.inf, -np.inf, -np.inf
-        low = np.inf
-        for i in range(start[cell], start[cell + 1]):
-            low = min(low, z[i])
-            d = max(d, min(z[i], c))
-            c = max(c, min(z[i], b))
-            b = max(b, min(z[i], a))
-            a = max(a, z[i])
-        lowest[cell], highest[cell], fourth[cell] = low, a, d
-    return lowest, highest, fourth
+    cells = sorted_cells(x, y, z, number >= total)
+    found = np.zeros(len(x), dtype=np.uint8)
+    in_threads(_search, cells.rows, len(x), cells, _RINGS, found)
+    return found
 
 
 def _rings() -> NDArray[np.int64]:
@@ -209,11 +117,10 @@ def _rings() -> NDArray[np.int64]:
 _RINGS: Final = _rings()
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
-def _search(cells: Any, rings: Any) -> Any:
-    """The class of every point: 7, 18 or 0."""
-    found = np.zeros(len(cells.x), dtype=np.uint8)
-    for row in nb.prange(cells.rows):
+@compiled
+def _search(first_row: int, last_row: int, cells: Any, rings: Any, found: Any) -> None:
+    """The class of the points in some rows of cells: 7 or 18, where they are noise."""
+    for row in range(first_row, last_row):
         for column in range(cells.columns):
             cell = row * cells.columns + column
             first, end = cells.start[cell], cells.start[cell + 1]
@@ -234,10 +141,9 @@ def _search(cells: Any, rings: Any) -> Any:
                     found[cells.order[i]] = Class.LOW_NOISE
                 elif high and _all_ends(cells, rings, i, row, column, False) and _alone(cells, i, row, column):
                     found[cells.order[i]] = Class.HIGH_NOISE
-    return found
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _doubtful(x: Any, y: Any, z: Any, spacing: float, fourth: float) -> Any:
     """(n,) whether a cell's points may be noise by what the cell alone holds; most have company enough in it."""
     radius, depth, _, gap = _reaches(spacing)
@@ -256,7 +162,7 @@ def _doubtful(x: Any, y: Any, z: Any, spacing: float, fourth: float) -> Any:
     return doubtful
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _fourth_lowest(x: Any, y: Any, z: Any) -> Any:
     """(16,) the fourth-lowest height in each quarter × quarter of a cell, all of whose points are near each other."""
     lowest = np.full((QUARTERS * QUARTERS, 4), np.inf)
@@ -269,21 +175,21 @@ def _fourth_lowest(x: Any, y: Any, z: Any) -> Any:
     return lowest[:, 3].copy()
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _quarter(x: float, y: float) -> int:
     """Which of the 4 × 4 parts of its cell a point is in."""
     column = min(int((x - np.floor(x)) * QUARTERS), QUARTERS - 1)
     return min(int((y - np.floor(y)) * QUARTERS), QUARTERS - 1) * QUARTERS + column
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _reaches(spacing: float) -> Any:
     """For a local spacing, in metres: radius and depth of the low column, radius and gap of the high one."""
     wide = max(HIGH_RADIUS[0], HIGH_RADIUS[1] * spacing)
     return LOW_RADIUS * spacing, max(LOW_DEPTH[0], LOW_DEPTH[1] * spacing), wide, max(HIGH_GAP, wide)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _ends(cells: Any, rings: Any, i: int, row: int, column: int) -> Any:
     """Whether at most `COMPANIONS` others are as low as point i, and whether so few are as high, in its columns."""
     low_radius, depth, high_radius, gap = _reaches(cells.spacing[row // BLOCK, column // BLOCK])
@@ -311,7 +217,7 @@ def _ends(cells: Any, rings: Any, i: int, row: int, column: int) -> Any:
     return low <= COMPANIONS, high <= COMPANIONS
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _all_ends(cells: Any, rings: Any, i: int, row: int, column: int, is_low: bool) -> bool:
     """Whether the companions of a candidate are candidates too: the top of a mast has one that stands on others."""
     low_radius, depth, high_radius, gap = _reaches(cells.spacing[row // BLOCK, column // BLOCK])
@@ -332,7 +238,7 @@ def _all_ends(cells: Any, rings: Any, i: int, row: int, column: int, is_low: boo
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _below_ground(cells: Any, i: int, row: int, column: int) -> bool:
     """Whether the ground passes clearly above a point on every line through it.
 
@@ -368,7 +274,7 @@ def _below_ground(cells: Any, i: int, row: int, column: int) -> bool:
     return level < LEVEL_CELLS and _lines_pass_above(heights[:, 2], distances[:, 2], z, depth)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _lines_pass_above(heights: Any, distances: Any, z: float, depth: float) -> bool:
     """Whether all lines from sector to opposite sector pass above z; all sectors, where there is no such line."""
     lines, known = 0, 0
@@ -388,7 +294,7 @@ def _lines_pass_above(heights: Any, distances: Any, z: float, depth: float) -> b
     return lines > 0 or (known >= 3 and least - z >= depth)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _is_lone_hit(cells: Any, row: int, column: int, radius: float, depth: float) -> bool:
     """Whether few cells around are as low as this one: a hit on water between banks, not ground on a slope."""
     w = int(np.ceil(radius)) + 1
@@ -400,7 +306,7 @@ def _is_lone_hit(cells: Any, row: int, column: int, radius: float, depth: float)
     return as_low <= LONE_CELLS
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _sector(dx: float, dy: float) -> int:
     """Octant 0 to 7, counter-clockwise from east."""
     if dy >= 0:
@@ -412,7 +318,7 @@ def _sector(dx: float, dy: float) -> int:
     return 6 if dx < -dy else 7
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _alone(cells: Any, i: int, row: int, column: int) -> bool:
     """Whether a point with empty air below belongs to nothing: no wire or crown goes on at its height nearby."""
     _, _, radius, _ = _reaches(cells.spacing[row // BLOCK, column // BLOCK])

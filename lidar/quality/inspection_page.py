@@ -199,8 +199,8 @@ def _classes(top: TopView) -> str:
     )  # fmt: skip
     as_map(axes)
     figure.legend(
-        handles=[Patch(color=colour, label=name) for name, colour in names], loc="outside right upper", fontsize=6.5,
-        frameon=False, handlelength=1,
+        handles=[Patch(color=colour, label=name) for name, colour in names], loc="outside lower center", fontsize=6,
+        ncols=4, frameon=False, handlelength=1,
     )  # fmt: skip
     return picture(figure, "Classes, as seen from above.")
 

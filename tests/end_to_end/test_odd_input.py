@@ -11,6 +11,7 @@ from pathlib import Path
 import laspy
 import numpy as np
 import pytest
+import rasterio
 from pyproj import CRS, Transformer
 
 from api.cli.main import run
@@ -285,3 +286,17 @@ def test_a_sound_file_lies_where_its_reference_does(
     found = findings(capfd, str(source), "--against", str(reference))
     assert "lies within" in found["reference"]
     assert not {"shifted", "height-unit", "height-offset"} & set(found)
+
+
+@pytest.mark.shared_data
+def test_a_survey_in_feet_makes_a_terrain_in_metres(shared_data: Path, tmp_path: Path) -> None:
+    source = shared_data / "pdal/autzen_trim.laz"
+    assert run(["lidar", "terrain", str(source), str(tmp_path / "dtm.tif"), "--keep-classes"]) == 0
+    las = laspy.read(source)
+    ground = np.asarray(las.classification) == 2
+    with rasterio.open(tmp_path / "dtm.tif") as raster:
+        assert raster.crs.linear_units_factor[1] == pytest.approx(1)
+        assert raster.bounds.left == pytest.approx(np.min(las.x) * FOOT, abs=2)
+        places = np.column_stack([las.x[ground], las.y[ground]]) * FOOT
+        heights = np.array([value[0] for value in raster.sample(places[::50])])
+        assert np.median(np.abs(heights - las.z[ground][::50] * FOOT)) < 0.05

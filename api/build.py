@@ -149,7 +149,7 @@ def add_files(
     tiles = [
         LidarTile(
             sha256=record.sha256,
-            path=str(record.path.resolve()),
+            path=str(Path(record.path).resolve()),
             point_count=record.header.point_count,
             crs=name_of(record.crs),
             bounds=record.bounds,

@@ -19,7 +19,7 @@ from gis.errors import BadCrs, BadParameter
 from gis.grid import Grid
 from gis.raster import Raster
 from lidar.catalog import FileRecord, scan
-from lidar.crs_of_las import in_metres
+from lidar.las.crs import in_metres
 from lidar.pipeline import CONTEXT, classified, read
 from lidar.point_cloud import PointCloud
 from lidar.read import read_many
@@ -50,7 +50,7 @@ class Survey:
     """Horizontal or compound, in metres."""
 
     @property
-    def paths(self) -> tuple[Path, ...]:
+    def paths(self) -> tuple[Path | str, ...]:
         """The files, in order."""
         return tuple(record.path for record in self.records)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor
@@ -15,8 +16,8 @@ from gis.bounds import BoundingBox
 from gis.crs import horizontal
 from gis.errors import BadCrs, BadParameter, DiabaError, UnreadableFile
 from gis.files import sha256
-from lidar.crs_of_las import in_metres
-from lidar.las_header import LasHeader
+from lidar.las.crs import in_metres
+from lidar.las.header import LasHeader, is_url
 from lidar.read import read_header, resolve_crs
 from lidar.tile import LARGEST_BUFFER, Tile
 
@@ -28,9 +29,11 @@ ENDINGS = frozenset({".las", ".laz"})
 class FileRecord:
     """One file of a survey: what it is, or why it cannot be used."""
 
-    path: Path
+    path: Path | str
+    """A path, or an http(s) address as text."""
     sha256: str
-    """Empty when the file cannot be read at all."""
+    """Of the content; of a file on a web server, of its address: it is not fetched whole for that. Empty when the file
+    cannot be read at all."""
     header: LasHeader | None
     bounds: BoundingBox | None
     """In the file's horizontal CRS, taken in metres."""
@@ -57,7 +60,7 @@ def scan(paths: Iterable[Path | str], crs: CRS | None = None) -> list[FileRecord
         count twice.
     """
     records: list[FileRecord] = []
-    first_with: dict[str, Path] = {}
+    first_with: dict[str, Path | str] = {}
     for path in _files(paths):
         record = _record(path, crs)
         if record.usable and record.sha256 in first_with:
@@ -120,20 +123,24 @@ def tiles_over(
     return tiles
 
 
-def _files(paths: Iterable[Path | str]) -> list[Path]:
+def _files(paths: Iterable[Path | str]) -> list[Path | str]:
     """The files named, and those in the folders named; each once."""
-    found: dict[Path, None] = {}
-    for path in map(Path, paths):
+    found: dict[Path | str, None] = {}
+    for named in paths:
+        if is_url(named):
+            found[named] = None
+            continue
+        path = Path(named)
         inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS) if path.is_dir() else [path]
         found.update(dict.fromkeys(inside))
     return list(found)
 
 
-def _record(path: Path, crs: CRS | None) -> FileRecord:
+def _record(path: Path | str, crs: CRS | None) -> FileRecord:
     digest, header = "", None
     try:
         header = read_header(path)
-        digest = sha256(path)
+        digest = hashlib.sha256(str(path).encode()).hexdigest() if is_url(path) else sha256(path)
         own = resolve_crs(header, crs)
         return FileRecord(path, digest, header, _bounds(header, own), own)
     except DiabaError as error:

@@ -19,11 +19,11 @@ from scipy import ndimage
 from gis.grid import Grid
 from gis.raster import Raster
 from lidar.blocks import Survey
-from lidar.crs_of_las import in_metres
-from lidar.density import covered_area, occupied_area
-from lidar.las_header import open_file, parse_header
-from lidar.las_records import decoded
+from lidar.las.crs import in_metres
+from lidar.las.header import open_file, parse_header
+from lidar.las.records import decoded
 from lidar.point_cloud import NOISE
+from lidar.quality.density import covered_area, occupied_area
 from lidar.read import batches, resolve_crs
 
 DENSITY_RESOLUTION = 1.0

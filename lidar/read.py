@@ -11,9 +11,9 @@ from pyproj import CRS
 from gis.bounds import BoundingBox
 from gis.crs import horizontal, name_of, normalise, vertical
 from gis.errors import BadCrs, BadParameter, MissingCrs, UnreadableFile
-from lidar.crs_of_las import hint_for, in_metres, same
-from lidar.las_header import LasHeader, open_file, parse_header, read_header
-from lidar.las_points import all_columns, batches
+from lidar.las.crs import hint_for, in_metres, same
+from lidar.las.header import LasHeader, open_file, parse_header, read_header
+from lidar.las.points import all_columns, batches
 from lidar.point_cloud import PointCloud
 
 __all__ = ["LasHeader", "batches", "read", "read_header", "read_many", "resolve_crs"]

@@ -20,7 +20,7 @@ class Tile:
     key: str
     """Unique in the city: "x603000_y1191000_500", the lower-left corner and the side, in metres."""
     bounds: BoundingBox
-    paths: tuple[Path, ...]
+    paths: tuple[Path | str, ...]
     """The files that reach into the bounds grown by the buffer; further ones may follow, up to `LARGEST_BUFFER`."""
     crs: CRS
     """CRS of files that do not say their own; of the others it must be the same horizontally."""

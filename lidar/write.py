@@ -18,7 +18,7 @@ from pyproj.exceptions import CRSError
 
 from gis.errors import BadCrs, BadParameter
 from gis.files import written_whole
-from lidar.las_records import CONFIDENCE
+from lidar.las.records import CONFIDENCE
 from lidar.point_cloud import PointCloud
 
 SCALE: Final = 0.001

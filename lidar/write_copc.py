@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from gis.errors import BadParameter
 from gis.files import written_whole
-from lidar.copc import ENTRY
-from lidar.las_header import EVLR_HEADER
+from lidar.las.copc import ENTRY
+from lidar.las.header import EVLR_HEADER
 from lidar.point_cloud import PointCloud
 from lidar.write import BATCH_POINTS, POINT_FORMAT, SCALE, columns_of, header_of, record_of, write_laz
 

@@ -13,8 +13,8 @@ from pyproj import CRS
 from api.cli.common import CrsType, crs_option, emit, json_option, tracked
 
 if TYPE_CHECKING:
-    from lidar.standards import Group
-    from lidar.vertical_accuracy import AccuracyReport, ErrorStatistics
+    from lidar.quality.standards import Group
+    from lidar.quality.vertical_accuracy import AccuracyReport, ErrorStatistics
 
 ROLES = ("id", "x", "y", "z", "land_cover", "sigma")
 
@@ -78,8 +78,8 @@ def command(
       diaba lidar accuracy dtm.tif --checkpoints points.gpkg --target 0.10 --html accuracy.html
       diaba lidar accuracy tiles/*.laz --checkpoints points.csv --column x=Y --column y=X --vva "cỏ lác"
     """
-    from lidar.checkpoint_accuracy import vertical_accuracy
-    from lidar.checkpoints import read_check_points
+    from lidar.quality.checkpoint_accuracy import vertical_accuracy
+    from lidar.quality.checkpoints import read_check_points
 
     points = read_check_points(checkpoints, checkpoints_crs, layer=layer, columns=dict(columns))
     extra = dict.fromkeys(nva, "NVA") | dict.fromkeys(vva, "VVA")
@@ -96,8 +96,8 @@ def command(
     if residuals is not None:
         _write_residuals(report, residuals)
     if html is not None:
-        from lidar.report_accuracy import accuracy_page
-        from lidar.report_page import write_page
+        from lidar.quality.accuracy_page import accuracy_page
+        from lidar.quality.page import write_page
 
         write_page(accuracy_page(report, sources, checkpoints), html)
     emit(_document(report), as_json, lambda: _draw(report))
@@ -114,7 +114,7 @@ def _document(report: AccuracyReport) -> dict[str, Any]:
 
 def _write_residuals(report: AccuracyReport, path: Path) -> None:
     from gis.files import written_whole
-    from lidar.vertical_accuracy import Residual
+    from lidar.quality.vertical_accuracy import Residual
 
     with written_whole(path) as part, part.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle)

@@ -13,7 +13,7 @@ from api.cli.common import PointFile, crs_option, emit, json_option, tracked
 from gis.errors import UnreadableFile
 
 if TYPE_CHECKING:
-    from lidar.quality_report import QualityReport
+    from lidar.quality.report import QualityReport
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "bright_black"}
 
@@ -39,7 +39,7 @@ def command(
       diaba lidar inspect tile.laz --html tile.html
       diaba lidar inspect tile.laz --against footprints.gpkg
     """
-    from lidar.quality import examine
+    from lidar.quality.inspection import examine
 
     reports: list[QualityReport] = []
     refused: list[UnreadableFile] = []
@@ -52,12 +52,12 @@ def command(
             continue
         reports.append(found.report)
         if html is not None:
-            from lidar.report_inspect import inspection
+            from lidar.quality.inspection_page import inspection
 
             blocks.append(inspection(found, _rows(found.report), is_first=not blocks))
     if html is not None and reports:
-        from lidar.report_inspect import inspection_page
-        from lidar.report_page import write_page
+        from lidar.quality.inspection_page import inspection_page
+        from lidar.quality.page import write_page
 
         write_page(inspection_page(reports, blocks), html)
     if reports:

@@ -31,8 +31,8 @@ from gis.store import buildings as building_register
 from gis.store import catalog, footprints, parcels, registers
 from gis.store.database import Database
 from gis.store.fresh import make_demo
-from lidar.crs_of_las import in_metres
 from lidar.footprints import read_footprints_for
+from lidar.las.crs import in_metres
 from lidar.read import read_header, resolve_crs
 
 EPOCH = "demo"

@@ -21,7 +21,7 @@ from api.cli.main import run
 from gis.crs import normalise
 from gis.errors import BadInput, MissingCrs, UnreadableFile
 from lidar.point_cloud import PointCloud
-from lidar.quality import inspect
+from lidar.quality.inspection import inspect
 from lidar.read import read, read_header
 from lidar.write import write_laz
 

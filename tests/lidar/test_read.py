@@ -12,7 +12,7 @@ from pyproj import CRS
 from gis.bounds import BoundingBox
 from gis.crs import horizontal, name_of, normalise, transformer, vertical
 from gis.errors import BadCrs, BadParameter, MissingCrs
-from lidar.crs_of_las import guess_crs, in_metres
+from lidar.las.crs import guess_crs, in_metres
 from lidar.point_cloud import PointCloud
 from lidar.read import read, read_header, read_many
 from lidar.write import write_laz

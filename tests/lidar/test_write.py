@@ -18,7 +18,7 @@ from gis.crs import horizontal, name_of, normalise
 from gis.errors import BadParameter
 from gis.files import sha256
 from lidar.point_cloud import PointCloud
-from lidar.quality import inspect
+from lidar.quality.inspection import inspect
 from lidar.read import read, read_header
 from lidar.write import write_laz
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lidar.report_page import (
+from lidar.quality.page import (
     AMBER,
     BLUE,
     INK,
@@ -26,7 +26,7 @@ from lidar.report_page import (
     remarks,
     table,
 )
-from lidar.vertical_accuracy import CLASS_OF_VVA, AccuracyReport, ErrorStatistics, Residual
+from lidar.quality.vertical_accuracy import CLASS_OF_VVA, AccuracyReport, ErrorStatistics, Residual
 
 HEAD = ("metres", "n", "RMSE", "RMSE_V", "mean", "median", "std", "NMAD", "skew", "kurt", "min", "max")
 MOST_LISTED = 40

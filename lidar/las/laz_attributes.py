@@ -12,7 +12,7 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 
-from lidar.laz_arithmetic import (
+from lidar.las.laz_arithmetic import (
     U,
     correction,
     ends_well,

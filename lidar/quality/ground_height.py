@@ -17,8 +17,8 @@ from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from gis.crs import normalise
 from gis.errors import UnreadableFile
-from lidar.checkpoints import metres_up
 from lidar.point_cloud import Class, PointCloud
+from lidar.quality.checkpoints import metres_up
 
 REACH: Final = 5.0
 """Metres; a place with no ground point within so much is not on measured ground."""

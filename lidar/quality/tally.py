@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.las_header import LasHeader
-from lidar.las_records import EXTENDED, RawPoints, count_by_return, extent, is_withheld, returns
+from lidar.las.header import LasHeader
+from lidar.las.records import EXTENDED, RawPoints, count_by_return, extent, is_withheld, returns
 
 SYNTHETIC, EXTENDED_SYNTHETIC, EXTENDED_OVERLAP = 0x20, 0x01, 0x08
 """Bit of the legacy class byte; bits of the extended flags (LAS 1.4, tables 8 and 16)."""

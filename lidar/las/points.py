@@ -12,9 +12,15 @@ import numba as nb
 import numpy as np
 
 from gis.errors import UnreadableFile
-from lidar.copc import chunks_within
-from lidar.las_header import RECORD_LENGTHS, LasHeader
-from lidar.las_records import (
+from lidar.las.copc import chunks_within
+from lidar.las.header import RECORD_LENGTHS, LasHeader
+from lidar.las.laz_arithmetic import SPARE
+from lidar.las.laz_attributes import decode_byte
+from lidar.las.laz_chunks import Chunk, LazRecord, chunk_table, decompress, laz_record, load
+from lidar.las.laz_integrity import Integrity
+from lidar.las.laz_layered import decode_layered
+from lidar.las.raw_columns import Columns, RawColumns, Seen
+from lidar.las.records import (
     RawPoints,
     agrees_by_return,
     as_records,
@@ -24,17 +30,11 @@ from lidar.las_records import (
     raw_points,
     settled,
 )
-from lidar.laz_arithmetic import SPARE
-from lidar.laz_attributes import decode_byte
-from lidar.laz_chunks import Chunk, LazRecord, chunk_table, decompress, laz_record, load
-from lidar.laz_integrity import Integrity
-from lidar.laz_layered import decode_layered
-from lidar.raw_columns import Columns, RawColumns, Seen
 
 LAS_CHUNK: Final = 50_000
 """Points of an uncompressed file taken at a time, as many as a LAZ chunk usually has."""
 OWN_VERSION: Final = 3
-"""Version of the layered compressor that `lidar.laz_layered` decodes; laz-rs decodes the rest."""
+"""Version of the layered compressor that `lidar.las.laz_layered` decodes; laz-rs decodes the rest."""
 Window = tuple[float, float, float, float]
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
 from gis.crs import horizontal, is_vietnamese, vertical
-from lidar.las_header import LasHeader
-from lidar.quality_report import Problem
+from lidar.las.header import LasHeader
+from lidar.quality.report import Problem
 
 VIETNAM: Final = (102.0, 7.0, 118.0, 23.5)
 """Degrees: west, south, east, north, with the sea."""

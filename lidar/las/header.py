@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 from pyproj import CRS
 
 from gis.errors import BadCrs, UnreadableFile
-from lidar.crs_of_las import ProjectionRecords, contradiction, crs_of_records
+from lidar.las.crs import ProjectionRecords, contradiction, crs_of_records
 
 SIGNATURE = b"LASF"
 HEADER_SIZES = {0: 227, 1: 227, 2: 227, 3: 235, 4: 375}
@@ -139,7 +139,7 @@ def open_file(path: Path | str) -> BinaryIO:
         UnreadableFile: it is missing, no regular file, may not be read, or its server gives no ranges.
     """
     if is_url(path):
-        from lidar.remote import RemoteFile  # its HTTP client takes long to import
+        from lidar.las.remote import RemoteFile  # its HTTP client takes long to import
 
         return cast(BinaryIO, RemoteFile(str(path)))
     try:

@@ -7,8 +7,8 @@ from math import isfinite
 from typing import BinaryIO
 
 from gis.errors import UnreadableFile
-from lidar.las_header import LasHeader
-from lidar.laz_chunks import MAX_CHUNK_POINTS, Chunk
+from lidar.las.header import LasHeader
+from lidar.las.laz_chunks import MAX_CHUNK_POINTS, Chunk
 
 ENTRY = struct.Struct("<4iQii")
 """Level, x, y, z of a voxel; offset, byte size and point count of its chunk, or of a page of further entries (−1)."""

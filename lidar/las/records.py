@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import UnreadableFile
-from lidar.las_header import RECORD_LENGTHS, LasHeader
-from lidar.raw_columns import EXTENDED_WITHHELD, WITHHELD, Columns, RawColumns, Seen, settle
+from lidar.las.header import RECORD_LENGTHS, LasHeader
+from lidar.las.raw_columns import EXTENDED_WITHHELD, WITHHELD, Columns, RawColumns, Seen, settle
 
 RawPoints: TypeAlias = NDArray[np.void]
 """(n,) structured records of `record_type`."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 
-from lidar.laz_arithmetic import (
+from lidar.las.laz_arithmetic import (
     ONE,
     U,
     correction,
@@ -23,7 +23,7 @@ from lidar.laz_arithmetic import (
     table_bits,
     wrapped,
 )
-from lidar.laz_attributes import CHANGED_GPS, CHANNELS, NEW_CHANNEL
+from lidar.las.laz_attributes import CHANGED_GPS, CHANNELS, NEW_CHANNEL
 
 MULTI: Final = 500
 """Multiples of the last time step that are coded as such."""

@@ -23,15 +23,14 @@ from gis.bounds import BoundingBox
 from gis.crs import horizontal, normalise, transformer, warpable
 from gis.errors import MissingCrs, UnreadableFile
 from gis.raster import NODATA
-from lidar.checkpoint_accuracy import RASTERS
-from lidar.checkpoints import metres_up
-from lidar.crs_of_las import in_metres
 from lidar.footprints import Footprints, read_footprints
-from lidar.ground_height import HeightRaster
-from lidar.las_header import LasHeader
+from lidar.las.crs import in_metres
+from lidar.las.header import LasHeader
 from lidar.point_cloud import PointCloud
-from lidar.read import read, read_header, resolve_crs
-from lidar.registration import (
+from lidar.quality.checkpoint_accuracy import RASTERS
+from lidar.quality.checkpoints import metres_up
+from lidar.quality.ground_height import HeightRaster
+from lidar.quality.registration import (
     CELL,
     SEARCH,
     Image,
@@ -45,7 +44,8 @@ from lidar.registration import (
     relief_ratio,
     surfaces,
 )
-from lidar.slips import Slip, explanation, known_slips
+from lidar.quality.slips import Slip, explanation, known_slips
+from lidar.read import read, read_header, resolve_crs
 
 POINT_FILES: Final = frozenset((".las", ".laz"))
 PATCH: Final = 400

@@ -12,10 +12,10 @@ from pyproj import CRS
 
 from gis.crs import horizontal, normalise
 from lidar.point_cloud import PointCloud
-from lidar.quality import inspect
-from lidar.quality_report import QualityReport
+from lidar.quality.inspection import inspect
+from lidar.quality.report import QualityReport
+from lidar.quality.strips import strip_differences, strip_overlaps
 from lidar.read import read
-from lidar.strips import strip_differences, strip_overlaps
 from lidar.write import write_laz
 
 CITY = normalise("EPSG:9210+5727")

@@ -12,11 +12,10 @@ from matplotlib.patches import Patch
 
 from gis.grid import Grid
 from gis.raster import Raster
-from lidar.density import DensityGrid
 from lidar.hillshade import hillshade
-from lidar.quality import UNKNOWN, Examination
-from lidar.quality_report import QualityReport
-from lidar.report_page import (
+from lidar.quality.density import DensityGrid
+from lidar.quality.inspection import UNKNOWN, Examination
+from lidar.quality.page import (
     BLUE,
     GREEN,
     INK,
@@ -34,8 +33,9 @@ from lidar.report_page import (
     picture,
     remarks,
 )
-from lidar.strips import StripDifferences
-from lidar.top_view import TopView
+from lidar.quality.report import QualityReport
+from lidar.quality.strips import StripDifferences
+from lidar.quality.top_view import TopView
 
 TONES: Final[dict[str, Tone]] = {"error": "bad", "warning": "warn", "note": "plain"}
 CLASS_COLOURS: Final = {

@@ -18,12 +18,12 @@ from gis.crs import normalise, transformer
 from gis.errors import BadCrs, BadInput, UnreadableFile
 from gis.grid import Grid
 from gis.raster import Raster, write_cog
-from lidar.checkpoint_accuracy import vertical_accuracy
-from lidar.checkpoints import CheckPoints, check_axes, read_check_points
-from lidar.ground_height import NO_GROUND, NO_TRIANGLE, OUTSIDE, GroundPoints, HeightRaster, heights_between
 from lidar.point_cloud import PointCloud
-from lidar.standards import check_points_required, land_cover_groups, plain_word
-from lidar.vertical_accuracy import assess, groups_of, statistics
+from lidar.quality.checkpoint_accuracy import vertical_accuracy
+from lidar.quality.checkpoints import CheckPoints, check_axes, read_check_points
+from lidar.quality.ground_height import NO_GROUND, NO_TRIANGLE, OUTSIDE, GroundPoints, HeightRaster, heights_between
+from lidar.quality.standards import check_points_required, land_cover_groups, plain_word
+from lidar.quality.vertical_accuracy import assess, groups_of, statistics
 from lidar.write import write_laz
 
 CITY = normalise("EPSG:9210+5727")

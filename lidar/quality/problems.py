@@ -7,14 +7,14 @@ from typing import Final
 
 from pyproj import CRS
 
-from lidar.against import Registration
-from lidar.crs_problems import crs_problems
-from lidar.header_problems import header_problems
-from lidar.las_header import LasHeader
+from lidar.las.header import LasHeader
 from lidar.point_cloud import Class
-from lidar.quality_report import FEW_CELLS, Problem, QualityReport
-from lidar.standards import quality_levels
-from lidar.tally import Tally
+from lidar.quality.against import Registration
+from lidar.quality.crs_problems import crs_problems
+from lidar.quality.header_problems import header_problems
+from lidar.quality.report import FEW_CELLS, Problem, QualityReport
+from lidar.quality.standards import quality_levels
+from lidar.quality.tally import Tally
 
 MUCH_NOISE: Final = 0.001
 MANY_DUPLICATES: Final = 0.001

@@ -13,9 +13,11 @@ from pyproj import CRS
 from gis.bounds import BoundingBox
 from gis.crs import horizontal, name_of, vertical
 from gis.errors import BadCrs, BadParameter, UnreadableFile
-from lidar.checkpoints import CheckPoints, check_axes
-from lidar.crs_of_las import in_metres, same
-from lidar.ground_height import (
+from lidar.las.crs import in_metres, same
+from lidar.las.header import LasHeader
+from lidar.point_cloud import Class
+from lidar.quality.checkpoints import CheckPoints, check_axes
+from lidar.quality.ground_height import (
     GROWTH,
     NO_GROUND,
     OUTSIDE,
@@ -25,11 +27,9 @@ from lidar.ground_height import (
     HeightRaster,
     heights_between,
 )
-from lidar.las_header import LasHeader
-from lidar.point_cloud import Class
+from lidar.quality.standards import Group
+from lidar.quality.vertical_accuracy import AccuracyReport, assess
 from lidar.read import read, read_header, resolve_crs
-from lidar.standards import Group
-from lidar.vertical_accuracy import AccuracyReport, assess
 
 RASTERS: Final = frozenset((".tif", ".tiff", ".vrt", ".img", ".asc"))
 Bounds = tuple[float, float, float, float]

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import UnreadableFile
-from lidar.las_header import LasHeader
-from lidar.laz_chunks import VARIABLE, LazRecord, guarded, layer_lengths
+from lidar.las.header import LasHeader
+from lidar.las.laz_chunks import VARIABLE, LazRecord, guarded, layer_lengths
 
 CODER_TAIL = 4
 """Bytes an arithmetic coder may end in, in a way of its own."""

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gis.errors import BadInput
-from lidar.checkpoints import CheckPoints
-from lidar.ground_height import Height
-from lidar.standards import Group, check_points_required, land_cover_groups, plain_word, vertical_classes
+from lidar.quality.checkpoints import CheckPoints
+from lidar.quality.ground_height import Height
+from lidar.quality.standards import Group, check_points_required, land_cover_groups, plain_word, vertical_classes
 
 CONFIDENCE_95: Final = 1.9600
 """Normal quantile of 95 %, Edition 1, appendix D."""
@@ -189,7 +189,7 @@ def assess(
 
     Args:
         points: (n,) in the survey's CRS.
-        surface: (n,) the survey's height at each, as `lidar.ground_height` gives it.
+        surface: (n,) the survey's height at each, as `lidar.quality.ground_height` gives it.
         area: of the survey, square metres: it decides how many check points are asked for.
         target: RMSE asked for, metres.
         extra: words of land cover beyond the table's.

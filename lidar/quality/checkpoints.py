@@ -17,8 +17,8 @@ from pyproj import CRS
 
 from gis.crs import CrsLike, horizontal, name_of, normalise, transformer, vertical
 from gis.errors import BadCrs, BadInput, UnreadableFile
-from lidar.crs_of_las import same
-from lidar.standards import plain_word
+from lidar.las.crs import same
+from lidar.quality.standards import plain_word
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("id", "name", "point", "point id", "pointid", "no", "number", "station", "ten", "ten diem", "stt", "fid"),

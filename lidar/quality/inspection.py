@@ -12,19 +12,19 @@ from pyproj import CRS
 
 from gis.crs import name_of
 from gis.errors import BadCrs, MissingCrs
-from lidar.against import register
-from lidar.crs_of_las import in_metres
-from lidar.density import DensityGrid
-from lidar.las_header import LasHeader, open_file, parse_header
-from lidar.las_records import decoded
+from lidar.las.crs import in_metres
+from lidar.las.header import LasHeader, open_file, parse_header
+from lidar.las.records import decoded
 from lidar.noise import mark_noise
 from lidar.point_cloud import Class, PointCloud
-from lidar.problems import problems_of, shift_problems, sorted_problems
-from lidar.quality_report import QualityReport, Sample
+from lidar.quality.against import register
+from lidar.quality.density import DensityGrid
+from lidar.quality.problems import problems_of, shift_problems, sorted_problems
+from lidar.quality.report import QualityReport, Sample
+from lidar.quality.strips import StripDifferences, strip_differences, strip_overlaps
+from lidar.quality.tally import Tally
+from lidar.quality.top_view import TopView
 from lidar.read import batches, resolve_crs
-from lidar.strips import StripDifferences, strip_differences, strip_overlaps
-from lidar.tally import Tally
-from lidar.top_view import TopView
 
 SAMPLE_POINTS: Final = 4_000_000
 """Noise, duplicates and strips are looked at in a square in the middle that holds about so many points, or in all."""

@@ -41,7 +41,7 @@ class RawColumns(NamedTuple):
         return cls._make(np.zeros(count, kind) for kind in (*kinds, np.float64, np.uint8))
 
     def by_field(self) -> list[tuple[str, NDArray[Any]]]:
-        """The columns with the names their fields have in `lidar.las_records`."""
+        """The columns with the names their fields have in `lidar.las.records`."""
         names = ("x", "y", "z", "intensity", "returns", "flags", "class", "scan_angle", "point_source_id", "gps_time")
         return list(zip((*names, "confidence"), self, strict=True))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from lidar.las_header import LasHeader, open_file
-from lidar.las_records import agrees_by_return
-from lidar.quality_report import Problem, QualityReport
-from lidar.tally import Tally
+from lidar.las.header import LasHeader, open_file
+from lidar.las.records import agrees_by_return
+from lidar.quality.report import Problem, QualityReport
+from lidar.quality.tally import Tally
 
 WKT_BIT: Final = 0x10
 STANDARD_TIME_BIT: Final = 0x01

@@ -8,9 +8,9 @@ from math import sqrt
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from lidar.against import Registration
-from lidar.density import Density
-from lidar.strips import StripOverlap
+from lidar.quality.against import Registration
+from lidar.quality.density import Density
+from lidar.quality.strips import StripOverlap
 
 FEW_CELLS: Final = 50
 """Cells a strip difference must rest on."""

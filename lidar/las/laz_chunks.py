@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import UnreadableFile
-from lidar.las_header import RECORD_LENGTHS, LasHeader
+from lidar.las.header import RECORD_LENGTHS, LasHeader
 
 T = TypeVar("T")
 

@@ -19,10 +19,10 @@ from api.cli.main import run
 from gis.bounds import BoundingBox
 from gis.crs import normalise
 from gis.errors import UnreadableFile
-from lidar import remote
+from lidar.las import remote
+from lidar.las.remote import RemoteFile
 from lidar.point_cloud import PointCloud
 from lidar.read import read, read_header
-from lidar.remote import RemoteFile
 from lidar.write import write_laz
 
 CITY = normalise("EPSG:9210+5727")

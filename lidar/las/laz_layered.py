@@ -13,7 +13,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.laz_arithmetic import (
+from lidar.las.laz_arithmetic import (
     ONE,
     U,
     correction,
@@ -25,7 +25,7 @@ from lidar.laz_arithmetic import (
     table_bits,
     wrapped,
 )
-from lidar.laz_attributes import (
+from lidar.las.laz_attributes import (
     CHANGED_GPS,
     CHANGED_SCAN,
     CHANGED_SOURCE,
@@ -39,7 +39,7 @@ from lidar.laz_attributes import (
     int32_at,
     uint16_at,
 )
-from lidar.laz_times import decode_times
+from lidar.las.laz_times import decode_times
 
 XY, Z, CLASS, FLAGS, INTENSITY, SCAN_ANGLE, USER_DATA, SOURCE, GPS_TIME = range(9)
 """Layers in the order of the chunk."""

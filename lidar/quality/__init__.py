@@ -1,0 +1,1 @@
+"""How good a survey is: inspection against itself and a reference, accuracy against check points, their pages."""

@@ -309,6 +309,9 @@ def _near_planes(
     """
     for i in range(first, last):
         r, c = row[i], column[i]
+        if np.isnan(height[r, c]):
+            left[r, c] |= not near[i]
+            continue
         east, north = x[i] / CELL - np.floor(x[i] / CELL) - 0.5, y[i] / CELL - np.floor(y[i] / CELL) - 0.5
         plane = height[r, c] + slope_x[r, c] * east + slope_y[r, c] * north
         if z[i] - plane <= tolerance[r, c]:

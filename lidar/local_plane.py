@@ -31,11 +31,11 @@ from lidar.tent_sums import (
 RIDGE = 0.005
 """Variance, in squared window radii, added to the positions: cells all in a line give a plane level across it."""
 
-BLOCK = 96
+BLOCK = 128
 """Cells along the edge of a block: with its surroundings it fits into a core's own memory."""
 HALO = LARGEST_RADIUS + 1
 """Cells around a block that its windows ask, and one that a running sum has just left."""
-RUNNING = 14
+RUNNING = 10
 """Cells of single windows, a cell of the block, from which running sums over the whole block cost less."""
 
 ALL_ROUND = np.zeros((1, 2))
@@ -77,7 +77,7 @@ class Tolerance(NamedTuple):
 
     def above(self, planes: Planes) -> Height:
         """Metres, a cell."""
-        slope = np.hypot(planes.slope_x, planes.slope_y)
+        slope = np.sqrt(planes.slope_x * planes.slope_x + planes.slope_y * planes.slope_y)
         found: Height = (self.base + self.by_slope * slope + self.by_spread * planes.spread).astype(np.float32)
         return found
 
@@ -150,7 +150,7 @@ def _fit_blocks(
     steps = np.empty((4, BLOCK + 2 * HALO, BLOCK + 2 * HALO), dtype=np.int32)
     count = np.empty((BLOCK, BLOCK), dtype=np.int32)
     change = np.empty((MOMENTS, BLOCK + 2 * HALO), dtype=np.int64)
-    tents, work = np.empty_like(change), np.empty_like(change)
+    tents = np.empty_like(change)
     of_row, sums = np.empty((MOMENTS, BLOCK), dtype=np.int64), np.empty(MOMENTS, dtype=np.int64)
     for block in range(first, last):
         r0, c0 = block // across * BLOCK, block % across * BLOCK
@@ -173,7 +173,7 @@ def _fit_blocks(
             for r in range(r1 - r0):
                 if running:
                     if r > 0:
-                        next_row(steps, HALO + r - 1, radius, change, tents, work)
+                        next_row(steps, HALO + r - 1, radius, change, tents)
                     sum_row(tents, HALO, radius, of_row[:, : c1 - c0])
                 for c in range(c1 - c0):
                     if not (left[r, c] and count[r, c] >= enough):
@@ -253,17 +253,22 @@ def _fit_sides(
 def _solve(sums: Sums, size: int) -> Any:
     """Height at the window's centre, the two slopes a cell and the residual spread of its plane, metres."""
     w = sums[0]
+    share, unit = 1.0 / w, 1.0 / (size * PARTS)
     # heights from the window's own mean: exact in whole numbers, and small enough for what follows
-    base = floor(sums[3] / w)
+    base = floor(sums[3] * share)
     wz, wxz, wyz = sums[3] - base * w, sums[7] - base * sums[1], sums[8] - base * sums[2]
     wzz = sums[9] - base * (sums[3] + wz)
-    unit, to_metres = size * PARTS, STEP / w
-    mx, my, mz = sums[1] / w / unit, sums[2] / w / unit, wz * to_metres
-    xx, xy, yy = sums[4] / w / unit**2, sums[5] / w / unit**2, sums[6] / w / unit**2
-    xx, xy, yy = xx - mx * mx + RIDGE, xy - mx * my, yy - my * my + RIDGE
-    xz, yz = wxz * to_metres / unit - mx * mz, wyz * to_metres / unit - my * mz
-    zz = wzz * to_metres * STEP - mz * mz
-    determinant = xx * yy - xy * xy
-    a, b = (xz * yy - yz * xy) / determinant, (yz * xx - xz * xy) / determinant
+    of_place, of_height = share * unit, share * STEP
+    mx, my, mz = sums[1] * of_place, sums[2] * of_place, wz * of_height
+    of_square = of_place * unit
+    xx, xy, yy = (
+        sums[4] * of_square - mx * mx + RIDGE,
+        sums[5] * of_square - mx * my,
+        sums[6] * of_square - my * my + RIDGE,
+    )
+    xz, yz = wxz * (of_height * unit) - mx * mz, wyz * (of_height * unit) - my * mz
+    zz = wzz * (of_height * STEP) - mz * mz
+    inverse = 1.0 / (xx * yy - xy * xy)
+    a, b = (xz * yy - yz * xy) * inverse, (yz * xx - xz * xy) * inverse
     residual = sqrt(max(0.0, zz - a * xz - b * yz))
     return base * STEP + mz - a * mx - b * my, a / size, b / size, residual

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.morphology import EMPTY, Height, compiled, in_threads, lowest_points
+from lidar.morphology import EMPTY, Height, compiled, in_threads, lowest_points, lowest_points_again
 
 WINDOW = 10
 """Cells to each side within which the surroundings' level is taken."""
@@ -58,7 +58,7 @@ def lowest_without_outliers(
         if not low.any():
             break
         kept[index[low]] = False
-        height, index = lowest_points(row, column, x, y, z, kept, *shape)
+        lowest_points_again(low, row, column, x, y, z, kept, height, index)
     return LowestPoints(height, index, kept)
 
 

@@ -101,14 +101,32 @@ def lowest_points(
     """Height and index of the lowest used point of each cell; of equals the one first in x, then y."""
     height = np.full((rows, columns), EMPTY, dtype=np.float32)
     index = np.full((rows, columns), -1, dtype=np.int64)
-    in_threads(_lower, rows, len(z), row, column, x, y, z, used, height, index)
+    within = np.ones((rows, columns), dtype=np.bool_)
+    in_threads(_lower, rows, len(z), within, row, column, x, y, z, used, height, index)
     return height, index
+
+
+def lowest_points_again(
+    within: NDArray[np.bool_],
+    row: NDArray[np.int32],
+    column: NDArray[np.int32],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    z: NDArray[np.float64],
+    used: NDArray[np.bool_],
+    height: Height,
+    index: NDArray[np.int64],
+) -> None:
+    """Find the lowest used points of some cells anew, in place, as `lowest_points` does."""
+    height[within], index[within] = EMPTY, -1
+    in_threads(_lower, height.shape[0], len(z), within, row, column, x, y, z, used, height, index)
 
 
 @compiled
 def _lower(
     first: int,
     last: int,
+    within: NDArray[np.bool_],
     row: NDArray[np.int32],
     column: NDArray[np.int32],
     x: NDArray[np.float64],
@@ -120,10 +138,10 @@ def _lower(
 ) -> None:
     for i in range(len(z)):
         r = row[i]
-        if not (used[i] and first <= r < last):
+        if not first <= r < last:
             continue
         c = column[i]
-        if np.float32(z[i]) > height[r, c]:
+        if not within[r, c] or not used[i] or np.float32(z[i]) > height[r, c]:
             continue
         k = index[r, c]
         if k < 0 or z[i] < z[k] or (z[i] == z[k] and (x[i] < x[k] or (x[i] == x[k] and y[i] < y[k]))):
@@ -271,7 +289,7 @@ def _walk_across(
     for down in (1, -1):
         for right in (0, 1, -1):
             length = np.float32(np.sqrt(1 + right * right))
-            limit, furthest = step * length, np.int16(reach / length)
+            limit, furthest = step * length, int(reach / length)
             if down > 0:
                 begin, end = min(last + furthest, rows) - 1, first - 1
             else:

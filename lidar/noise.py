@@ -9,25 +9,21 @@ gives.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.morphology import SMALL, compiled, in_threads
+from lidar.morphology import compiled, in_threads
+from lidar.noise_cells import BLOCK, SPACING, sorted_cells
 from lidar.point_cloud import NOISE, Class, PointCloud
 
 REACH: Final = 30.0
 """Metres around a point within which everything lies that its class depends on."""
-BLOCK: Final = 5
-"""Metres; point spacing is taken over 3 × 3 blocks of this size."""
 CONTEXT: Final = 20
 """Metres around a candidate in which ground and neighbours of its level are looked for."""
 COMPANIONS: Final = 2
 """Others that a cluster of noise may have: multipath comes in ones to threes."""
-SPACING: Final = (0.15, 2.4)
-"""Metres; limits of the local spacing."""
 LOW_RADIUS: Final = 3.2
 """Spacings; a circle of 32 expected points, where ground has companions and multipath has not."""
 LOW_DEPTH: Final = (0.5, 1.0)
@@ -101,156 +97,10 @@ def _noise(
     total: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
     """(n,) class 7 or 18 where a point is noise, 0 elsewhere; metres, return numbers and numbers of returns."""
-    west, south = int(np.floor(x.min() / BLOCK)) * BLOCK, int(np.floor(y.min() / BLOCK)) * BLOCK
-    columns = (int(np.floor(x.max() / BLOCK)) + 1) * BLOCK - west
-    rows = (int(np.floor(y.max() / BLOCK)) + 1) * BLOCK - south
-    ordered, start, pulses = _sorted_by_cell(x, y, z, number, total, (west, south), (rows, columns))
-    extremes = np.empty((3, rows * columns))
-    in_threads(_extremes, rows * columns, len(x), ordered[2], start, *extremes)
-    cells = _Cells(*ordered, start, rows, columns, west, south, _spacing(pulses), *extremes)
+    cells = sorted_cells(x, y, z, number >= total)
     found = np.zeros(len(x), dtype=np.uint8)
-    in_threads(_search, rows, len(x), cells, _RINGS, found)
+    in_threads(_search, cells.rows, len(x), cells, _RINGS, found)
     return found
-
-
-class _Cells(NamedTuple):
-    """Points in the order of their cells of a metre, and what the cells hold."""
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    z: NDArray[np.float64]
-    order: NDArray[np.uint32]
-    """Which point each was."""
-    start: NDArray[np.int64]
-    """Where each cell's points begin, row by row, and the end of the last."""
-    rows: int
-    columns: int
-    west: int
-    south: int
-    spacing: NDArray[np.float64]
-    """By block."""
-    lowest: NDArray[np.float64]
-    highest: NDArray[np.float64]
-    fourth: NDArray[np.float64]
-    """The fourth-highest of each cell."""
-
-
-def _sorted_by_cell(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    z: NDArray[np.float64],
-    number: NDArray[np.uint8],
-    total: NDArray[np.uint8],
-    corner: tuple[int, int],
-    shape: tuple[int, int],
-) -> tuple[tuple[Any, Any, Any, Any], NDArray[np.int64], NDArray[np.int64]]:
-    """Points and their indices cell by cell, where each cell of a metre begins, and the pulses of each block.
-
-    A counting sort in as many parts as there are threads; within a cell the points keep their order.
-    """
-    rows, columns = shape
-    parts = nb.get_num_threads() if len(x) >= SMALL else 1
-    place = np.zeros((parts, rows * columns), dtype=np.uint32)
-    pulses = np.zeros((parts, rows // BLOCK, columns // BLOCK), dtype=np.int64)
-    in_threads(_count, parts, len(x), x, y, number, total, *corner, columns, place, pulses)
-    start = np.zeros(rows * columns + 1, dtype=np.int64)
-    _begin(place, start)
-    ordered = np.empty(len(x)), np.empty(len(x)), np.empty(len(x)), np.empty(len(x), dtype=np.uint32)
-    in_threads(_place, parts, len(x), x, y, z, *corner, columns, place, *ordered)
-    return ordered, start, pulses.sum(axis=0)
-
-
-@compiled
-def _count(
-    first: int,
-    last: int,
-    x: Any,
-    y: Any,
-    number: Any,
-    total: Any,
-    west: int,
-    south: int,
-    columns: int,
-    count: Any,
-    pulses: Any,
-) -> None:
-    """The points of each cell and the pulses that end in each block, of some parts of the points."""
-    for part in range(first, last):
-        for i in range(len(x) * part // len(count), len(x) * (part + 1) // len(count)):
-            row, column = int(np.floor(y[i])) - south, int(np.floor(x[i])) - west
-            count[part, row * columns + column] += 1
-            if number[i] >= total[i]:
-                pulses[part, row // BLOCK, column // BLOCK] += 1
-
-
-@compiled
-def _begin(count: Any, start: Any) -> None:
-    """Turn each part's counts into the places of its first points."""
-    place = 0
-    for cell in range(count.shape[1]):
-        start[cell] = place
-        for part in range(count.shape[0]):
-            n = count[part, cell]
-            count[part, cell] = place
-            place += n
-    start[-1] = place
-
-
-@compiled
-def _place(
-    first: int,
-    last: int,
-    x: Any,
-    y: Any,
-    z: Any,
-    west: int,
-    south: int,
-    columns: int,
-    place: Any,
-    xs: Any,
-    ys: Any,
-    zs: Any,
-    order: Any,
-) -> None:
-    for part in range(first, last):
-        for i in range(len(x) * part // len(place), len(x) * (part + 1) // len(place)):
-            cell = (int(np.floor(y[i])) - south) * columns + int(np.floor(x[i])) - west
-            k = place[part, cell]
-            xs[k], ys[k], zs[k], order[k] = x[i], y[i], z[i], i
-            place[part, cell] += 1
-
-
-@compiled
-def _spacing(count: Any) -> Any:
-    """(rows, columns) of blocks: the spacing of pulses in metres, over the occupied ones of 3 × 3 blocks."""
-    rows, columns = count.shape
-    spacing = np.full((rows, columns), SPACING[1])
-    for r in range(rows):
-        for c in range(columns):
-            pulses, occupied = 0, 0
-            for rr in range(max(r - 1, 0), min(r + 2, rows)):
-                for cc in range(max(c - 1, 0), min(c + 2, columns)):
-                    if count[rr, cc] > 0:
-                        pulses += count[rr, cc]
-                        occupied += 1
-            if pulses > 0:
-                spacing[r, c] = min(max(np.sqrt(occupied * BLOCK * BLOCK / pulses), SPACING[0]), SPACING[1])
-    return spacing
-
-
-@compiled
-def _extremes(first: int, last: int, z: Any, start: Any, lowest: Any, highest: Any, fourth: Any) -> None:
-    """Lowest, highest and fourth-highest point of each cell; +inf and −inf where there is none."""
-    for cell in range(first, last):
-        a, b, c, d = -np.inf, -np.inf, -np.inf, -np.inf
-        low = np.inf
-        for i in range(start[cell], start[cell + 1]):
-            low = min(low, z[i])
-            d = max(d, min(z[i], c))
-            c = max(c, min(z[i], b))
-            b = max(b, min(z[i], a))
-            a = max(a, z[i])
-        lowest[cell], highest[cell], fourth[cell] = low, a, d
 
 
 def _rings() -> NDArray[np.int64]:

@@ -27,6 +27,8 @@ LARGEST_RADIUS = 12
 
 MOMENTS = 10
 """Of a window: w, wx, wy, wz, wxx, wxy, wyy, wxz, wyz, wzz, in that order; steps east, north and up."""
+FACTORS = np.array([(0, 0), (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 2), (1, 3), (2, 3), (3, 3)])
+"""Of w, x, y, z, those whose product each moment is the sum of; w is 1, or all are 0."""
 Sums = NDArray[np.int64]
 
 
@@ -93,7 +95,8 @@ def sum_window(
     """
     size, one_side = radius + 1, east != 0.0 or north != 0.0
     x0, y0 = column * PARTS, row * PARTS
-    count = w = wx = wy = wz = wxx = wxy = wyy = wxz = wyz = wzz = 0
+    count = 0
+    w = wx = wy = wz = wxx = wxy = wyy = wxz = wyz = wzz = np.int64(0)
     for i in range(row - radius, row + radius + 1):
         down = size - abs(i - row)
         for j in range(column - radius, column + radius + 1):
@@ -121,61 +124,42 @@ def sum_window(
 def start_columns(steps: NDArray[np.int32], halo: int, radius: int, change: Sums, tents: Sums) -> None:
     """Fill `tents` (MOMENTS, columns of steps) with the sums down each column about the block's first row.
 
-    `change` becomes what the next row adds to them.
+    `change` becomes what the step into that row, as any other, has added: cells from it on came nearer, others went.
     """
     size = radius + 1
-    row = np.empty_like(tents)
     change[:] = 0
     tents[:] = 0
     for e in range(-size, size):
-        _moments(steps, halo + e, 1, row)
-        _add(tents, row, size - abs(e))
-        # the step into the first row, as all others: the cells from it on come nearer, those before it go away
-        _add(change, row, 1 if e >= 0 else -1)
+        for k in range(MOMENTS):
+            p, q = steps[FACTORS[k, 0], halo + e], steps[FACTORS[k, 1], halo + e]
+            _add_products(tents[k], p, q, size - abs(e))
+            _add_products(change[k], p, q, 1 if e >= 0 else -1)
 
 
 @compiled
-def next_row(steps: NDArray[np.int32], row: int, radius: int, change: Sums, tents: Sums, work: Sums) -> None:
+def _add_products(target: Any, p: Any, q: Any, factor: int) -> None:
+    for j in range(target.shape[0]):
+        target[j] += factor * (np.int64(p[j]) * np.int64(q[j]))
+
+
+@compiled
+def next_row(steps: NDArray[np.int32], row: int, radius: int, change: Sums, tents: Sums) -> None:
     """Move the columns' sums from `row` of the steps to the one after it."""
     size = radius + 1
-    for e, factor in ((size, 1), (0, -2), (-size, 1)):
-        _moments(steps, row + e, factor, work)
-        _add(change, work, 1)
-    _add(tents, change, 1)
-
-
-@compiled
-def _moments(steps: NDArray[np.int32], row: int, factor: int, target: Sums) -> None:
-    """A row of cells as what each adds to the sums, times a factor; one moment at a time, for the wide registers."""
-    w, x, y, z = steps[0, row], steps[1, row], steps[2, row], steps[3, row]
-    columns = w.shape[0]
-    for j in range(columns):
-        target[0, j] = factor * np.int64(w[j])
-    for j in range(columns):
-        target[1, j] = factor * np.int64(x[j])
-    for j in range(columns):
-        target[2, j] = factor * np.int64(y[j])
-    for j in range(columns):
-        target[3, j] = factor * np.int64(z[j])
-    for j in range(columns):
-        target[4, j] = factor * (np.int64(x[j]) * np.int64(x[j]))
-    for j in range(columns):
-        target[5, j] = factor * (np.int64(x[j]) * np.int64(y[j]))
-    for j in range(columns):
-        target[6, j] = factor * (np.int64(y[j]) * np.int64(y[j]))
-    for j in range(columns):
-        target[7, j] = factor * (np.int64(x[j]) * np.int64(z[j]))
-    for j in range(columns):
-        target[8, j] = factor * (np.int64(y[j]) * np.int64(z[j]))
-    for j in range(columns):
-        target[9, j] = factor * (np.int64(z[j]) * np.int64(z[j]))
-
-
-@compiled
-def _add(target: Sums, source: Sums, factor: int) -> None:
-    to, of = target.reshape(target.size), source.reshape(source.size)
+    for k in range(MOMENTS):
+        p, q = steps[FACTORS[k, 0]], steps[FACTORS[k, 1]]
+        _add_differences(change[k], p[row + size], q[row + size], p[row], q[row], p[row - size], q[row - size])
+    to, of = tents.reshape(tents.size), change.reshape(change.size)
     for k in range(to.shape[0]):
-        to[k] += factor * of[k]
+        to[k] += of[k]
+
+
+@compiled
+def _add_differences(target: Any, p: Any, q: Any, p0: Any, q0: Any, p1: Any, q1: Any) -> None:
+    """Add second differences of products; one loop of one target, which the wide registers take."""
+    for j in range(target.shape[0]):
+        here = np.int64(p0[j]) * np.int64(q0[j])
+        target[j] += np.int64(p[j]) * np.int64(q[j]) - here - here + np.int64(p1[j]) * np.int64(q1[j])
 
 
 @compiled

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lidar.morphology import EMPTY, lowest_points, opening, share_around, sight_lines
+from lidar.morphology import EMPTY, lowest_points, lowest_points_again, opening, share_around, sight_lines
 
 
 @pytest.fixture
@@ -82,3 +82,59 @@ def test_from_a_roof_all_ways_lead_over_an_edge_and_from_a_terrace_half_of_them_
     attached, edges = sight_lines(terrace, ground, 1.2, 25)
     assert attached[30, 25] >= 3
     assert edges[30, 25] == 3
+
+
+def walked(surface: np.ndarray, ground: np.ndarray, r: int, c: int, step: float, reach: int) -> tuple[int, int]:
+    """One cell's eight ways, step by step."""
+    attached = edges = 0
+    for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
+        length = np.float32(np.hypot(down, right))
+        here = (r, c)
+        for _ in range(int(reach / length)):
+            there = (here[0] + down, here[1] + right)
+            if not (0 <= there[0] < surface.shape[0] and 0 <= there[1] < surface.shape[1]):
+                break
+            if EMPTY in (surface[here], surface[there]):
+                break
+            drop = surface[here] - surface[there]
+            if drop > np.float32(step) * length:
+                edges += 1
+                break
+            if drop < -np.float32(step) * length:
+                break
+            if ground[there]:
+                attached += 1
+                break
+            here = there
+    return attached, edges
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_sight_lines_are_those_walked_one_by_one(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    """On a grid large enough for threads, at the rows where their bands meet and at the borders."""
+    random = np.random.default_rng(5)
+    surface = np.cumsum(random.normal(0, 0.4, (300, 260)), axis=0).astype(np.float32)
+    surface[random.random(surface.shape) < 0.02] = EMPTY
+    ground = random.random(surface.shape) < 0.03
+    monkeypatch.setattr("lidar.morphology.numba.get_num_threads", lambda: threads)
+    attached, edges = sight_lines(surface, ground, 1.0, 25)
+    rows = [0, 1, *range(95, 105), *range(145, 155), *range(195, 205), 298, 299]
+    for r in rows:
+        for c in (0, 1, 7, 100, 131, 258, 259):
+            assert (attached[r, c], edges[r, c]) == walked(surface, ground, r, c, 1.0, 25)
+
+
+def test_lowest_points_found_anew_are_those_found_at_once() -> None:
+    random = np.random.default_rng(6)
+    n = 100_000
+    x, y = random.uniform(0, 60, (2, n))
+    z = random.normal(size=n).round(1)
+    row, column = y.astype(np.int32), x.astype(np.int32)
+    used = np.ones(n, dtype=bool)
+    height, index = lowest_points(row, column, x, y, z, used, 60, 60)
+    within = random.random((60, 60)) < 0.2
+    used[index[within]] = False
+    lowest_points_again(within, row, column, x, y, z, used, height, index)
+    expected = lowest_points(row, column, x, y, z, used, 60, 60)
+    np.testing.assert_array_equal(height, expected[0])
+    np.testing.assert_array_equal(index, expected[1])

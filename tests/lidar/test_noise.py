@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gis.crs import normalise
 from lidar import noise
+from lidar.morphology import SMALL
 from lidar.noise import REACH, mark_noise, remove_noise
 from lidar.point_cloud import Class, PointCloud
 from lidar.read import read_many
@@ -238,6 +239,19 @@ def test_squares_of_a_large_cloud_give_what_the_whole_gives(monkeypatch: pytest.
 
 
 @pytest.mark.shared_data
+def test_one_and_three_threads_give_the_same_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(12)
+    strays = np.c_[rng.uniform(0, 120, (2, 300)).T, rng.uniform(-20, 80, 300)]
+    points = cloud(ground(6.0, size=120.0), strays)
+    assert len(points) > SMALL
+    found = []
+    for threads in (1, 3):
+        monkeypatch.setattr("lidar.noise_cells.numba.get_num_threads", lambda threads=threads: threads)
+        found.append(mark_noise(points).classification)
+    np.testing.assert_array_equal(*found)
+    assert (found[0] != 0).sum() > 100
+
+
 @pytest.mark.parametrize("folder", ["delft_north", "ign_six_tiles", "ign_bridge"])
 def test_noise_planted_into_real_surveys_is_found(folder: str, shared_data: Path) -> None:
     """Low points 1.5 to 12 m below the ground, high ones 10 to 80 m above everything, singly and in twos and threes."""

@@ -68,12 +68,12 @@ def test_running_and_single_sums_are_those_of_unbounded_integers(
     gather(*cells, chosen, -HALO, -HALO, steps)
     count = np.empty((rows, columns), dtype=np.int32)
     window_counts(steps, HALO, radius, count)
-    change, tents, work = np.empty((3, MOMENTS, columns + 2 * HALO), dtype=np.int64)
+    change, tents = np.empty((2, MOMENTS, columns + 2 * HALO), dtype=np.int64)
     of_row, single = np.empty((MOMENTS, columns), dtype=np.int64), np.empty(MOMENTS, dtype=np.int64)
     start_columns(steps, HALO, radius, change, tents)
     for row in range(rows):
         if row > 0:
-            next_row(steps, HALO + row - 1, radius, change, tents, work)
+            next_row(steps, HALO + row - 1, radius, change, tents)
         sum_row(tents, HALO, radius, of_row)
         for column in range(columns):
             expected = by_hand(cells, chosen, row, column, radius)
@@ -92,7 +92,7 @@ def test_the_highest_ground_in_the_widest_window_does_not_overflow() -> None:
     everywhere = np.ones((edge, edge), dtype=bool)
     planes = fit_planes(cells, everywhere, everywhere, (LARGEST_RADIUS,), 6)
     assert planes.height == pytest.approx(np.full((edge, edge), HIGHEST), abs=0.01)
-    assert planes.spread.max() == 0.0
+    assert planes.spread.max() < 1e-5
     assert max(by_hand(cells, everywhere, LARGEST_RADIUS, LARGEST_RADIUS, LARGEST_RADIUS)) < 2**62
 
 

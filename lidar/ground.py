@@ -33,8 +33,8 @@ FILL_CELLS = 4
 """Cells that a gap is bridged from at least: a plane and one to spare."""
 CLEARING_RADII = (4, 8)
 """Cells of the windows whose plane shows which provisional ground is a bush."""
-PLANE_RADII = (3, 6, 12)
-"""Cells of the windows that planes are fitted in."""
+PLANE_RADII = (3, 6, 9)
+"""Cells of the windows that planes are fitted in; the last holds six points even at 0.02 points/m²."""
 PLANE_CELLS = 6
 """Cells a plane is fitted through at least: twice its unknowns."""
 SIDE_RADIUS = 6
@@ -48,7 +48,7 @@ IS_NOISE = np.isin(np.arange(256), NOISE)
 WITHOUT_GROUND = np.where(IS_NOISE, np.arange(256), Class.UNCLASSIFIED).astype(np.uint8)
 """(256,) what points of a class are before ground is found."""
 BUSH = Tolerance(0.15, 0.4, 0.25)
-PLANE_TOLERANCE = Tolerance(0.25, 0.6, 0.6)
+PLANE_TOLERANCE = Tolerance(0.15, 0.6, 0.6)
 SIDE_TOLERANCE = Tolerance(0.2, 0.5, 1.0)
 
 
@@ -66,11 +66,11 @@ class GroundParameters:
     """Rise over run beyond which a way is not walked but is a wall (50°)."""
     sight: int = 25
     """Length of a sight line that gives a bulge back."""
-    ways: int = 3
-    """Of eight directions that must lead to ground, and at least as many as lead over an edge."""
+    ways: int = 4
+    """Of eight directions that must lead to ground, half of all, and at least as many as lead over an edge."""
     island: float = 2.5
-    """Height above the last opening from which ground is asked whether it is walled in: a storey."""
-    island_sight: int = 15
+    """Height above the widest opening within the data from which ground is asked whether it is walled in: a storey."""
+    island_sight: int = 10
     """Length of a sight line that looks for walls."""
     walls: int = 3
     """Directions over an edge that make an island of it, and three times as many as lead to ground."""
@@ -83,9 +83,10 @@ class GroundParameters:
     clearing: Tolerance = BUSH
     """Height above the plane of its neighbours up to which a provisional ground cell stays."""
     tolerance: Tolerance = PLANE_TOLERANCE
-    """Height above the ground's plane that is ground: roughness, scanner noise, misplacement on a slope."""
-    tolerance_gaps: float = 0.3
-    """Added where every cell around is empty, less where fewer are: what lies between far points is not known."""
+    """Height above the ground's plane that is ground: scanner noise and short grass where points lie close, and
+    misplacement on a slope."""
+    tolerance_gaps: float = 0.5
+    """Added where every cell around is empty, less where fewer are: the roughness between far points is not known."""
     side_tolerance: Tolerance = SIDE_TOLERANCE
     """Height above the plane on one side that is ground."""
     break_spread: float = 0.3
@@ -94,7 +95,7 @@ class GroundParameters:
     """Spread about a plane on one side up to which that side is a surface."""
     side_rise: float = 1.0
     """Height above the highest ground around above which no plane on one side is asked for."""
-    plane_rounds: int = 3
+    plane_rounds: int = 4
     """Planes are fitted, and the ground found from them is the next planes' ground."""
 
     def __post_init__(self) -> None:
@@ -193,9 +194,10 @@ def classify_ground(points: PointCloud, parameters: GroundParameters = DEFAULT) 
 def _provisional_ground(cells: Cells, occupied: NDArray[np.bool_], parameters: GroundParameters) -> NDArray[np.bool_]:
     """Occupied cells that no opening cuts off, or that sight lines give back; without walled islands and bushes."""
     surface = _without_gaps(cells, occupied)
-    ground, cut_by, last_opening = _openings(surface, parameters)
+    ground, cut_by = _openings(surface, parameters)
     ground = _bulges_given_back(surface, ground, cut_by, parameters)
-    ground &= ~_islands(surface, ground, surface > last_opening + np.float32(parameters.island), parameters)
+    high = surface > _opening_within(surface, parameters.windows[-1]) + np.float32(parameters.island)
+    ground &= ~_islands(surface, ground, high, parameters)
     ground &= occupied
     attached, edges = sight_lines(cells.height, ground, parameters.dike_step * CELL, DIKE_WIDTH)
     dikes = occupied & ~ground & (attached >= parameters.dike_ways) & (edges == 0)
@@ -211,8 +213,8 @@ def _without_gaps(cells: Cells, occupied: NDArray[np.bool_]) -> Height:
     return np.where(occupied | np.isnan(planes.height), cells.height, planes.height)
 
 
-def _openings(surface: Height, parameters: GroundParameters) -> tuple[NDArray[np.bool_], NDArray[np.uint8], Height]:
-    """Cells that no opening cuts off, the radius of the opening that cut each (0: none), and the last opening."""
+def _openings(surface: Height, parameters: GroundParameters) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+    """Cells that no opening cuts off, and the radius of the opening that cut each (0: none)."""
     known, before = surface != EMPTY, surface
     cut_by = np.zeros(surface.shape, dtype=np.uint8)
     for radius in parameters.windows:
@@ -220,7 +222,21 @@ def _openings(surface: Height, parameters: GroundParameters) -> tuple[NDArray[np
         cut = known & (before > opened + np.float32(parameters.slope * CELL * radius))
         cut_by[cut & (cut_by == 0)] = min(radius, 255)
         before = opened
-    return known & (cut_by == 0), cut_by, before
+    return known & (cut_by == 0), cut_by
+
+
+def _opening_within(surface: Height, radius: int) -> Height:
+    """Opening by squares that lie wholly within the grid, narrower ones where it is narrower.
+
+    Elsewhere squares are cut at the grid's edge, and a roof there need be half as wide to pass for terrain.
+    """
+    eroded = -dilation(-surface, radius)
+    eroded[eroded == EMPTY] = -EMPTY
+    rows, columns = (min(radius, (count - 1) // 2) for count in surface.shape)
+    inner = eroded[rows : eroded.shape[0] - rows, columns : eroded.shape[1] - columns].copy()
+    eroded[:] = -EMPTY
+    eroded[rows : rows + inner.shape[0], columns : columns + inner.shape[1]] = inner
+    return dilation(eroded, radius)
 
 
 def _bulges_given_back(

@@ -3,7 +3,8 @@
 The lowest points of 1 m cells are opened by windows of growing size, as in SMRF (Pingel, Clarke & McBride 2013):
 what is narrower than a window and higher than its slope allows is cut off. Three things are added. A bulge of the
 terrain, a terrace or the edge of a cliff, is wrongly cut off too; but from it the ground is reached on foot on some
-sides, while a roof falls off on nearly all: sight lines give it back, and take away what is high and walled in. The
+sides, while a roof falls off on nearly all: sight lines give it back, and take away what is high and walled in. What
+an opening left of a roof wider than its window goes with the rest of that roof (`lidar.roof_remains`). The
 ground's cells are then cleared of bushes by planes through their neighbours (one-sided, after Kraus & Pfeifer 1998).
 And a point is judged against the plane through the ground around it, or on one side of it where the terrain breaks,
 with a tolerance that grows with the plane's slope, with the spread about it and with the gaps between the points.
@@ -23,6 +24,8 @@ from lidar.local_plane import SIDES, Cells, Planes, Tolerance, fit_planes
 from lidar.low_points import REACH_CELLS, lowest_without_outliers
 from lidar.morphology import EMPTY, Height, cells_of, compiled, dilation, in_threads, opening, share_around, sight_lines
 from lidar.point_cloud import NOISE, Class, PointCloud
+from lidar.roof_remains import REACH_CELLS as REMAINS_REACH
+from lidar.roof_remains import roof_remains
 
 CELL = 1.0
 """Metres. One size for every density, so that no tile has to guess it: thin clouds leave cells empty, dense ones do
@@ -48,7 +51,7 @@ IS_NOISE = np.isin(np.arange(256), NOISE)
 WITHOUT_GROUND = np.where(IS_NOISE, np.arange(256), Class.UNCLASSIFIED).astype(np.uint8)
 """(256,) what points of a class are before ground is found."""
 BUSH = Tolerance(0.15, 0.4, 0.25)
-PLANE_TOLERANCE = Tolerance(0.15, 0.6, 0.6)
+PLANE_TOLERANCE = Tolerance(0.15, 0.8, 0.6)
 SIDE_TOLERANCE = Tolerance(0.2, 0.5, 1.0)
 
 
@@ -64,12 +67,12 @@ class GroundParameters:
     """Radius of the window that must have cut a cell off for sight lines to give it back: less is bushes and cars."""
     step: float = 1.2
     """Rise over run beyond which a way is not walked but is a wall (50°)."""
-    sight: int = 25
+    sight: int = 20
     """Length of a sight line that gives a bulge back."""
-    ways: int = 4
-    """Of eight directions that must lead to ground, half of all, and at least as many as lead over an edge."""
+    ways: int = 3
+    """Of eight directions that must lead to ground, and at least as many as lead over an edge."""
     island: float = 2.5
-    """Height above the widest opening within the data from which ground is asked whether it is walled in: a storey."""
+    """Height above the last opening from which ground is asked whether it is walled in: a storey."""
     island_sight: int = 10
     """Length of a sight line that looks for walls."""
     walls: int = 3
@@ -95,7 +98,7 @@ class GroundParameters:
     """Spread about a plane on one side up to which that side is a surface."""
     side_rise: float = 1.0
     """Height above the highest ground around above which no plane on one side is asked for."""
-    plane_rounds: int = 4
+    plane_rounds: int = 3
     """Planes are fitted, and the ground found from them is the next planes' ground."""
 
     def __post_init__(self) -> None:
@@ -115,7 +118,7 @@ class GroundParameters:
         openings = 2 * self.windows[-1]
         sights = self.rounds * (self.sight + self.island_sight) + DIKE_WIDTH
         planes = CLEARING_RADII[-1] + self.plane_rounds * max(PLANE_RADII[-1], SIDE_RADIUS)
-        return CELL * (lowest + openings + sights + planes + 1)
+        return CELL * (lowest + openings + sights + REMAINS_REACH + planes + 1)
 
 
 DEFAULT = GroundParameters()
@@ -194,10 +197,10 @@ def classify_ground(points: PointCloud, parameters: GroundParameters = DEFAULT) 
 def _provisional_ground(cells: Cells, occupied: NDArray[np.bool_], parameters: GroundParameters) -> NDArray[np.bool_]:
     """Occupied cells that no opening cuts off, or that sight lines give back; without walled islands and bushes."""
     surface = _without_gaps(cells, occupied)
-    ground, cut_by = _openings(surface, parameters)
+    ground, cut_by, last_opening = _openings(surface, parameters)
     ground = _bulges_given_back(surface, ground, cut_by, parameters)
-    high = surface > _opening_within(surface, parameters.windows[-1]) + np.float32(parameters.island)
-    ground &= ~_islands(surface, ground, high, parameters)
+    ground &= ~_islands(surface, ground, surface > last_opening + np.float32(parameters.island), parameters)
+    ground &= ~roof_remains(surface, ground)
     ground &= occupied
     attached, edges = sight_lines(cells.height, ground, parameters.dike_step * CELL, DIKE_WIDTH)
     dikes = occupied & ~ground & (attached >= parameters.dike_ways) & (edges == 0)
@@ -213,8 +216,8 @@ def _without_gaps(cells: Cells, occupied: NDArray[np.bool_]) -> Height:
     return np.where(occupied | np.isnan(planes.height), cells.height, planes.height)
 
 
-def _openings(surface: Height, parameters: GroundParameters) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
-    """Cells that no opening cuts off, and the radius of the opening that cut each (0: none)."""
+def _openings(surface: Height, parameters: GroundParameters) -> tuple[NDArray[np.bool_], NDArray[np.uint8], Height]:
+    """Cells that no opening cuts off, the radius of the opening that cut each (0: none), and the last opening."""
     known, before = surface != EMPTY, surface
     cut_by = np.zeros(surface.shape, dtype=np.uint8)
     for radius in parameters.windows:
@@ -222,21 +225,7 @@ def _openings(surface: Height, parameters: GroundParameters) -> tuple[NDArray[np
         cut = known & (before > opened + np.float32(parameters.slope * CELL * radius))
         cut_by[cut & (cut_by == 0)] = min(radius, 255)
         before = opened
-    return known & (cut_by == 0), cut_by
-
-
-def _opening_within(surface: Height, radius: int) -> Height:
-    """Opening by squares that lie wholly within the grid, narrower ones where it is narrower.
-
-    Elsewhere squares are cut at the grid's edge, and a roof there need be half as wide to pass for terrain.
-    """
-    eroded = -dilation(-surface, radius)
-    eroded[eroded == EMPTY] = -EMPTY
-    rows, columns = (min(radius, (count - 1) // 2) for count in surface.shape)
-    inner = eroded[rows : eroded.shape[0] - rows, columns : eroded.shape[1] - columns].copy()
-    eroded[:] = -EMPTY
-    eroded[rows : rows + inner.shape[0], columns : columns + inner.shape[1]] = inner
-    return dilation(eroded, radius)
+    return known & (cut_by == 0), cut_by, before
 
 
 def _bulges_given_back(

@@ -11,7 +11,7 @@ from pyproj import CRS
 
 from gis.errors import BadInput
 from lidar.accuracy import ground_errors
-from lidar.ground import REACH, GroundParameters, _opening_within, classify_ground, ground_mask
+from lidar.ground import REACH, GroundParameters, classify_ground, ground_mask
 from lidar.point_cloud import PointCloud
 
 PEERS = {
@@ -43,8 +43,8 @@ def test_errors_on_the_isprs_samples_are_below_those_of_the_peers(shared_data: P
     for sample in PEERS:
         x, y, z, classes = columns_of(shared_data / "isprs" / f"{sample}.laz")
         errors[sample] = ground_errors(ground_mask(x, y, z), classes == 2)
-    assert np.mean([e.total for e in errors.values()]) < 0.033
-    assert np.mean([e.kappa for e in errors.values()]) > 0.872
+    assert np.mean([e.total for e in errors.values()]) < 0.0300
+    assert np.mean([e.kappa for e in errors.values()]) > 0.880
     for sample, peers in PEERS.items():
         assert 100 * errors[sample].total < min(peers) + 1.0, sample
 
@@ -94,18 +94,6 @@ def test_rough_ground_is_kept_where_points_lie_far_apart() -> None:
     x, y = generator.uniform(0, 200, (2, 10_000))
     z = generator.uniform(-0.2, 0.2, 10_000)
     assert ground_mask(x, y, z).mean() > 0.97
-
-
-def test_an_opening_within_the_data_is_the_highest_floor_of_squares_that_lie_inside() -> None:
-    surface = np.random.default_rng(10).normal(0, 1, (14, 11)).astype(np.float32)
-    surface[3, 4] = np.inf
-    radius, width = 2, 5
-    expected = np.full(surface.shape, -np.inf, dtype=np.float32)
-    for r in range(14 - width + 1):
-        for c in range(11 - width + 1):
-            square = expected[r : r + width, c : c + width]
-            np.maximum(square, surface[r : r + width, c : c + width].min(), out=square)
-    np.testing.assert_array_equal(_opening_within(surface, radius), expected)
 
 
 def test_a_hill_in_the_corner_of_the_data_is_ground() -> None:

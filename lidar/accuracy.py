@@ -52,3 +52,22 @@ def ground_errors(predicted_ground: NDArray[np.bool_], true_ground: NDArray[np.b
         type_ii=c / (c + d) if c + d else nan,
         kappa=(observed - by_chance) / (1 - by_chance) if by_chance < 1 else nan,
     )
+
+
+def confidence_table(
+    percent: NDArray[np.uint8], right: NDArray[np.bool_], edges: NDArray[np.int64]
+) -> list[tuple[int, float]]:
+    """How far confidences can be trusted: points between two edges, and the share of them that is right.
+
+    Args:
+        percent: (n,) confidences.
+        right: (n,) whether what was said is true.
+        edges: (m + 1,) rising bounds of m intervals, the last one's upper bound included.
+
+    Returns:
+        m pairs; the share is NaN where there is no point.
+    """
+    bins = np.clip(np.searchsorted(edges, percent, side="right") - 1, 0, len(edges) - 2)
+    counts = np.bincount(bins, minlength=len(edges) - 1)
+    hits = np.bincount(bins, weights=right, minlength=len(edges) - 1)
+    return [(int(n), float(hit / n) if n else float("nan")) for n, hit in zip(counts, hits, strict=True)]

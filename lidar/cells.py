@@ -1,21 +1,25 @@
-"""Square cells of one metre that points are counted into, and sums, extremes and growth over windows of them.
+"""Points sorted into square cells of one metre, and counts, sums, extremes and growth over windows of cells.
 
 Rows run from south to north. Cells are multiples of their size from (0, 0), so that tiles share them; what is summed
-is whole numbers, so that no order of points matters.
+is whole numbers, so that no order of points matters. All columns and masks of sorted points are in the cells' order.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import BadInput
-from lidar.morphology import compiled
+from lidar.morphology import compiled, in_threads
 
 CELL = 1.0
 """Metres."""
+UNIT = 1000.0
+"""Places and heights are kept in whole millimetres."""
+HIGHEST = 2.0e9
+"""Millimetres: what is farther from zero is taken for as far as this."""
 MOST_CELLS = 1 << 26
 """Cells of one call (8 km squared)."""
 
@@ -23,58 +27,101 @@ Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Where n points lie on a grid of `shape`."""
+class Cells(NamedTuple):
+    """k points by the cells of a grid of `shape`."""
 
-    index: NDArray[np.int32]
-    """(n,) row · columns + column."""
+    order: NDArray[np.int32]
+    """(k,) index of each point in the cloud."""
+    begin: NDArray[np.int32]
+    """(rows · columns + 1,) first point of each cell."""
+    u: NDArray[np.uint16]
+    """(k,) millimetres from the cell's west side."""
+    v: NDArray[np.uint16]
+    """(k,) millimetres from the cell's south side."""
+    w: NDArray[np.int32]
+    """(k,) height in millimetres."""
     shape: tuple[int, int]
     west: int
     """Cells from zero to the first column."""
     south: int
 
-    def count(self, chosen: Mask) -> NDArray[np.int64]:
+    @property
+    def points(self) -> int:
+        """How many points there are."""
+        return len(self.order)
+
+    def number(self, chosen: Mask) -> NDArray[np.int32]:
         """How many of the chosen points lie in each cell."""
-        return _count(self.index, chosen, self.shape[0] * self.shape[1]).reshape(self.shape)
+        counts = np.empty(self.shape, dtype=np.int32)
+        in_threads(_count, self.shape[0], self.points, self.begin, chosen, counts)
+        return counts
 
-    def total(self, chosen: Mask, value: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Sum of the chosen points' values in each cell."""
-        return _total(self.index, chosen, value, self.shape[0] * self.shape[1]).reshape(self.shape)
+    def total(self, chosen: Mask, value: NDArray[Any]) -> NDArray[np.int64]:
+        """Sum of the chosen points' whole-number values in each cell."""
+        sums = np.empty(self.shape, dtype=np.int64)
+        in_threads(_total, self.shape[0], self.points, self.begin, chosen, value, sums)
+        return sums
 
-    def highest(self, chosen: Mask, value: NDArray[np.float64]) -> Floats:
-        """Greatest value of the chosen points in each cell, −inf where there is none."""
-        return _highest(self.index, chosen, value, self.shape[0] * self.shape[1]).reshape(self.shape)
+    def highest(self, chosen: Mask) -> Floats:
+        """Greatest height (m) of the chosen points in each cell, −inf where there is none."""
+        top = np.empty(self.shape, dtype=np.float32)
+        in_threads(_extreme, self.shape[0], self.points, self.begin, chosen, self.w, 1, top)
+        return top
+
+    def lowest(self, chosen: Mask) -> Floats:
+        """Least height (m) of the chosen points in each cell, inf where there is none."""
+        bottom = np.empty(self.shape, dtype=np.float32)
+        in_threads(_extreme, self.shape[0], self.points, self.begin, chosen, self.w, -1, bottom)
+        return bottom
+
+    def mean(self, chosen: Mask) -> Floats:
+        """Mean height (m) of the chosen points in each cell, NaN where there is none."""
+        means = np.empty(self.shape, dtype=np.float32)
+        in_threads(_mean, self.shape[0], self.points, self.begin, chosen, self.w, means)
+        return means
+
+    def each(self, values: NDArray[Any]) -> NDArray[Any]:
+        """(k,) the value of each point's cell."""
+        of_points = np.empty(self.points, dtype=values.dtype)
+        in_threads(_each, self.shape[0], self.points, self.begin, values, of_points)
+        return of_points
 
 
-def cells_of(x: NDArray[np.float64], y: NDArray[np.float64]) -> Cells:
-    """The cells of at least one point.
+def cells_of(x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], chosen: Mask) -> Cells:
+    """The cells of the chosen points, at least one.
 
     Raises:
         BadInput: the points lie absurdly far apart.
     """
-    west, south = np.floor(x.min() / CELL), np.floor(y.min() / CELL)
-    columns, rows = np.floor(x.max() / CELL) - west + 1, np.floor(y.max() / CELL) - south + 1
+    least_x, least_y, most_x, most_y = _extent(x, y, chosen)
+    west, south = np.floor(least_x / CELL), np.floor(least_y / CELL)
+    columns, rows = np.floor(most_x / CELL) - west + 1, np.floor(most_y / CELL) - south + 1
     if not columns * rows <= MOST_CELLS:
         raise BadInput(
             f"the points spread over {columns * CELL:.0f} × {rows * CELL:.0f} m, too far for one piece: "
             "there are stray points, or the cloud must be cut into tiles"
         )
+    shape = (int(rows), int(columns))
     index = np.empty(len(x), dtype=np.int32)
-    _index(x, y, west, south, int(columns), index)
-    return Cells(index, (int(rows), int(columns)), int(west), int(south))
+    in_threads(_index, len(x), len(x), x, y, chosen, west, south, shape[1], index)
+    begin = np.zeros(shape[0] * shape[1] + 1, dtype=np.int32)
+    in_threads(_count_cells, shape[0], len(x), index, shape[1], begin[1:])
+    np.cumsum(begin, out=begin)
+    order = np.empty(begin[-1], dtype=np.int32)
+    in_threads(_place, shape[0], len(x), index, shape[1], begin, order)
+    del index
+    u, v = np.empty(len(order), dtype=np.uint16), np.empty(len(order), dtype=np.uint16)
+    w = np.empty(len(order), dtype=np.int32)
+    in_threads(_places_inside, len(order), len(order), x, y, z, order, u, v, w)
+    return Cells(order, begin, u, v, w, shape, int(west), int(south))
 
 
-def around(values: NDArray[np.int64], radius: int) -> NDArray[np.int64]:
-    """Sum over the square of 2·radius + 1 cells about each cell; exact."""
-    rows, columns = values.shape
-    table = np.zeros((rows + 1, columns + 1), dtype=np.int64)
-    np.cumsum(values, axis=0, out=table[1:, 1:])
-    np.cumsum(table[1:, 1:], axis=1, out=table[1:, 1:])
-    top, bottom = np.maximum(np.arange(rows) - radius, 0), np.minimum(np.arange(rows) + radius + 1, rows)
-    left, right = np.maximum(np.arange(columns) - radius, 0), np.minimum(np.arange(columns) + radius + 1, columns)
-    bands = table[bottom] - table[top]
-    return np.asarray(bands[:, right] - bands[:, left])
+def around(values: NDArray[Any], radius: int) -> NDArray[np.int64]:
+    """Sum over the square of 2·radius + 1 cells about each cell; exact, modulo 2^64."""
+    along, sums = np.empty(values.shape, dtype=np.int64), np.empty(values.shape, dtype=np.int64)
+    in_threads(_sum_along_rows, values.shape[0], values.size, values, radius, along)
+    in_threads(_sum_along_columns, values.shape[0], values.size, along, radius, sums)
+    return sums
 
 
 def ground_level(mean: Floats, reach: int) -> Floats:
@@ -91,43 +138,140 @@ def ground_level(mean: Floats, reach: int) -> Floats:
 
 
 @compiled
+def _extent(x: Any, y: Any, chosen: Any) -> tuple[float, float, float, float]:
+    west, south, east, north = np.inf, np.inf, -np.inf, -np.inf
+    for p in range(len(x)):
+        if chosen[p]:
+            west, east, south, north = min(west, x[p]), max(east, x[p]), min(south, y[p]), max(north, y[p])
+    return west, south, east, north
+
+
+@compiled
 def _index(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    west: float,
-    south: float,
-    columns: int,
-    index: NDArray[np.int32],
+    first: int, last: int, x: Any, y: Any, chosen: Any, west: float, south: float, columns: int, index: Any
 ) -> None:
-    for i in range(len(x)):
-        index[i] = int(np.floor(y[i] / CELL) - south) * columns + int(np.floor(x[i] / CELL) - west)
+    for p in range(first, last):
+        index[p] = -1
+        if chosen[p]:
+            index[p] = int(np.floor(y[p] / CELL) - south) * columns + int(np.floor(x[p] / CELL) - west)
 
 
 @compiled
-def _count(index: NDArray[np.int32], chosen: Mask, size: int) -> NDArray[np.int64]:
-    counts = np.zeros(size, dtype=np.int64)
-    for i in range(len(index)):
-        if chosen[i]:
-            counts[index[i]] += 1
-    return counts
+def _count_cells(first: int, last: int, index: Any, columns: int, counts: Any) -> None:
+    """Each thread reads all points and counts those of its own rows."""
+    low, high = first * columns, last * columns
+    for p in range(len(index)):
+        if low <= index[p] < high:
+            counts[index[p]] += 1
 
 
 @compiled
-def _total(index: NDArray[np.int32], chosen: Mask, value: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    sums = np.zeros(size, dtype=np.int64)
-    for i in range(len(index)):
-        if chosen[i]:
-            sums[index[i]] += value[i]
-    return sums
+def _place(first: int, last: int, index: Any, columns: int, begin: Any, order: Any) -> None:
+    low, high = first * columns, last * columns
+    at = begin[low:high].copy()
+    for p in range(len(index)):
+        if low <= index[p] < high:
+            order[at[index[p] - low]] = p
+            at[index[p] - low] += 1
 
 
 @compiled
-def _highest(index: NDArray[np.int32], chosen: Mask, value: NDArray[np.float64], size: int) -> Floats:
-    top = np.full(size, -np.inf, dtype=np.float32)
-    for i in range(len(index)):
-        if chosen[i] and value[i] > top[index[i]]:
-            top[index[i]] = value[i]
-    return top
+def _places_inside(first: int, last: int, x: Any, y: Any, z: Any, order: Any, u: Any, v: Any, w: Any) -> None:
+    for k in range(first, last):
+        p = order[k]
+        u[k] = int(np.rint((x[p] - np.floor(x[p] / CELL) * CELL) * UNIT))
+        v[k] = int(np.rint((y[p] - np.floor(y[p] / CELL) * CELL) * UNIT))
+        w[k] = int(max(min(np.rint(z[p] * UNIT), HIGHEST), -HIGHEST))
+
+
+@compiled
+def _count(first: int, last: int, begin: Any, chosen: Any, counts: Any) -> None:
+    columns = counts.shape[1]
+    for r in range(first, last):
+        for c in range(columns):
+            n = 0
+            for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
+                n += chosen[p]
+            counts[r, c] = n
+
+
+@compiled
+def _total(first: int, last: int, begin: Any, chosen: Any, value: Any, sums: Any) -> None:
+    columns = sums.shape[1]
+    for r in range(first, last):
+        for c in range(columns):
+            total = np.int64(0)
+            for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
+                if chosen[p]:
+                    total += np.int64(value[p])
+            sums[r, c] = total
+
+
+@compiled
+def _extreme(first: int, last: int, begin: Any, chosen: Any, w: Any, sign: int, extreme: Any) -> None:
+    columns = extreme.shape[1]
+    for r in range(first, last):
+        for c in range(columns):
+            best = -np.inf
+            for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
+                if chosen[p] and sign * w[p] > best:
+                    best = sign * w[p]
+            extreme[r, c] = sign * best / UNIT
+
+
+@compiled
+def _mean(first: int, last: int, begin: Any, chosen: Any, w: Any, means: Any) -> None:
+    columns = means.shape[1]
+    for r in range(first, last):
+        for c in range(columns):
+            n, total = 0, 0
+            for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
+                if chosen[p]:
+                    n += 1
+                    total += w[p]
+            means[r, c] = total / n / UNIT if n > 0 else np.nan
+
+
+@compiled
+def _each(first: int, last: int, begin: Any, values: Any, of_points: Any) -> None:
+    columns = values.shape[1]
+    for r in range(first, last):
+        for c in range(columns):
+            for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
+                of_points[p] = values[r, c]
+
+
+@compiled
+def _sum_along_rows(first: int, last: int, values: Any, radius: int, along: Any) -> None:
+    columns = values.shape[1]
+    for r in range(first, last):
+        total = np.int64(0)
+        for c in range(min(radius, columns)):
+            total += np.int64(values[r, c])
+        for c in range(columns):
+            if c + radius < columns:
+                total += np.int64(values[r, c + radius])
+            if c - radius > 0:
+                total -= np.int64(values[r, c - radius - 1])
+            along[r, c] = total
+
+
+@compiled
+def _sum_along_columns(first: int, last: int, along: Any, radius: int, sums: Any) -> None:
+    rows, columns = along.shape
+    total = np.zeros(columns, dtype=np.int64)
+    for r in range(max(first - radius, 0), min(first + radius, rows)):
+        for c in range(columns):
+            total[c] += along[r, c]
+    for r in range(first, last):
+        if r + radius < rows:
+            for c in range(columns):
+                total[c] += along[r + radius, c]
+        if r > first and r - radius > 0:
+            for c in range(columns):
+                total[c] -= along[r - radius - 1, c]
+        for c in range(columns):
+            sums[r, c] = total[c]
 
 
 @compiled

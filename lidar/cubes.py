@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.cells import Mask
+from lidar.cells import Cells, Mask
 from lidar.morphology import compiled, in_threads
 
 EDGE = 0.5
 """Metres: edge of the finest cubes."""
-UNIT = 1000.0
-"""Places in a cube are kept in whole millimetres."""
+HALF = 500
+"""Millimetres of that edge: half a cell's."""
 AROUND = 27
 """Cubes of a window: one and those that touch it."""
 FEW = 24
@@ -29,7 +29,7 @@ class SortedPoints(NamedTuple):
     """k chosen points in the order of the finest cubes."""
 
     order: NDArray[np.int32]
-    """(k,) index of each point."""
+    """(k,) index of each point among those of the cells."""
     place: NDArray[np.int16]
     """(k, 3) millimetres from the cube's lower south-west corner."""
     start: NDArray[np.int32]
@@ -61,26 +61,24 @@ class Cubes(NamedTuple):
         return int(np.diff(self.row).max())
 
 
-def sorted_into_cubes(
-    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], chosen: Mask
-) -> tuple[SortedPoints, Cubes]:
-    """The chosen points, at least one, by the finest cubes."""
-    south, north, west, east = _extent(x, y, chosen)
-    begin = _rows(y, chosen, south, north - south + 1)
+def sorted_into_cubes(cells: Cells, chosen: Mask) -> tuple[SortedPoints, Cubes]:
+    """The chosen points, at least one, by the finest cubes; two rows and columns of these make a cell's."""
+    rows = cells.shape[0]
+    found = np.zeros(2 * rows + 1, dtype=np.int32)
+    in_threads(_count_rows, rows, cells.points, cells, cells.shape[1], chosen, found[1:])
+    begin = np.cumsum(found, dtype=np.int32)
     count = int(begin[-1])
     order, place = np.empty(count, dtype=np.int32), np.empty((count, 3), dtype=np.int16)
-    _into_rows(y, chosen, south, begin[:-1].copy(), order)
     column, layer = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.int32)
-    found = np.zeros(north - south + 2, dtype=np.int32)
     work = count * 16
-    in_threads(_sort_rows, north - south + 1, work, x, y, z, begin, west, east, order, place, column, layer, found[1:])
+    in_threads(_sort_rows, rows, work, cells, cells.shape[1], chosen, begin, order, place, column, layer, found[1:])
     row = np.cumsum(found, dtype=np.int32)
     m = int(row[-1])
     start = np.empty(m + 1, dtype=np.int32)
     start[m] = count
     cube_column, cube_layer = np.empty(m, dtype=np.int32), np.empty(m, dtype=np.int32)
     in_threads(_open_cubes, len(row) - 1, work, begin, column, layer, row, start, cube_column, cube_layer)
-    return SortedPoints(order, place, start), Cubes(cube_column, cube_layer, row, south, 0)
+    return SortedPoints(order, place, start), Cubes(cube_column, cube_layer, row, 2 * cells.south, 0)
 
 
 def coarser(cubes: Cubes) -> tuple[Cubes, NDArray[np.int32]]:
@@ -129,90 +127,60 @@ def windows(cubes: Any, r: int, near: Any, count: Any) -> None:
 
 
 @compiled
-def _extent(x: Any, y: Any, chosen: Any) -> tuple[int, int, int, int]:
-    south, north, west, east = np.inf, -np.inf, np.inf, -np.inf
-    for p in range(len(x)):
-        if chosen[p]:
-            south, north, west, east = min(south, y[p]), max(north, y[p]), min(west, x[p]), max(east, x[p])
-    return (
-        int(np.floor(south / EDGE)),
-        int(np.floor(north / EDGE)),
-        int(np.floor(west / EDGE)),
-        int(np.floor(east / EDGE)),
-    )
-
-
-@compiled
-def _rows(y: Any, chosen: Any, south: int, rows: int) -> Any:
-    begin = np.zeros(rows + 1, dtype=np.int64)
-    for p in range(len(y)):
-        if chosen[p]:
-            begin[int(np.floor(y[p] / EDGE)) - south + 1] += 1
-    for r in range(rows):
-        begin[r + 1] += begin[r]
-    return begin
-
-
-@compiled
-def _into_rows(y: Any, chosen: Any, south: int, at: Any, order: Any) -> None:
-    for p in range(len(y)):
-        if chosen[p]:
-            r = int(np.floor(y[p] / EDGE)) - south
-            order[at[r]] = p
-            at[r] += 1
+def _count_rows(first: int, last: int, cells: Any, columns: int, chosen: Any, found: Any) -> None:
+    """Chosen points of each row of cubes."""
+    begin, v = cells.begin, cells.v
+    for r in range(first, last):
+        south, north = 0, 0
+        for p in range(begin[r * columns], begin[(r + 1) * columns]):
+            if chosen[p]:
+                if v[p] < HALF:
+                    south += 1
+                else:
+                    north += 1
+        found[2 * r], found[2 * r + 1] = south, north
 
 
 @compiled
 def _sort_rows(
     first: int,
     last: int,
-    x: Any,
-    y: Any,
-    z: Any,
+    cells: Any,
+    columns: int,
+    chosen: Any,
     begin: Any,
-    west: int,
-    east: int,
     order: Any,
     place: Any,
     column: Any,
     layer: Any,
     found: Any,
 ) -> None:
-    """Sort the points of each row by column and layer; count the row's cubes."""
-    at = np.zeros(east - west + 2, dtype=np.int32)
-    most = 0
+    """Sort the points of each row of cubes by column and layer; count the row's cubes."""
+    start, u, v, w = cells.begin, cells.u, cells.v, cells.w
     for r in range(first, last):
-        most = max(most, begin[r + 1] - begin[r])
-    unsorted, of = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
-    for r in range(first, last):
-        low, n = begin[r], begin[r + 1] - begin[r]
-        at[:] = 0
-        for i in range(n):
-            p = order[low + i]
-            unsorted[i] = p
-            of[i] = int(np.floor(x[p] / EDGE)) - west
-            at[of[i] + 1] += 1
-        for c in range(east - west + 1):
-            at[c + 1] += at[c]
-        for i in range(n):
-            c = of[i]
-            order[low + at[c]] = unsorted[i]
-            column[low + at[c]] = c + west
-            layer[low + at[c]] = int(np.floor(z[unsorted[i]] / EDGE))
-            at[c] += 1
-        begun = low
-        for c in range(east - west + 1):
-            _by_layer(layer, order, begun, low + at[c])
-            begun = low + at[c]
-        cubes = 0
-        for i in range(low, low + n):
-            p = order[i]
-            place[i, 0] = int(np.rint((x[p] - column[i] * EDGE) * UNIT))
-            place[i, 1] = int(np.rint((y[p] - np.floor(y[p] / EDGE) * EDGE) * UNIT))
-            place[i, 2] = int(np.rint((z[p] - layer[i] * EDGE) * UNIT))
-            if i == low or column[i] != column[i - 1] or layer[i] != layer[i - 1]:
-                cubes += 1
-        found[r] = cubes
+        for north in range(2):
+            low = begin[2 * r + north]
+            n, cubes = low, 0
+            for c in range(columns):
+                a, b = start[r * columns + c], start[r * columns + c + 1]
+                for east in range(2):
+                    begun, here = n, 2 * (c + cells.west) + east
+                    for p in range(a, b):
+                        if chosen[p] and (v[p] >= HALF) == (north == 1) and (u[p] >= HALF) == (east == 1):
+                            order[n] = p
+                            layer[n] = w[p] // HALF
+                            n += 1
+                    if n == begun:
+                        continue
+                    _by_layer(layer, order, begun, n)
+                    for i in range(begun, n):
+                        p = order[i]
+                        column[i] = here
+                        place[i, 0], place[i, 1] = u[p] - HALF * east, v[p] - HALF * north
+                        place[i, 2] = w[p] - HALF * layer[i]
+                        if i == begun or layer[i] != layer[i - 1]:
+                            cubes += 1
+            found[2 * r + north] = cubes
 
 
 @compiled

@@ -48,6 +48,23 @@ def add_shifted(t: Any, s: Any, dx: int, dy: int, dz: int) -> None:
 
 
 @compiled
+def add(t: Any, s: Any) -> None:
+    """Add sums `s`, kept from the same origin, to the sums `t`."""
+    for k in range(MOMENTS):
+        t[k] += s[k]
+
+
+@compiled
+def shifted(t: Any, s: Any, dx: int, dy: int, dz: int) -> None:
+    """Set `t` to the sums `s` from an origin that lies at (−dx, −dy, −dz) millimetres from theirs.
+
+    Whole numbers wrap around without loss, so that only the result must be small.
+    """
+    t[:] = 0
+    add_shifted(t, s, dx, dy, dz)
+
+
+@compiled
 def covariance(t: Any) -> tuple[float, float, float, float, float, float, float, float, float]:
     """Means of x, y, z (mm) and variances xx, yy, zz, xy, xz, yz (mm²) of sums over at least one point."""
     n = t[N]
@@ -105,3 +122,23 @@ def normal(
         return 0.0, 0.0, 0.0
     length = np.sqrt(pp)
     return px / length, py / length, pz / length
+
+
+@compiled
+def flattest_plane(t: Any) -> tuple[float, float, float, float, float, float]:
+    """The plane of least squares of distances: unit normal, offset along it (mm), two least variances (mm²)."""
+    mx, my, mz, xx, yy, zz, xy, xz, yz = covariance(t)
+    least, middle = two_least(xx, yy, zz, xy, xz, yz)
+    u, v, w = normal(least, xx, yy, zz, xy, xz, yz)
+    return u, v, w, u * mx + v * my + w * mz, least, middle
+
+
+@compiled
+def height_plane(t: Any) -> tuple[bool, float, float, float, float]:
+    """The plane of least squares of heights: if there is one, height at the origin, slopes, variance (mm, mm²)."""
+    mx, my, mz, xx, yy, zz, xy, xz, yz = covariance(t)
+    determinant = xx * yy - xy * xy
+    if determinant < 0.02 * (xx + yy) ** 2 or xx + yy <= 0.0:
+        return False, 0.0, 0.0, 0.0, 0.0
+    a, b = (xz * yy - yz * xy) / determinant, (yz * xx - xz * xy) / determinant
+    return True, mz - a * mx - b * my, a, b, max(zz - a * xz - b * yz, 0.0)

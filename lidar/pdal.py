@@ -44,7 +44,10 @@ __all__ = [
 ]
 
 METHODS = ("smrf", "pmf", "csf")
-"""Ground filters with a pipeline in data/pipelines. The CSF of Debian 11's PDAL 2.2 fails on all inputs tried."""
+"""Ground filters with a pipeline in data/pipelines."""
+
+CSF_WORKS = (2, 3, 0)
+"""Release of PDAL from which on its CSF is run: that of Debian 11's 2.2 fails on all inputs tried."""
 
 PRODUCTS = ("dtm", "dsm", "ndsm")
 
@@ -80,11 +83,14 @@ def classify_with_pdal(
     Raises:
         BadParameter: no such method.
         UnreadableFile: PDAL cannot read the input.
-        ProgramFailed: PDAL failed.
+        ProgramFailed: PDAL failed, or its CSF is known to.
     """
     if method not in METHODS:
         raise BadParameter("method", method, f"choose one of {', '.join(METHODS)}")
     document = load_pipeline(resource("pipelines", f"ground_{method}{'_after_noise' if noise else ''}.json"))
+    if method == "csf" and version() < CSF_WORKS:
+        why = f"the CSF of release {'.'.join(map(str, version()))} takes all memory and dies (bad_alloc) on any points"
+        raise ProgramFailed("pdal", f"{why}; use smrf or pmf, or a later PDAL")
     with written_whole(out_path) as part:
         return run_pipeline(_reading_as(document, crs), {"in": Path(in_path), "out": part}, time_limit=time_limit)
 

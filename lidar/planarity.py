@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.cells import Mask
-from lidar.cubes import AROUND, EDGE, UNIT, Cubes, SortedPoints, coarser, sorted_into_cubes, windows
-from lidar.moments import MOMENTS, N, add_point, add_shifted, covariance, normal, two_least
+from lidar.cells import UNIT, Cells, Mask
+from lidar.cubes import AROUND, EDGE, HALF, Cubes, SortedPoints, coarser, sorted_into_cubes, windows
+from lidar.moments import MOMENTS, N, add, add_point, flattest_plane, shifted
 from lidar.morphology import compiled, in_threads
 
 LEVELS = 4
@@ -44,30 +44,26 @@ UNDECIDED, PLANAR = 0, 2
 
 @dataclass(frozen=True, slots=True)
 class Planarity:
-    """What is found of n points."""
+    """What is found of k points in the order of cells."""
 
     planar: Mask
-    """(n,) on a plane with its neighbours; depends on points within `REACH`."""
-    share: NDArray[np.float32]
-    """(n,) of the points about one, those that are planar and their pulse's only return; 0…1, `SHARE_REACH`."""
+    """(k,) on a plane with its neighbours; depends on points within `REACH`."""
+    share: NDArray[np.uint8]
+    """(k,) percent of the points about one that are planar and their pulse's only return; `SHARE_REACH`."""
 
 
-def planarity(
-    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], chosen: Mask, single: Mask
-) -> Planarity:
+def planarity(cells: Cells, chosen: Mask, single: Mask) -> Planarity:
     """Judge the chosen points; of the others none is planar, and none has a share.
 
     Args:
-        x: (n,) metres.
-        y: (n,) metres.
-        z: (n,) metres.
-        chosen: (n,) the points to look at.
-        single: (n,) points that are their pulse's only return.
+        cells: where the points lie.
+        chosen: (k,) the points to look at.
+        single: (k,) points that are their pulse's only return.
     """
-    result = Planarity(np.zeros(len(x), dtype=np.bool_), np.zeros(len(x), dtype=np.float32))
+    result = Planarity(np.zeros(cells.points, dtype=np.bool_), np.zeros(cells.points, dtype=np.uint8))
     if not chosen.any():
         return result
-    points, finest = sorted_into_cubes(x, y, z, chosen)
+    points, finest = sorted_into_cubes(cells, chosen)
     state = np.zeros(len(points.order), dtype=np.uint8)
     cubes, of = finest, np.arange(len(finest.column), dtype=np.int32)
     support, of_support = cubes, of
@@ -96,20 +92,16 @@ def _decide(
     wanted = np.full(m, cubes.level == 0)
     if cubes.level > 0:
         in_threads(_want, cubes.rows, m * 64, points, finest, cubes, of, widest, state, wanted)
-    if not wanted.any():
-        return
-    planes = np.zeros((m, 4), dtype=np.float32)
-    enough = np.zeros(m, dtype=np.bool_)
-    in_threads(_fit, cubes.rows, m * 64, points, finest, cubes, of, widest, wanted, spread, planes, enough)
-    in_threads(_judge, cubes.rows, m * 64, points, finest, cubes, of, widest, planes, enough, state)
+    if wanted.any():
+        in_threads(_fit_and_judge, cubes.rows, m * 64, points, finest, cubes, of, widest, wanted, spread, state)
 
 
 def _shares(
     points: SortedPoints, cubes: Cubes, of: NDArray[np.int32], state: NDArray[np.uint8], single: Mask
-) -> NDArray[np.float32]:
-    """(cubes,) of the points in the window about each, those that are planar and single."""
+) -> NDArray[np.uint8]:
+    """(cubes,) percent of the points in the window about each, those that are planar and single."""
     counts = np.zeros((len(cubes.column), 2), dtype=np.int32)
-    shares = np.zeros(len(cubes.column), dtype=np.float32)
+    shares = np.zeros(len(cubes.column), dtype=np.uint8)
     _count(points, of, state, single, counts)
     in_threads(_weigh, cubes.rows, len(shares) * 32, cubes, cubes.widest, counts, shares)
     return shares
@@ -150,7 +142,7 @@ def _want(
 
 
 @compiled
-def _fit(
+def _fit_and_judge(
     first: int,
     last: int,
     points: Any,
@@ -160,118 +152,133 @@ def _fit(
     widest: int,
     wanted: Any,
     spread: float,
-    planes: Any,
-    enough: Any,
+    state: Any,
 ) -> None:
-    """Fill rows of `planes`, normal and its offset from the cube's corner (m), zeros where there is no good one."""
-    column, layer, row = cubes.column, cubes.layer, cubes.row
-    edge = int(np.rint(EDGE * UNIT)) << cubes.level
-    near, count = np.empty((widest, AROUND), dtype=np.int32), np.empty(widest, dtype=np.int32)
-    sums = np.zeros((3, widest, MOMENTS), dtype=np.int64)
-    t = np.zeros(MOMENTS, dtype=np.int64)
-    summed = first - 2
-    for r in range(first, last):
-        for a in range(max(summed + 1, 0), min(r + 2, len(row) - 1)):
-            _sum_row(a, points, finest, cubes, of, sums[a % 3])
-            summed = a
-        if not wanted[row[r] : row[r + 1]].any():
-            continue
-        windows(cubes, r, near, count)
-        for m in range(row[r], row[r + 1]):
-            if not wanted[m]:
-                continue
-            t[:] = 0
-            for i in range(count[m - row[r]]):
-                q = near[m - row[r], i]
-                a = r
-                if q < row[r]:
-                    a = r - 1
-                elif q >= row[r + 1]:
-                    a = r + 1
-                dx, dy, dz = (column[q] - column[m]) * edge, (a - r) * edge, (layer[q] - layer[m]) * edge
-                add_shifted(t, sums[a % 3, q - row[a]], dx, dy, dz)
-            if t[N] < ENOUGH:
-                continue
-            enough[m] = True
-            mx, my, mz, xx, yy, zz, xy, xz, yz = covariance(t)
-            least, middle = two_least(xx, yy, zz, xy, xz, yz)
-            if least > (spread * UNIT) ** 2 or middle < (BROAD * edge) ** 2:
-                continue
-            u, v, w = normal(least, xx, yy, zz, xy, xz, yz)
-            planes[m, 0], planes[m, 1], planes[m, 2] = u, v, w
-            planes[m, 3] = (u * mx + v * my + w * mz) / UNIT
+    """Fit planes row by row, and judge the row behind, whose neighbours then have theirs; three rows are kept."""
+    row = cubes.row
+    near, count = np.empty((3, widest, AROUND), dtype=np.int32), np.empty((3, widest), dtype=np.int32)
+    sums = np.empty((3, widest, MOMENTS), dtype=np.int64)
+    planes, enough = np.empty((3, widest, 4), dtype=np.float32), np.empty((3, widest), dtype=np.bool_)
+    begin, end = max(first - 1, 0), min(last + 1, len(row) - 1)
+    for r in range(max(begin - 1, 0), begin + 1):
+        _sum_row(r, points, finest, cubes, of, sums[r % 3])
+    for r in range(begin, end):
+        if r + 1 < len(row) - 1:
+            _sum_row(r + 1, points, finest, cubes, of, sums[(r + 1) % 3])
+        windows(cubes, r, near[r % 3], count[r % 3])
+        _fit_row(r, cubes, near[r % 3], count[r % 3], sums, wanted, spread, planes[r % 3], enough[r % 3])
+        if r - 1 >= first:
+            s = (r - 1) % 3
+            _judge_row(r - 1, points, finest, cubes, of, near[s], count[s], planes, enough[s], state)
+    if end == last:
+        s = (last - 1) % 3
+        _judge_row(last - 1, points, finest, cubes, of, near[s], count[s], planes, enough[s], state)
 
 
 @compiled
 def _sum_row(r: int, points: Any, finest: Any, cubes: Any, of: Any, sums: Any) -> None:
-    """The moments of each cube of a row from its own corner."""
-    for m in range(cubes.row[r + 1] - cubes.row[r]):
-        sums[m, :] = 0
+    """The moments of each cube of a row about zero: they wrap around, which the shift to a near origin undoes."""
+    column, layer, row = finest.column, finest.layer, cubes.row
+    sums[: row[r + 1] - row[r]] = 0
     low, high = _finest_rows(r, cubes, finest)
     for fine_row in range(low, high):
+        y = (fine_row + finest.south) * HALF
         for f in range(finest.row[fine_row], finest.row[fine_row + 1]):
-            s = sums[of[f] - cubes.row[r]]
-            dx, dy, dz = _inside(f, fine_row, finest, cubes.level)
+            s = sums[of[f] - row[r]]
+            x, z = column[f] * HALF, layer[f] * HALF
             for i in range(points.start[f], points.start[f + 1]):
-                add_point(s, points.place[i, 0] + dx, points.place[i, 1] + dy, points.place[i, 2] + dz)
+                add_point(s, points.place[i, 0] + x, points.place[i, 1] + y, points.place[i, 2] + z)
+
+
+@compiled
+def _fit_row(
+    r: int, cubes: Any, near: Any, count: Any, sums: Any, wanted: Any, spread: float, planes: Any, enough: Any
+) -> None:
+    """Fill rows of `planes`, normal and its offset from the cube's corner (m), zeros where there is no good one."""
+    column, layer, row = cubes.column, cubes.layer, cubes.row
+    edge = HALF << cubes.level
+    total, t = np.zeros(MOMENTS, dtype=np.int64), np.zeros(MOMENTS, dtype=np.int64)
+    behind, beside, ahead = sums[(r + 2) % 3], sums[r % 3], sums[(r + 1) % 3]
+    begin, end = row[r], row[r + 1]
+    for m in range(begin, end):
+        here = m - row[r]
+        planes[here, :] = 0.0
+        enough[here] = False
+        if not wanted[m]:
+            continue
+        total[:] = 0
+        for i in range(count[here]):
+            q = near[here, i]
+            if q < begin:
+                add(total, behind[q - row[r - 1]])
+            elif q < end:
+                add(total, beside[q - begin])
+            else:
+                add(total, ahead[q - end])
+        if total[N] < ENOUGH:
+            continue
+        enough[here] = True
+        shifted(t, total, -column[m] * edge, -(r + cubes.south) * edge, -layer[m] * edge)
+        u, v, w, offset, least, middle = flattest_plane(t)
+        if least <= (spread * UNIT) ** 2 and middle >= (BROAD * edge) ** 2:
+            planes[here, 0], planes[here, 1], planes[here, 2], planes[here, 3] = u, v, w, offset / UNIT
 
 
 @compiled
 def _inside(f: int, fine_row: int, finest: Any, level: int) -> tuple[int, int, int]:
     """Millimetres from the corner of a cube of `level` to that of its part `f`."""
-    fine, mask = int(np.rint(EDGE * UNIT)), (1 << level) - 1
+    mask = (1 << level) - 1
     return (
-        (finest.column[f] & mask) * fine,
-        ((fine_row + finest.south) & mask) * fine,
-        (finest.layer[f] & mask) * fine,
+        (finest.column[f] & mask) * HALF,
+        ((fine_row + finest.south) & mask) * HALF,
+        (finest.layer[f] & mask) * HALF,
     )
 
 
 @compiled
-def _judge(
-    first: int,
-    last: int,
+def _judge_row(
+    r: int,
     points: Any,
     finest: Any,
     cubes: Any,
     of: Any,
-    widest: int,
+    near: Any,
+    count: Any,
     planes: Any,
     enough: Any,
     state: Any,
 ) -> None:
     column, layer, row = cubes.column, cubes.layer, cubes.row
     edge = EDGE * (1 << cubes.level)
-    near, count = np.empty((widest, AROUND), dtype=np.int32), np.empty(widest, dtype=np.int32)
-    for r in range(first, last):
-        windows(cubes, r, near, count)
-        low, high = _finest_rows(r, cubes, finest)
-        for fine_row in range(low, high):
-            for f in range(finest.row[fine_row], finest.row[fine_row + 1]):
-                m = of[f]
-                if state[points.start[f]] != UNDECIDED or not enough[m]:
-                    continue
-                dx, dy, dz = _inside(f, fine_row, finest, cubes.level)
-                for i in range(points.start[f], points.start[f + 1]):
-                    u = (points.place[i, 0] + dx) / UNIT
-                    v = (points.place[i, 1] + dy) / UNIT
-                    w = (points.place[i, 2] + dz) / UNIT
-                    state[i] = 1
-                    for j in range(count[m - row[r]]):
-                        q = near[m - row[r], j]
-                        a, b, c = planes[q, 0], planes[q, 1], planes[q, 2]
-                        if a == 0.0 and b == 0.0 and c == 0.0:
-                            continue
-                        s = 0
-                        if q < row[r]:
-                            s = -1
-                        elif q >= row[r + 1]:
-                            s = 1
-                        x = u - (column[q] - column[m]) * edge
-                        z = w - (layer[q] - layer[m]) * edge
-                        if abs(a * x + b * (v - s * edge) + c * z - planes[q, 3]) <= DISTANCE:
-                            state[i] = PLANAR
-                            break
+    low, high = _finest_rows(r, cubes, finest)
+    for fine_row in range(low, high):
+        for f in range(finest.row[fine_row], finest.row[fine_row + 1]):
+            m = of[f]
+            here = m - row[r]
+            if state[points.start[f]] != UNDECIDED or not enough[here]:
+                continue
+            dx, dy, dz = _inside(f, fine_row, finest, cubes.level)
+            for i in range(points.start[f], points.start[f + 1]):
+                u = (points.place[i, 0] + dx) / UNIT
+                v = (points.place[i, 1] + dy) / UNIT
+                w = (points.place[i, 2] + dz) / UNIT
+                state[i] = 1
+                for j in range(count[here]):
+                    q = near[here, j]
+                    s = 0
+                    if q < row[r]:
+                        s = -1
+                    elif q >= row[r + 1]:
+                        s = 1
+                    plane = planes[(r + s) % 3, q - row[r + s]]
+                    a, b, c = plane[0], plane[1], plane[2]
+                    if a == 0.0 and b == 0.0 and c == 0.0:
+                        continue
+                    x = u - (column[q] - column[m]) * edge
+                    z = w - (layer[q] - layer[m]) * edge
+                    if abs(a * x + b * (v - s * edge) + c * z - plane[3]) <= DISTANCE:
+                        state[i] = PLANAR
+                        break
 
 
 @compiled
@@ -293,7 +300,7 @@ def _weigh(first: int, last: int, cubes: Any, widest: int, counts: Any, shares: 
             for i in range(count[m - cubes.row[r]]):
                 n += counts[near[m - cubes.row[r], i], 0]
                 chosen += counts[near[m - cubes.row[r], i], 1]
-            shares[m] = chosen / n
+            shares[m] = np.uint8(100 * chosen // n)
 
 
 @compiled

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.cells import Cells, Mask, around
+from lidar.cells import UNIT, Cells, Floats, Mask, around
+from lidar.morphology import dilation
 
 LOWEST = 1.5
 """Metres above the ground that a roof has at least."""
 FOOT = 0.5
 """Metres above the ground where a wall is told from it."""
-ROOF_SHARE = 0.45
-"""Of the points about a roof's point that are planar and the only return, at least; a crown has a tenth."""
-FIXTURE_SHARE = 0.35
-"""The same about points that are not planar themselves: parapets, tanks, stair heads, antennas."""
-INSIDE_SHARE = 0.2
+ROOF_SHARE = 45
+"""Percent of the points about a roof's point that are planar and the only return, at least; a crown has a tenth."""
+FIXTURE_SHARE = 35
+"""The same about points beside a roof: parapets, tanks, stair heads; they are planar or a pulse's only return."""
+INSIDE_SHARE = 20
 """The same inside of a known outline, of any size and form: above a crown's tenth."""
+SAME_ROOF = 0.3
+"""Metres over the highest roof's point in which points still are under it."""
 AREA = 8.0
 """m² of roof in the window about any of its cells."""
 AREA_RADIUS = 3
@@ -30,16 +33,14 @@ REACH = DENSITY_RADIUS + 1.0 + 2.0
 
 
 class Candidates(NamedTuple):
-    """Of n points, what their buildings are told by; all arrays (n,)."""
+    """Of k points in the order of cells, what their buildings are told by; all arrays (k,)."""
 
-    z: NDArray[np.float64]
-    """Metres."""
     height: NDArray[np.float32]
     """Metres above the ground; NaN where it is unknown."""
     flat: Mask
     """From `planarity`."""
-    share: NDArray[np.float32]
-    """From `planarity`."""
+    share: NDArray[np.uint8]
+    """From `planarity`, percent."""
     rest: Mask
     """Points that are neither ground nor noise nor known."""
     single: Mask
@@ -53,41 +54,27 @@ class Candidates(NamedTuple):
 
 
 def buildings(points: Candidates, cells: Cells) -> Mask:
-    """(n,) true for roofs, their fixtures and walls; those given among them.
+    """(k,) true for roofs, their fixtures and walls; those given among them.
 
     Args:
         points: what is known of each.
         cells: where they lie.
     """
-    z, height, flat, share, rest, single, last, given, inside = points
+    height, flat, share, rest, single, last, given, inside = points
     high = rest & ~(height < LOWEST)
     roof = high & flat & (share >= ROOF_SHARE)
     side = 2 * DENSITY_RADIUS + 1
-    density = around(cells.count(last), DENSITY_RADIUS) / (side * side)
+    density = around(cells.number(last), DENSITY_RADIUS) / (side * side)
     with np.errstate(divide="ignore", invalid="ignore"):
-        area = around(cells.count(roof | given), AREA_RADIUS) / density
-    roof &= (area >= AREA).ravel()[cells.index]
+        area = around(cells.number(roof | given), AREA_RADIUS) / density
+    roof &= cells.each(area >= AREA)
     roof |= given | (high & inside & (flat | single) & (share >= INSIDE_SHARE))
-    beside = _near(roof, cells, 1)[cells.index]
-    fixture = high & (share >= FIXTURE_SHARE) & (flat | single) & beside
-    wall = rest & last & (height > FOOT) & _under(z, _highest_near(cells.highest(roof, z)), cells)
+    solid = (share >= ROOF_SHARE) | ((share >= FIXTURE_SHARE) & (flat | single))
+    fixture = high & solid & cells.each(around(cells.number(roof), 1) > 0)
+    wall = rest & last & (height > FOOT) & _under(dilation(cells.highest(roof), 1), cells)
     return np.asarray(roof | fixture | wall)
 
 
-def _near(chosen: Mask, cells: Cells, radius: int) -> Mask:
-    return np.asarray((around(cells.count(chosen), radius) > 0).ravel())
-
-
-def _highest_near(top: Any) -> Any:
-    padded = np.pad(top, 1, constant_values=-np.inf)
-    rows, columns = top.shape
-    best = top.copy()
-    for i in range(3):
-        for j in range(3):
-            np.maximum(best, padded[i : i + rows, j : j + columns], out=best)
-    return best
-
-
-def _under(z: NDArray[np.float64], top: Any, cells: Cells) -> Mask:
+def _under(top: Floats, cells: Cells) -> Mask:
     """Points below the roof of their own or a neighbouring cell: walls, and floors seen through windows."""
-    return np.asarray(z <= top.ravel()[cells.index] + 0.3)
+    return np.asarray(cells.w <= cells.each((top + np.float32(SAME_ROOF)) * np.float32(UNIT)))

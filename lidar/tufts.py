@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.cells import CELL, Cells, Mask
-from lidar.moments import MOMENTS, N, Z, add_point, add_shifted, covariance
+from lidar.cells import UNIT, Cells, Mask
+from lidar.moments import MOMENTS, N, Z, add_point, add_shifted, height_plane, shifted
 from lidar.morphology import compiled, in_threads
 
 FEWEST = 16
@@ -26,102 +26,120 @@ TUFT_SLOPE = 0.15
 """Added for each unit of slope: a point may be off by so many metres in its position."""
 TUFT_SPREAD = 3.0
 """Times the spread of the points about the plane that a tuft stands above it, where that is more."""
-UNIT = 1000.0
 REACH = 2.0 * len(SETTLED) + 3.0
 """Metres: each round looks one window farther."""
+NONE = -(1 << 31)
+"""Height of a cell's plane where there is none."""
+UNKNOWN = np.int16(-32768)
+"""Where there is no plane to tell by."""
+MOST = 30_000
+"""Millimetres: what stands higher is told as this."""
+EDGE = int(UNIT)
+"""Millimetres: a cell's edge."""
 
 
-def above_soil(
-    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], ground: Mask, cells: Cells
-) -> NDArray[np.float32]:
-    """(n,) least height of a point over the soil's planes about it, less what the planes leave unsure; metres.
+def above_soil(cells: Cells, ground: Mask, asked: Mask) -> NDArray[np.int16]:
+    """(k,) least height of a point over the soil's planes about it, less what the planes leave unsure; millimetres.
 
-    NaN where there is no plane.
+    A height of less than `TUFT` is that over the first such plane, not the least: it is asked no further.
+
+    Args:
+        cells: where the points lie.
+        ground: (k,) what the ground filter found, on which the planes rest.
+        asked: (k,) the points to tell; of others, and where there is no plane, it is `UNKNOWN`.
     """
-    size = cells.shape[0] * cells.shape[1]
-    kept = ground.copy()
-    planes = np.zeros((size, 5), dtype=np.float64)
-    for limit in SETTLED:
-        sums = np.zeros((size, MOMENTS), dtype=np.int64)
-        _sum(x, y, z, kept, cells.index, sums)
-        in_threads(_fit, cells.shape[0], size * 16, sums, cells.shape[1], cells.shape[0], planes)
-        in_threads(_settle, len(x), len(x), x, y, z, ground, cells.index, planes, limit, kept)
-    over = np.full(len(x), np.nan, dtype=np.float32)
-    in_threads(_least, len(x), len(x) * 4, x, y, z, cells.index, planes, cells.shape[0], cells.shape[1], over)
+    height, slope = np.full(cells.shape, NONE, dtype=np.int32), np.zeros((*cells.shape, 3), dtype=np.float32)
+    limit = np.inf
+    for following in SETTLED:
+        before, before_slope = height, slope
+        height, slope = np.full(cells.shape, NONE, dtype=np.int32), np.zeros((*cells.shape, 3), dtype=np.float32)
+        in_threads(_fit, cells.shape[0], cells.points * 4, cells, ground, before, before_slope, limit, height, slope)
+        limit = following * UNIT
+    over = np.full(cells.points, UNKNOWN, dtype=np.int16)
+    in_threads(_least, cells.shape[0], cells.points * 4, cells, asked, height, slope, over)
     return over
 
 
 @compiled
-def _sum(x: Any, y: Any, z: Any, chosen: Any, index: Any, sums: Any) -> None:
-    for p in range(len(x)):
-        if chosen[p]:
-            u = int(np.rint((x[p] / CELL - np.floor(x[p] / CELL) - 0.5) * UNIT))
-            v = int(np.rint((y[p] / CELL - np.floor(y[p] / CELL) - 0.5) * UNIT))
-            add_point(sums[index[p]], u, v, int(np.rint(z[p] * UNIT)))
+def _sum_row(r: int, cells: Any, ground: Any, height: Any, slope: Any, limit: float, sums: Any) -> None:
+    """The moments of the ground of each cell that is not over the cell's plane, about its centre and zero height."""
+    begin, u, v, w = cells.begin, cells.u, cells.v, cells.w
+    columns = height.shape[1]
+    sums[:] = 0
+    for c in range(columns):
+        for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
+            if not ground[p]:
+                continue
+            x, y = u[p] - EDGE // 2, v[p] - EDGE // 2
+            over = w[p] - height[r, c] - (slope[r, c, 0] * x + slope[r, c, 1] * y)
+            if height[r, c] == NONE or over <= limit:
+                add_point(sums[c], x, y, w[p])
 
 
 @compiled
-def _fit(first: int, last: int, sums: Any, columns: int, rows: int, planes: Any) -> None:
-    """Rows of `planes`: points, height at the cell's centre, slopes, spread."""
-    edge = int(UNIT)
-    t = np.zeros(MOMENTS, dtype=np.int64)
+def _fit(
+    first: int,
+    last: int,
+    cells: Any,
+    ground: Any,
+    before: Any,
+    before_slope: Any,
+    limit: float,
+    height: Any,
+    slope: Any,
+) -> None:
+    """The plane of each cell's window: height at the cell's centre (mm), slopes and spread about it (mm)."""
+    rows, columns = height.shape
+    sums = np.zeros((3, columns, MOMENTS), dtype=np.int64)
+    t, total = np.zeros(MOMENTS, dtype=np.int64), np.zeros(MOMENTS, dtype=np.int64)
+    for r in range(max(first - 1, 0), min(first + 1, rows)):
+        _sum_row(r, cells, ground, before, before_slope, limit, sums[r % 3])
     for r in range(first, last):
+        if r + 1 < rows:
+            _sum_row(r + 1, cells, ground, before, before_slope, limit, sums[(r + 1) % 3])
         for c in range(columns):
-            plane = planes[r * columns + c]
-            plane[0] = 0.0
-            n, total = 0, 0
+            n = 0
             for i in range(max(r - 1, 0), min(r + 2, rows)):
                 for j in range(max(c - 1, 0), min(c + 2, columns)):
-                    n += sums[i * columns + j, N]
-                    total += sums[i * columns + j, Z]
+                    n += sums[i % 3, j, N]
             if n < FEWEST:
                 continue
-            # About a height of the window itself: sums of squares of heights above the sea may wrap, these do not.
-            base = total // n
-            t[:] = 0
+            total[:] = 0
             for i in range(max(r - 1, 0), min(r + 2, rows)):
                 for j in range(max(c - 1, 0), min(c + 2, columns)):
-                    if sums[i * columns + j, N] > 0:
-                        add_shifted(t, sums[i * columns + j], (j - c) * edge, (i - r) * edge, -base)
-            mx, my, mz, xx, yy, zz, xy, xz, yz = covariance(t)
-            determinant = xx * yy - xy * xy
-            if determinant < 0.02 * (xx + yy) ** 2 or xx + yy < 0.1 * UNIT * UNIT:
+                    if sums[i % 3, j, N] > 0:
+                        add_shifted(total, sums[i % 3, j], (j - c) * EDGE, (i - r) * EDGE, 0)
+            base = total[Z] // n
+            shifted(t, total, 0, 0, -base)
+            some, level, a, b, variance = height_plane(t)
+            if some:
+                height[r, c] = base + int(np.rint(level))
+                slope[r, c, 0], slope[r, c, 1], slope[r, c, 2] = a, b, np.sqrt(variance)
+
+
+@compiled
+def _least(first: int, last: int, cells: Any, asked: Any, height: Any, slope: Any, over: Any) -> None:
+    begin, u, v, w = cells.begin, cells.u, cells.v, cells.w
+    rows, columns = height.shape
+    tuft, rise, spread = TUFT * UNIT, TUFT_SLOPE * UNIT, TUFT_SPREAD
+    for r in range(first, last):
+        for c in range(columns):
+            if height[r, c] == NONE:
                 continue
-            a, b = (xz * yy - yz * xy) / determinant, (yz * xx - xz * xy) / determinant
-            plane[0] = n
-            plane[1] = (base + mz - a * mx - b * my) / UNIT
-            plane[2], plane[3] = a, b
-            plane[4] = np.sqrt(max(zz - a * xz - b * yz, 0.0)) / UNIT
-
-
-@compiled
-def _settle(
-    first: int, last: int, x: Any, y: Any, z: Any, ground: Any, index: Any, planes: Any, limit: float, kept: Any
-) -> None:
-    for p in range(first, last):
-        plane = planes[index[p]]
-        if not ground[p] or plane[0] == 0.0:
-            continue
-        u, v = x[p] / CELL - np.floor(x[p] / CELL) - 0.5, y[p] / CELL - np.floor(y[p] / CELL) - 0.5
-        kept[p] = z[p] - (plane[1] + plane[2] * u + plane[3] * v) <= limit
-
-
-@compiled
-def _least(
-    first: int, last: int, x: Any, y: Any, z: Any, index: Any, planes: Any, rows: int, columns: int, over: Any
-) -> None:
-    for p in range(first, last):
-        r, c = index[p] // columns, index[p] % columns
-        if planes[index[p], 0] == 0.0:
-            continue
-        u, v = x[p] / CELL - np.floor(x[p] / CELL) - 0.5, y[p] / CELL - np.floor(y[p] / CELL) - 0.5
-        least = np.inf
-        for i in range(max(r - 1, 0), min(r + 2, rows)):
-            for j in range(max(c - 1, 0), min(c + 2, columns)):
-                plane = planes[i * columns + j]
-                if plane[0] == 0.0:
+            for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
+                if not asked[p]:
                     continue
-                off = z[p] - (plane[1] + plane[2] * (u - (j - c)) + plane[3] * (v - (i - r)))
-                unsure = TUFT_SLOPE * np.hypot(plane[2], plane[3]) + max(TUFT_SPREAD * plane[4] - TUFT, 0.0)
-                least = min(least, off - unsure)
-        over[p] = least
+                x, y = u[p] - EDGE // 2, v[p] - EDGE // 2
+                # The own cell's plane first, which tells of most points that they are no tuft.
+                least = np.inf
+                for k in range(9):
+                    i, j = r + (k + 4) % 9 // 3 - 1, c + (k + 4) % 9 % 3 - 1
+                    if i < 0 or j < 0 or i >= rows or j >= columns or height[i, j] == NONE:
+                        continue
+                    a, b = slope[i, j, 0], slope[i, j, 1]
+                    off = w[p] - height[i, j] - (a * (x - (j - c) * EDGE) + b * (y - (i - r) * EDGE))
+                    unsure = rise * np.sqrt(a * a + b * b) + max(spread * slope[i, j, 2] - tuft, 0.0)
+                    least = min(least, off - unsure)
+                    if least <= tuft:
+                        break
+                over[p] = int(max(min(least, MOST), -MOST))

@@ -1,4 +1,4 @@
-"""Wires over streets and roofs, thin lines, level or sagging, with nothing close about them; and what carries them.
+"""Wires over streets and roofs: thin lines, level or sagging, with nothing close about them.
 
 About each point that stands free, lines are tried towards its neighbours: a wire is straight from above and bends a
 little upwards along its way, as a catenary does near any of its points. A line is a wire's where enough points lie in
@@ -8,14 +8,12 @@ such a line themselves.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter
 
-from lidar.cells import Cells, Mask, around
-from lidar.morphology import compiled, in_threads
+from lidar.cells import UNIT, Cells, Mask, around
+from lidar.morphology import compiled, dilation, in_threads
 
 CLEARANCE = 4.5
 """Metres over the lowest near: a service line across a lane hangs at 4.5 to 5.5 m."""
@@ -57,122 +55,115 @@ DENSITY_RADIUS = 7
 """Cells to each side of the window that the density is taken from."""
 SPACINGS = 1.5
 """Of the mean distance of points, that the shell has at least."""
-POLE = (0.7, 1.2, 3.0, 4.0)
-"""Metres: a pole's radius; from where to where about it a crown or a house would have points; least height."""
-MAST = (3.2, 4.8, 7.0, 15.0)
-"""The same of a lattice mast with its legs and cross-arms."""
-CARRIED = 1.5
-"""Metres that wires hang over the top of what carries them, at most; none hang lower than the middle of it."""
-ATTACHED_FEWEST = 2
-"""Points of such wires, no farther than the ring."""
-POLE_FEWEST = 3
-"""Points of a pole."""
-RING_SHARE = 0.34
-"""Points of the ring in the upper half for each of the pole there."""
 BINS = 60
 """Directions a neighbour may lie in, 3° each."""
 MOST = 1024
 """Neighbours of a point beyond which it hangs in a thicket, not free."""
 SUPPORT = 0.6
 """Share of a line's points that find such a line themselves."""
-REACH = 2 * WINDOW + MAST[2] + 2.0
-"""Metres that it adds to what it is given: a line, the lines of its points, wires that hang on to a pole."""
+REACH = 2 * WINDOW + 2.0
+"""Metres that it adds to what it is given: a line, and the lines of its points."""
+PARALLEL = 0.06
+"""Sine of the angle between lines that are of one wire."""
+LENT = 2
+"""Such lines of others that a point lies on, which found none itself."""
+MOST_LENT = 255
+"""Lines that are counted of those a point lies on."""
 
 
-def wires(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    z: NDArray[np.float64],
-    rest: Mask,
-    roof: Mask,
-    single: Mask,
-    last: Mask,
-    cells: Cells,
-) -> tuple[Mask, Mask]:
-    """(n,) true for points on wires, and for those on the poles and masts that carry them.
+class Wires(NamedTuple):
+    """What is found of k points."""
+
+    wire: Mask
+    """(k,) points on wires."""
+    high: Mask
+    """(k,) points high enough to crowd one."""
+    free: Mask
+    """(k,) those high enough to be of one, and on no broad plane: what carries wires is among them."""
+
+
+def wires(cells: Cells, rest: Mask, roof: Mask, single: Mask, last: Mask) -> Wires:
+    """Find the points on wires.
 
     Args:
-        x: (n,) metres.
-        y: (n,) metres.
-        z: (n,) metres.
-        rest: (n,) points that are neither ground nor noise.
-        roof: (n,) those of them on broad planes, which are no wires but stand beside them.
-        single: (n,) points that are their pulse's only return; most pulses go on below a wire.
-        last: (n,) last returns without noise, by which what is below is known.
-        cells: where the points lie.
+        cells: where the k points lie.
+        rest: (k,) points that are neither ground nor noise.
+        roof: (k,) those of them on broad planes, which are no wires but stand beside them.
+        single: (k,) points that are their pulse's only return; most pulses go on below a wire.
+        last: (k,) last returns without noise, by which what is below is known.
     """
-    result = np.zeros(len(x), dtype=np.bool_)
-    lowest = minimum_filter(-cells.highest(last, -z), 2 * LOWEST_RADIUS + 1, mode="nearest")
+    none = np.zeros(cells.points, dtype=np.bool_)
+    lowest = -dilation(-cells.lowest(last), LOWEST_RADIUS)
     side = 2 * DENSITY_RADIUS + 1
-    density = (around(cells.count(last), DENSITY_RADIUS) / (side * side)).ravel()
-    high = rest & (density >= DENSITY)[cells.index] & (z - lowest.ravel()[cells.index] >= CLEARANCE - CROWD_FAR)
-    if not high.any():
-        return result, result
-    solid = np.flatnonzero(high).astype(np.int32)
-    free = ~roof[solid] & (z[solid] - lowest.ravel()[cells.index[solid]] >= CLEARANCE)
-    begin, order = _by_cell(cells.index[solid], cells.shape[0] * cells.shape[1])
-    thin = ~single[solid][order]
-    place = np.column_stack([x[solid], y[solid], z[solid]])[order]
-    index, free = cells.index[solid][order], free[order]
+    density = (around(cells.number(last), DENSITY_RADIUS) / (side * side)).astype(np.float32)
+    lowest[density < DENSITY] = np.inf
+    high, free, alone = none.copy(), none.copy(), none.copy()
     rows, columns = cells.shape
-    alone, found, wire, tower = (np.zeros(len(solid), dtype=np.bool_) for _ in range(4))
-    work = len(solid) * 32
-    in_threads(_stand_alone, len(solid), work, place, index, begin, rows, columns, free & thin, alone)
-    lines = np.zeros((len(solid), 4), dtype=np.float32)
-    shell = np.maximum(SHELL, SPACINGS / np.sqrt(density[index])).astype(np.float32)
+    in_threads(_stand_free, rows, cells.points * 4, cells, lowest, rest, roof, high, free)
+    in_threads(_stand_alone, rows, cells.points * 4, cells, rows, columns, high, free, single, alone)
     them = np.flatnonzero(alone).astype(np.int32)
-    begin_alone, _ = _by_cell(index[them], rows * columns)
-    in_threads(
-        _find_lines, len(them), work, them, place, index, begin, begin_alone, rows, columns, alone, shell, lines, found
-    )
-    near = free & _about(found, index, cells, int(WINDOW) + 1)
-    in_threads(_support, len(solid), work, place, index, begin, rows, columns, free, alone, near, lines, found, wire)
-    near = free & ~wire & _about(wire, index, cells, int(MAST[2]) + 1)
-    in_threads(_carry, len(solid), work, place, index, begin, rows, columns, near, wire, tower)
-    carrier = result.copy()
-    result[solid[order[wire]]] = True
-    carrier[solid[order[tower]]] = True
-    return result, carrier
-
-
-def _about(chosen: Mask, index: NDArray[np.int32], cells: Cells, radius: int) -> Mask:
-    """Points that have a chosen one in the square of cells about them."""
-    count = np.bincount(index[chosen], minlength=cells.shape[0] * cells.shape[1]).reshape(cells.shape)
-    return np.asarray((around(count, radius) > 0).ravel()[index])
+    if len(them) < FEWEST:
+        return Wires(none, high, free)
+    begin = np.searchsorted(them, cells.begin).astype(np.int32)
+    cell = (np.searchsorted(cells.begin, them, side="right") - 1).astype(np.int32)
+    lines, found = np.zeros((len(them), 4), dtype=np.float32), np.zeros(len(them), dtype=np.bool_)
+    shell = np.maximum(SHELL, SPACINGS / np.sqrt(density.ravel()[cell])).astype(np.float32)
+    work = len(them) * 1024
+    in_threads(_find_lines, len(them), work, them, cell, begin, cells, rows, columns, high, alone, shell, lines, found)
+    wire = none.copy()
+    in_threads(_agree, len(them), work, them, cell, begin, cells, rows, columns, lines, found, wire)
+    theirs = np.zeros(cells.points, dtype=np.uint8)
+    _lend(them, cell, cells, rows, columns, free, lines, found, theirs)
+    theirs[them[found]] = 0
+    wire |= theirs >= np.where(alone, np.uint8(1), np.uint8(LENT))
+    return Wires(wire, high, free)
 
 
 @compiled
-def _by_cell(index: Any, size: int) -> tuple[Any, Any]:
-    """Points sorted by cells: (size + 1,) first of each cell, and the order."""
-    begin = np.zeros(size + 1, dtype=np.int32)
-    for p in range(len(index)):
-        begin[index[p] + 1] += 1
-    for c in range(size):
-        begin[c + 1] += begin[c]
-    order, at = np.empty(len(index), dtype=np.int32), begin[:-1].copy()
-    for p in range(len(index)):
-        order[at[index[p]]] = p
-        at[index[p]] += 1
-    return begin, order
+def _stand_free(first: int, last: int, cells: Any, lowest: Any, rest: Any, roof: Any, high: Any, free: Any) -> None:
+    """Mark the points that are high enough to matter, and those that are high enough to be of a wire."""
+    columns = lowest.shape[1]
+    for r in range(first, last):
+        for c in range(columns):
+            for p in range(cells.begin[r * columns + c], cells.begin[r * columns + c + 1]):
+                if rest[p]:
+                    over = cells.w[p] / UNIT - lowest[r, c]
+                    high[p] = over >= CLEARANCE - CROWD_FAR
+                    free[p] = over >= CLEARANCE and not roof[p]
 
 
 @compiled
 def _stand_alone(
-    first: int, last: int, place: Any, index: Any, begin: Any, rows: int, columns: int, free: Any, alone: Any
+    first: int, last: int, cells: Any, rows: int, columns: int, high: Any, free: Any, single: Any, alone: Any
 ) -> None:
-    for p in range(first, last):
-        if not free[p]:
-            continue
-        r, c = index[p] // columns, index[p] % columns
-        crowd = 0
-        for i in range(max(r - 1, 0), min(r + 2, rows)):
-            for q in range(begin[i * columns + max(c - 1, 0)], begin[i * columns + min(c + 1, columns - 1) + 1]):
-                dx, dy, dz = place[q, 0] - place[p, 0], place[q, 1] - place[p, 1], abs(place[q, 2] - place[p, 2])
-                if CROWD_NEAR < dz < CROWD_FAR and dx * dx + dy * dy < CROWD_RADIUS * CROWD_RADIUS:
-                    crowd += 1
-            if crowd > CROWD:
-                break
-        alone[p] = crowd <= CROWD
+    begin, w = cells.begin, cells.w
+    for r in range(first, last):
+        for c in range(columns):
+            for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
+                if not free[p] or single[p]:
+                    continue
+                crowd = 0
+                for i in range(max(r - 1, 0), min(r + 2, rows)):
+                    for j in range(max(c - 1, 0), min(c + 2, columns)):
+                        for q in range(begin[i * columns + j], begin[i * columns + j + 1]):
+                            dz = abs(w[q] - w[p]) / UNIT
+                            if high[q] and CROWD_NEAR < dz < CROWD_FAR:
+                                dx, dy = offset(cells, p, q, c, j, r, i)
+                                crowd += dx * dx + dy * dy < CROWD_RADIUS * CROWD_RADIUS
+                        if crowd > CROWD:
+                            break
+                    if crowd > CROWD:
+                        break
+                alone[p] = crowd <= CROWD
+
+
+@compiled
+def offset(cells: Any, p: int, q: int, c: int, j: int, r: int, i: int) -> tuple[float, float]:
+    """Metres from point p in column c, row r to point q in column j, row i."""
+    return (
+        (j - c) + (np.int64(cells.u[q]) - np.int64(cells.u[p])) / UNIT,
+        (i - r) + (np.int64(cells.v[q]) - np.int64(cells.v[p])) / UNIT,
+    )
 
 
 @compiled
@@ -180,12 +171,12 @@ def _find_lines(
     first: int,
     last: int,
     them: Any,
-    place: Any,
-    index: Any,
+    cell: Any,
     begin: Any,
-    begin_alone: Any,
+    cells: Any,
     rows: int,
     columns: int,
+    high: Any,
     alone: Any,
     shell: Any,
     lines: Any,
@@ -195,9 +186,8 @@ def _find_lines(
     near = np.empty((MOST, 3), dtype=np.float64)
     bins = np.zeros(BINS, dtype=np.int64)
     of_bin = np.empty(MOST, dtype=np.int64)
-    for i in range(first, last):
-        p = them[i]
-        n = _neighbours(p, them, place, index, begin_alone, rows, columns, near)
+    for p in range(first, last):
+        n = _neighbours(p, them, cell, begin, cells, rows, columns, near)
         if n < FEWEST - 1 or n == MOST:
             continue
         bins[:] = 0
@@ -222,22 +212,22 @@ def _find_lines(
                     best = score
                     lines[p, 0], lines[p, 1], lines[p, 2], lines[p, 3] = ux, uy, slope, sag
         if best >= FEWEST and _unlikely(int(best), n) and _spreads(near, n, lines[p]):
-            beside = _beside(p, place, index, begin, rows, columns, lines[p], shell[p], alone)
+            beside = _beside(them[p], cell[p], cells, rows, columns, lines[p], shell[p], high, alone)
             found[p] = beside <= SHELL_SHARE * np.floor(best)
 
 
 @compiled
-def _neighbours(p: int, them: Any, place: Any, index: Any, begin_alone: Any, rows: int, columns: int, near: Any) -> int:
+def _neighbours(p: int, them: Any, cell: Any, begin: Any, cells: Any, rows: int, columns: int, near: Any) -> int:
     """Fill in where the points that stand alone lie from one of them, if a wire could lead there; how many."""
-    r, c, reach = index[p] // columns, index[p] % columns, int(WINDOW) + 1
+    r, c, reach = cell[p] // columns, cell[p] % columns, int(WINDOW) + 1
     n = 0
     for i in range(max(r - reach, 0), min(r + reach + 1, rows)):
         left, right = max(c - reach, 0), min(c + reach, columns - 1)
-        for j in range(begin_alone[i * columns + left], begin_alone[i * columns + right + 1]):
-            q = them[j]
+        for q in range(begin[i * columns + left], begin[i * columns + right + 1]):
             if q == p:
                 continue
-            dx, dy, dz = place[q, 0] - place[p, 0], place[q, 1] - place[p, 1], place[q, 2] - place[p, 2]
+            dx, dy = offset(cells, them[p], them[q], c, cell[q] % columns, r, i)
+            dz = (cells.w[them[q]] - cells.w[them[p]]) / UNIT
             square = dx * dx + dy * dy
             if square > WINDOW * WINDOW or abs(dz) > STEEPEST * np.sqrt(square) + TUBE_UP:
                 continue
@@ -299,10 +289,10 @@ def _spreads(near: Any, n: int, line: Any) -> bool:
 
 @compiled
 def _beside(
-    p: int, place: Any, index: Any, begin: Any, rows: int, columns: int, line: Any, shell: float, alone: Any
+    p: int, cell: int, cells: Any, rows: int, columns: int, line: Any, shell: float, high: Any, alone: Any
 ) -> float:
     """Points of the shell about a line, those that stand free for less."""
-    r, c, reach = index[p] // columns, index[p] % columns, int(WINDOW) + 1
+    r, c, reach = cell // columns, cell % columns, int(WINDOW) + 1
     n = 0.0
     for i in range(max(r - reach, 0), min(r + reach + 1, rows)):
         for j in range(max(c - reach, 0), min(c + reach + 1, columns)):
@@ -310,8 +300,11 @@ def _beside(
             u, v = (j - c) * line[0] + (i - r) * line[1], (i - r) * line[0] - (j - c) * line[1]
             if abs(v) > shell + 2.0 or abs(u) > WINDOW + 2.0:
                 continue
-            for q in range(begin[i * columns + j], begin[i * columns + j + 1]):
-                dx, dy, dz = place[q, 0] - place[p, 0], place[q, 1] - place[p, 1], place[q, 2] - place[p, 2]
+            for q in range(cells.begin[i * columns + j], cells.begin[i * columns + j + 1]):
+                if not high[q]:
+                    continue
+                dx, dy = offset(cells, p, q, c, j, r, i)
+                dz = (cells.w[q] - cells.w[p]) / UNIT
                 s, t = dx * line[0] + dy * line[1], abs(dy * line[0] - dx * line[1])
                 rise = abs(dz - line[2] * s - line[3] * s * s)
                 if abs(s) <= WINDOW and t * t + rise * rise <= shell * shell and (t > TUBE or rise > TUBE_UP):
@@ -320,97 +313,72 @@ def _beside(
 
 
 @compiled
-def _support(
+def _agree(
     first: int,
     last: int,
-    place: Any,
-    index: Any,
+    them: Any,
+    cell: Any,
     begin: Any,
+    cells: Any,
     rows: int,
     columns: int,
-    free: Any,
-    alone: Any,
-    near: Any,
     lines: Any,
     found: Any,
     wire: Any,
 ) -> None:
-    """A point is a wire's where those on its line found lines along it, or where it lies on such lines of others.
-
-    Points that cannot find lines themselves are not asked: those of single returns, and crowded ones.
-    """
+    """A point that found a line is a wire's where those on the line that stand alone found lines along it."""
+    reach = int(WINDOW) + 1
     for p in range(first, last):
-        if not near[p]:
+        if not found[p]:
             continue
-        r, c, reach = index[p] // columns, index[p] % columns, int(WINDOW) + 1
-        mine, agree, theirs = 0, 0, 0
+        r, c = cell[p] // columns, cell[p] % columns
+        mine, agree = 0, 0
         low, high = 0.0, 0.0
         for i in range(max(r - reach, 0), min(r + reach + 1, rows)):
             left, right = max(c - reach, 0), min(c + reach, columns - 1)
             for q in range(begin[i * columns + left], begin[i * columns + right + 1]):
-                if q == p or not free[q]:
+                if q == p:
                     continue
-                dx, dy, dz = place[q, 0] - place[p, 0], place[q, 1] - place[p, 1], place[q, 2] - place[p, 2]
-                if found[p]:
-                    s, t = dx * lines[p, 0] + dy * lines[p, 1], abs(dy * lines[p, 0] - dx * lines[p, 1])
-                    on = t <= TUBE and abs(dz - lines[p, 2] * s - lines[p, 3] * s * s) <= TUBE_UP
-                    if on and abs(s) <= WINDOW:
-                        mine += alone[q]
-                        if found[q] and abs(lines[q, 0] * lines[p, 1] - lines[q, 1] * lines[p, 0]) <= 0.06:
-                            agree += 1
-                            low, high = min(low, s), max(high, s)
-                elif found[q]:
-                    s, t = -dx * lines[q, 0] - dy * lines[q, 1], abs(dy * lines[q, 0] - dx * lines[q, 1])
-                    if t <= TUBE and abs(s) <= WINDOW and abs(-dz - lines[q, 2] * s - lines[q, 3] * s * s) <= TUBE_UP:
-                        theirs += 1
-        if found[p]:
-            wire[p] = agree >= FEWEST - 2 and agree >= SUPPORT * mine and high - low >= LENGTH / 2
-        else:
-            wire[p] = theirs >= (FEWEST - 2 if alone[p] else FEWEST)
+                dx, dy = offset(cells, them[p], them[q], c, cell[q] % columns, r, i)
+                dz = (cells.w[them[q]] - cells.w[them[p]]) / UNIT
+                s = _along(lines[p], dx, dy, dz)
+                if np.isnan(s):
+                    continue
+                mine += 1
+                if found[q] and abs(lines[q, 0] * lines[p, 1] - lines[q, 1] * lines[p, 0]) <= PARALLEL:
+                    agree += 1
+                    low, high = min(low, s), max(high, s)
+        wire[them[p]] = agree >= FEWEST - 2 and agree >= SUPPORT * mine and high - low >= LENGTH / 2
 
 
 @compiled
-def _carry(
-    first: int, last: int, place: Any, index: Any, begin: Any, rows: int, columns: int, near: Any, wire: Any, tower: Any
+def _along(line: Any, dx: float, dy: float, dz: float) -> float:
+    """Metres along a line where a point lies in its tube; NaN where it does not."""
+    s, t = dx * line[0] + dy * line[1], abs(dy * line[0] - dx * line[1])
+    if t <= TUBE and abs(s) <= WINDOW and abs(dz - line[2] * s - line[3] * s * s) <= TUBE_UP:
+        return float(s)
+    return float(np.nan)
+
+
+@compiled
+def _lend(
+    them: Any, cell: Any, cells: Any, rows: int, columns: int, free: Any, lines: Any, found: Any, theirs: Any
 ) -> None:
-    for p in range(first, last):
-        if near[p]:
-            pole = _is_carrier(p, place, index, begin, rows, columns, wire, POLE)
-            tower[p] = pole or _is_carrier(p, place, index, begin, rows, columns, wire, MAST)
+    """Count for each free point the lines of others that it lies on.
 
-
-@compiled
-def _is_carrier(
-    p: int, place: Any, index: Any, begin: Any, rows: int, columns: int, wire: Any, shape: tuple[float, ...]
-) -> bool:
-    """Whether a point is of something upright with nothing beside it or its upper half but wires that hang on to it."""
-    radius, inner, outer, height = shape
-    r, c = index[p] // columns, index[p] % columns
-    low, high, total = place[p, 2], place[p, 2], 0
-    reach = int(radius) + 1
-    for i in range(max(r - reach, 0), min(r + reach + 1, rows)):
-        left, right = max(c - reach, 0), min(c + reach, columns - 1)
-        for q in range(begin[i * columns + left], begin[i * columns + right + 1]):
-            dx, dy = place[q, 0] - place[p, 0], place[q, 1] - place[p, 1]
-            if not wire[q] and dx * dx + dy * dy <= radius * radius:
-                low, high, total = min(low, place[q, 2]), max(high, place[q, 2]), total + 1
-    if total < POLE_FEWEST or high - low < height:
-        return False
-    middle = (low + high) / 2
-    attached, ring, own = 0, 0, 0
-    reach = int(outer) + 1
-    for i in range(max(r - reach, 0), min(r + reach + 1, rows)):
-        left, right = max(c - reach, 0), min(c + reach, columns - 1)
-        for q in range(begin[i * columns + left], begin[i * columns + right + 1]):
-            dx, dy = place[q, 0] - place[p, 0], place[q, 1] - place[p, 1]
-            square = dx * dx + dy * dy
-            if square > outer * outer:
-                continue
-            upper = middle <= place[q, 2] <= high + CARRIED
-            if wire[q]:
-                attached += upper
-            elif square <= radius * radius:
-                own += upper
-            elif square > inner * inner:
-                ring += upper or abs(place[q, 2] - place[p, 2]) <= CARRIED
-    return attached >= ATTACHED_FEWEST and ring <= RING_SHARE * own
+    Points that cannot find lines themselves belong to them so: those of single returns, and crowded ones.
+    """
+    reach = int(WINDOW) + 1
+    for p in range(len(them)):
+        if not found[p]:
+            continue
+        r, c, line = cell[p] // columns, cell[p] % columns, lines[p]
+        for i in range(max(r - reach, 0), min(r + reach + 1, rows)):
+            for j in range(max(c - reach, 0), min(c + reach + 1, columns)):
+                if abs((i - r) * line[0] - (j - c) * line[1]) > TUBE + 2.0:
+                    continue
+                for q in range(cells.begin[i * columns + j], cells.begin[i * columns + j + 1]):
+                    if free[q] and theirs[q] < MOST_LENT:
+                        dx, dy = offset(cells, them[p], q, c, j, r, i)
+                        if not np.isnan(_along(line, dx, dy, (cells.w[q] - cells.w[them[p]]) / UNIT)):
+                            theirs[q] += 1

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from pyproj import CRS
 
-from api.cli.common import crs_option, emit, engine_option, json_option, png_option, progress
+from api.cli.common import PointFile, crs_option, emit, engine_option, json_option, png_option, progress
+from gis.errors import BadParameter
 
 if TYPE_CHECKING:
     from lidar.point_cloud import PointCloud
@@ -36,12 +37,12 @@ class Classes(click.ParamType[frozenset[int]]):
 
 
 @click.command("classify")
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN", type=PointFile())
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @engine_option
 @click.option(
     "--method",
-    type=click.Choice(["smrf", "pmf"]),
+    type=click.Choice(["smrf", "pmf", "csf"]),
     default="smrf",
     show_default=True,
     help="Which of PDAL's ground filters, with --engine pdal.",
@@ -58,7 +59,7 @@ class Classes(click.ParamType[frozenset[int]]):
 @crs_option
 @json_option
 def command(
-    source: Path,
+    source: Path | str,
     target: Path,
     engine: str,
     method: str,
@@ -69,7 +70,7 @@ def command(
     crs: CRS | None,
     as_json: bool,
 ) -> None:
-    """Give each point its class and say how sure it is.
+    """Give each point its class and say how sure it is. IN may be an http(s) address.
 
     Ground (2), low, medium and high vegetation (3, 4, 5), building (6), noise (7, 18), water (9), wire (14),
     tower (15), bridge deck (17); what is none of these is unclassified (1). The extra byte `confidence` says in
@@ -86,6 +87,8 @@ def command(
     """
     if engine == "pdal" and (keep_classes or input_class or footprints):
         raise click.UsageError("--keep-classes, --input-class and --footprints are for --engine native")
+    if engine == "pdal" and isinstance(source, str):
+        raise BadParameter("engine", engine, "it reads files, not addresses; download them, or leave --engine out")
     import numpy as np
 
     from lidar.point_cloud import Class
@@ -96,7 +99,7 @@ def command(
         from lidar.pdal import classify_with_pdal
 
         read_points = read(source, crs=crs)  # the same checks of the input for both engines
-        classify_with_pdal(source, target, method=method, crs=read_points.crs)
+        classify_with_pdal(Path(source), target, method=method, crs=read_points.crs)
         points = read(target, crs=crs)
     else:
         with progress("classify", STEPS) as advance:
@@ -124,7 +127,7 @@ def command(
 
 
 def _native(
-    source: Path,
+    source: Path | str,
     target: Path,
     keep: frozenset[int],
     input_class: bool,
@@ -153,7 +156,6 @@ def draw(points: PointCloud, path: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    from gis.errors import BadParameter
     from gis.files import written_whole
     from lidar.class_picture import COLOURS, OTHER, class_picture
     from lidar.point_cloud import NOISE, Class

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis.errors import BadParameter
-from lidar.accuracy import ground_errors
+from lidar.accuracy import confidence_table, ground_errors
 
 
 def test_errors_of_a_table_worked_by_hand() -> None:
@@ -44,3 +44,14 @@ def test_masks_of_different_length_are_refused() -> None:
 def test_no_point_is_refused() -> None:
     with pytest.raises(BadParameter):
         ground_errors(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
+
+
+def test_confidences_are_held_against_what_is_right() -> None:
+    percent = np.array([0, 9, 10, 55, 95, 100, 100], dtype=np.uint8)
+    right = np.array([False, True, True, False, True, True, False])
+    (low, low_share), (middle, middle_share), (high, high_share) = confidence_table(
+        percent, right, np.array([0, 50, 90, 100])
+    )
+    assert (low, middle, high) == (3, 1, 3)
+    np.testing.assert_allclose((low_share, middle_share, high_share), (2 / 3, 0, 2 / 3))
+    assert np.isnan(confidence_table(percent[:1], right[:1], np.array([0, 50, 100]))[1][1])

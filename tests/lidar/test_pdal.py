@@ -58,7 +58,7 @@ def test_the_block_is_no_ground_and_the_plane_is(method: str, noise: bool, tile:
 
 
 def test_csf_finds_the_plane_or_leaves_nothing(tile: Path, tmp_path: Path) -> None:
-    """The CSF of Debian 11's PDAL 2.2 runs out of memory or time; a current release's finds the plane."""
+    """The CSF of Debian 11's PDAL 2.2 runs out of memory and is refused; a current release's finds the plane."""
     out = tmp_path / "csf" / "ground.laz"
     out.parent.mkdir()
     with suppress(ProgramFailed):

@@ -86,8 +86,10 @@ def test_a_survey_too_thin_for_wires_finds_none() -> None:
 
 def test_wires_do_not_depend_on_the_order_of_points_nor_on_tiles() -> None:
     points, _ = street()
-    whole = classify(points).classification
+    whole = classify(points)
     shuffled = np.random.default_rng(3).permutation(len(points))
-    np.testing.assert_array_equal(classify(points.subset(shuffled)).classification, whole[shuffled])
     near, inside = points.x < 60.3 + REACH, points.x < 60.3
-    np.testing.assert_array_equal(classify(points.subset(near)).classification[inside[near]], whole[inside])
+    mixed, part = classify(points.subset(shuffled)), classify(points.subset(near))
+    for name in ("classification", "confidence"):
+        np.testing.assert_array_equal(getattr(mixed, name), getattr(whole, name)[shuffled])
+        np.testing.assert_array_equal(getattr(part, name)[inside[near]], getattr(whole, name)[inside])

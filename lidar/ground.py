@@ -3,7 +3,8 @@
 The lowest points of 1 m cells are opened by windows of growing size, as in SMRF (Pingel, Clarke & McBride 2013):
 what is narrower than a window and higher than its slope allows is cut off. Three things are added. A bulge of the
 terrain, a terrace or the edge of a cliff, is wrongly cut off too; but from it the ground is reached on foot on some
-sides, while a roof falls off on nearly all: sight lines give it back, and take away what is high and walled in. The
+sides, while a roof falls off on nearly all: sight lines give it back, and take away what is high and walled in. What
+an opening left of a roof wider than its window goes with the rest of that roof (`lidar.roof_remains`). The
 ground's cells are then cleared of bushes by planes through their neighbours (one-sided, after Kraus & Pfeifer 1998).
 And a point is judged against the plane through the ground around it, or on one side of it where the terrain breaks,
 with a tolerance that grows with the plane's slope, with the spread about it and with the gaps between the points.
@@ -23,6 +24,8 @@ from lidar.local_plane import SIDES, Cells, Planes, Tolerance, fit_planes
 from lidar.low_points import REACH_CELLS, lowest_without_outliers
 from lidar.morphology import EMPTY, Height, cells_of, compiled, dilation, in_threads, opening, share_around, sight_lines
 from lidar.point_cloud import NOISE, Class, PointCloud
+from lidar.roof_remains import REACH_CELLS as REMAINS_REACH
+from lidar.roof_remains import roof_remains
 
 CELL = 1.0
 """Metres. One size for every density, so that no tile has to guess it: thin clouds leave cells empty, dense ones do
@@ -33,8 +36,8 @@ FILL_CELLS = 4
 """Cells that a gap is bridged from at least: a plane and one to spare."""
 CLEARING_RADII = (4, 8)
 """Cells of the windows whose plane shows which provisional ground is a bush."""
-PLANE_RADII = (3, 6, 12)
-"""Cells of the windows that planes are fitted in."""
+PLANE_RADII = (3, 6, 9)
+"""Cells of the windows that planes are fitted in; the last holds six points even at 0.02 points/m²."""
 PLANE_CELLS = 6
 """Cells a plane is fitted through at least: twice its unknowns."""
 SIDE_RADIUS = 6
@@ -48,7 +51,7 @@ IS_NOISE = np.isin(np.arange(256), NOISE)
 WITHOUT_GROUND = np.where(IS_NOISE, np.arange(256), Class.UNCLASSIFIED).astype(np.uint8)
 """(256,) what points of a class are before ground is found."""
 BUSH = Tolerance(0.15, 0.4, 0.25)
-PLANE_TOLERANCE = Tolerance(0.25, 0.6, 0.6)
+PLANE_TOLERANCE = Tolerance(0.15, 0.8, 0.6)
 SIDE_TOLERANCE = Tolerance(0.2, 0.5, 1.0)
 
 
@@ -64,13 +67,13 @@ class GroundParameters:
     """Radius of the window that must have cut a cell off for sight lines to give it back: less is bushes and cars."""
     step: float = 1.2
     """Rise over run beyond which a way is not walked but is a wall (50°)."""
-    sight: int = 25
+    sight: int = 20
     """Length of a sight line that gives a bulge back."""
     ways: int = 3
     """Of eight directions that must lead to ground, and at least as many as lead over an edge."""
     island: float = 2.5
     """Height above the last opening from which ground is asked whether it is walled in: a storey."""
-    island_sight: int = 15
+    island_sight: int = 10
     """Length of a sight line that looks for walls."""
     walls: int = 3
     """Directions over an edge that make an island of it, and three times as many as lead to ground."""
@@ -83,9 +86,10 @@ class GroundParameters:
     clearing: Tolerance = BUSH
     """Height above the plane of its neighbours up to which a provisional ground cell stays."""
     tolerance: Tolerance = PLANE_TOLERANCE
-    """Height above the ground's plane that is ground: roughness, scanner noise, misplacement on a slope."""
-    tolerance_gaps: float = 0.3
-    """Added where every cell around is empty, less where fewer are: what lies between far points is not known."""
+    """Height above the ground's plane that is ground: scanner noise and short grass where points lie close, and
+    misplacement on a slope."""
+    tolerance_gaps: float = 0.5
+    """Added where every cell around is empty, less where fewer are: the roughness between far points is not known."""
     side_tolerance: Tolerance = SIDE_TOLERANCE
     """Height above the plane on one side that is ground."""
     break_spread: float = 0.3
@@ -114,7 +118,7 @@ class GroundParameters:
         openings = 2 * self.windows[-1]
         sights = self.rounds * (self.sight + self.island_sight) + DIKE_WIDTH
         planes = CLEARING_RADII[-1] + self.plane_rounds * max(PLANE_RADII[-1], SIDE_RADIUS)
-        return CELL * (lowest + openings + sights + planes + 1)
+        return CELL * (lowest + openings + sights + REMAINS_REACH + planes + 1)
 
 
 DEFAULT = GroundParameters()
@@ -196,6 +200,7 @@ def _provisional_ground(cells: Cells, occupied: NDArray[np.bool_], parameters: G
     ground, cut_by, last_opening = _openings(surface, parameters)
     ground = _bulges_given_back(surface, ground, cut_by, parameters)
     ground &= ~_islands(surface, ground, surface > last_opening + np.float32(parameters.island), parameters)
+    ground &= ~roof_remains(surface, ground)
     ground &= occupied
     attached, edges = sight_lines(cells.height, ground, parameters.dike_step * CELL, DIKE_WIDTH)
     dikes = occupied & ~ground & (attached >= parameters.dike_ways) & (edges == 0)

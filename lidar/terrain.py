@@ -17,7 +17,7 @@ from lidar.bins import bin_points
 from lidar.bridge import BRIDGE_REACH, bridge
 from lidar.morphology import compiled
 from lidar.point_cloud import NOISE, Class, PointCloud
-from lidar.rasterise import FIT_REACH, fit_planes
+from lidar.rasterise import FIT_REACH, WET, fit_planes
 from lidar.surface import SURFACE_REACH, close_gaps, highest, lift_pits, typical_gaps
 from lidar.water_level import level_water, mark_wet
 
@@ -68,8 +68,10 @@ def ndsm(points: PointCloud, grid: Grid) -> Raster:
     return rasterise(points, grid).ndsm
 
 
-def dtm(points: PointCloud, grid: Grid) -> Raster:
+def dtm(points: PointCloud, grid: Grid, *, with_water: bool = False) -> Raster:
     """The ground's height at the centres of the cells, from classes 2 and 9, with the band `sigma` (1σ, metres).
+
+    Asked for, a band `water` says of each cell whether it lies in water (1) or not (0).
 
     Raises:
         BadCrs: the points' horizontal CRS is not the grid's.
@@ -92,7 +94,10 @@ def dtm(points: PointCloud, grid: Grid) -> Raster:
     if wet is not None:
         x, y = grid.centres()
         level_water(wet, x - bins.west, y - bins.south, kind, values, spread)
-    return Raster(values, grid, {"sigma": np.hypot(spread, np.float32(SYSTEMATIC))})
+    bands = {"sigma": np.hypot(spread, np.float32(SYSTEMATIC))}
+    if with_water:
+        bands["water"] = (kind == WET).astype(np.float32)
+    return Raster(values, grid, bands)
 
 
 def dsm(points: PointCloud, grid: Grid) -> Raster:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ class Request:
     resolution: float
     keep_classes: bool
     crs: CRS | None
+    rivers: Path | None = None
 
 
 @click.command("terrain")
@@ -51,6 +53,11 @@ class Request:
 @click.option("--product", type=click.Choice(list(PRODUCTS)), default="dtm", show_default=True)
 @click.option("--resolution", type=float, help="Cell size in metres.  [default: 0.5; of density 1]")
 @click.option("--keep-classes", is_flag=True, help="Trust the classes in the files instead of classifying anew.")
+@click.option(
+    "--rivers",
+    type=click.Path(path_type=Path),
+    help="Middle lines of rivers (any vector file): along each, the water of the dtm never rises downstream.",
+)
 @engine_option
 @png_option
 @crs_option
@@ -61,6 +68,7 @@ def command(
     product: str,
     resolution: float | None,
     keep_classes: bool,
+    rivers: Path | None,
     engine: str,
     png: Path | None,
     crs: CRS | None,
@@ -87,6 +95,7 @@ def command(
       diaba lidar terrain tile.laz dtm.tif
       diaba lidar terrain tile.laz dtm.tif --png dtm.png
       diaba lidar terrain tile.laz dtm.tif --engine pdal
+      diaba lidar terrain survey/ dtm.tif --rivers rivers.gpkg
       diaba lidar terrain https://example.org/tile.copc.laz dtm.tif
       diaba lidar terrain a.laz b.laz dsm.tif --product dsm --resolution 1
       diaba lidar terrain survey/ ndsm.tif --product ndsm --keep-classes
@@ -104,10 +113,12 @@ def command(
         raise BadParameter("engine", engine, f"PDAL makes {', '.join(HEIGHTS)} here; make {product} of its DTM")
     if engine == "pdal" and any(isinstance(source, str) for source in sources):
         raise BadParameter("engine", engine, "it reads files, not addresses; download them, or leave --engine out")
+    if rivers is not None and (engine == "pdal" or product != "dtm"):
+        raise BadParameter("rivers", str(rivers), "they shape the dtm of --engine native alone")
     if is_raster(sources) and product not in DERIVED:
         raise BadParameter("product", product, f"a DTM gives {', '.join(DERIVED)}; {product} is made of points")
     size = resolution if resolution is not None else DENSITY_RESOLUTION if product == "density" else RESOLUTION
-    request = Request(sources, target, product, size, keep_classes, crs)
+    request = Request(sources, target, product, size, keep_classes, crs, rivers)
     kind = PRODUCTS[product]
     if engine == "pdal":
         made = _with_pdal(request)
@@ -125,12 +136,15 @@ def command(
 def _heights(request: Request) -> Made:
     from lidar import terrain
     from lidar.blocks import grid_over, look_at, raster_over
+    from lidar.river import let_fall, read_rivers
 
     survey = look_at(request.sources, request.crs)
-    make = {"dtm": terrain.dtm, "dsm": terrain.dsm, "ndsm": terrain.ndsm}[request.product]
+    lines = None if request.rivers is None else read_rivers(request.rivers, survey.crs)
+    dtm = terrain.dtm if lines is None else partial(terrain.dtm, with_water=True)
+    make = {"dtm": dtm, "dsm": terrain.dsm, "ndsm": terrain.ndsm}[request.product]
     grid = grid_over(survey.bounds, request.resolution)
     raster = raster_over(survey, grid, make, keep_classes=request.keep_classes, tracked=by_blocks)
-    return Made(raster, survey.crs)
+    return Made(raster if lines is None else let_fall(raster, lines), survey.crs)
 
 
 def _derived(request: Request) -> Made:

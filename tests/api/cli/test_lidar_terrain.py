@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import geopandas as gpd
 import matplotlib.image
 import numpy as np
 import pyogrio
 import pytest
 import rasterio
 from click.testing import CliRunner, Result
+from shapely.geometry import LineString
 
 from api.cli.main import diaba
 from api.cli.products import PRODUCTS
@@ -137,3 +139,23 @@ def test_contours_that_reach_no_step_say_so(dtm: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "smaller --interval" in done.output
     assert "gpkg" in str(run("contours", dtm, tmp_path / "c.shp").exception)
+
+
+def test_along_a_given_river_water_never_rises(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    x, y = 100 * rng.random(9_600) + 100 * (np.arange(9_600) % 3), rng.uniform(0, 60, 9_600)
+    wet = np.abs(y - 30) < 8
+    z = np.where(wet, np.array([1.0, 1.2, 0.7])[(x // 100).astype(int)], 3.0)
+    code = np.where(wet, Class.WATER, Class.GROUND).astype(np.uint8)
+    river, lines, plain, fallen = (tmp_path / name for name in ("river.laz", "lines.gpkg", "plain.tif", "fallen.tif"))
+    write_laz(PointCloud.from_xyz(EAST + x, NORTH + y, z, CRS, classification=code), river)
+    middle = LineString([(EAST, NORTH + 30), (EAST + 300, NORTH + 30)])
+    gpd.GeoDataFrame(geometry=[middle], crs=9210).to_file(lines)
+    for target, more in ((plain, ()), (fallen, ("--rivers", lines))):
+        assert run("terrain", river, target, "--keep-classes", *more).exit_code == 0
+    before, after = (read_raster(path).values[60, 10:-10] for path in (plain, fallen))
+    assert (np.diff(before) > 0).any()
+    assert (np.diff(after) <= 0).all()
+    assert after[0] == pytest.approx(1.1, abs=0.05)
+    refused = run("terrain", river, tmp_path / "dsm.tif", "--product", "dsm", "--rivers", lines)
+    assert isinstance(refused.exception, DiabaError)

@@ -1,77 +1,49 @@
-"""The ground model beside its peers on the same points: time, error, empty cells.
+"""The ground model beside its peers on the same points: time, peak memory, error, empty cells.
 
 `python benchmarks/terrain.py [--points 3000000] [--density 8]` simulates a town whose ground is known: gentle relief,
-kerbs, banks, walls, and holes of 5–60 m under buildings, measured with 3 cm of noise. Peers: startinpy (TIN, Laplace),
-SciPy's linear interpolation, and PDAL's writers.gdal where a `pdal` is found.
+kerbs, banks, walls, and holes of 5–60 m under buildings, measured with 3 cm of noise. Each engine works in a process
+of its own, on points held in memory (PDAL: in a LAS file). Peers: startinpy (TIN, Laplace), SciPy's linear
+interpolation, and PDAL's writers.gdal; one that is not installed is named and left out (`pip install startinpy`).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import time
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import laspy
 import numpy as np
-import startinpy
-from pyproj import CRS
-from scipy.interpolate import LinearNDInterpolator
+from _measure import MIB, in_child, measured, report
+from _town import CITY, EAST, NORTH, ground, ground_points, under_building
 
 from gis.bounds import BoundingBox
+from gis.errors import DiabaError
 from gis.grid import Grid
 from gis.raster import Raster, read_raster
-from lidar.point_cloud import Class, PointCloud
+from lidar.pdal import find_pdal
+from lidar.pdal_program import run_program
+from lidar.point_cloud import PointCloud
+from lidar.read import read
 from lidar.surface_accuracy import surface_rmse
-from lidar.terrain import dtm, rasterise
+from lidar.terrain import dtm
+from lidar.write import write_laz
 
-CITY = CRS.from_epsg(9210)
-EAST, NORTH = 600_000.0, 1_190_000.0
-NOISE = 0.03
 RESOLUTION = 0.5
+POINTS, MADE = "points.las", "made.npy"
+Engine = Callable[[PointCloud, Grid, Path], Raster]
 
 
-def ground(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Heights of the simulated town, metres; positions from its corner."""
-    relief = 3.0 + 0.4 * np.sin(x / 60) * np.cos(y / 45) + 0.004 * x
-    across = y % 280 + 0.5 * np.sin(x / 20)
-    kerb = -0.15 * ((across % 70 > 62.5) & (across % 70 < 68.5))
-    bank = 1.5 * (np.clip((across - 133) / 4, 0, 1) - np.clip((across - 203) / 4, 0, 1))
-    wall = 0.8 * (((y + 4) // 280) % 2)
-    return relief + kerb + bank + wall
+def diaba(points: PointCloud, grid: Grid, folder: Path) -> Raster:
+    return dtm(points, grid)
 
 
-def under_building(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Whether a building stands there: rows of four sizes, 5–60 m wide, 10 m of street between the rows."""
-    hidden = np.zeros(np.shape(x), dtype=bool)
-    for band, width in enumerate((5.0, 12.0, 25.0, 60.0)):
-        pitch = 1.7 * width
-        inside = ((y % 280) // 70 == band) & (y % 70 < 60)
-        hidden |= inside & (x % pitch < width) & ((y % 70) % pitch < width)
-    return hidden
-
-
-def town(points: int, density: float) -> tuple[PointCloud, float]:
-    """Ground points of the town, and its edge length."""
-    random = np.random.default_rng(7)
-    probe_x, probe_y = random.uniform(0, 840, (2, 200_000))
-    size = 10 * round(np.sqrt(points / density / (1 - under_building(probe_x, probe_y).mean())) / 10)
-    x, y = random.uniform(0, size, (2, int(density * size * size)))
-    seen = ~under_building(x, y)
-    x, y = x[seen], y[seen]
-    flown = np.lexsort((x, np.floor(y)))  # in scan lines, as a file holds them; startinpy walks from point to point
-    x, y = x[flown], y[flown]
-    z = ground(x, y) + random.normal(0, NOISE, len(x))
-    x, y = np.round(x + EAST, 3), np.round(y + NORTH, 3)
-    return PointCloud.from_xyz(x, y, z, CITY, classification=np.full(len(x), Class.GROUND, dtype=np.uint8)), size
-
-
-def startin(method: str) -> Callable[[PointCloud, Grid], Raster]:
-    def make(points: PointCloud, grid: Grid) -> Raster:
-        triangulation = startinpy.DT()
+def startin(method: str) -> Engine:
+    def make(points: PointCloud, grid: Grid, folder: Path) -> Raster:
+        triangulation = import_module("startinpy").DT()
         corner = np.array([grid.west, grid.south, 0.0])
         triangulation.insert(np.c_[points.x, points.y, points.z] - corner, insertionstrategy="AsIs")
         x, y = np.meshgrid(*grid.centres())
@@ -82,88 +54,110 @@ def startin(method: str) -> Callable[[PointCloud, Grid], Raster]:
     return make
 
 
-def scipy_linear(points: PointCloud, grid: Grid) -> Raster:
+def scipy_linear(points: PointCloud, grid: Grid, folder: Path) -> Raster:
+    interpolator = import_module("scipy.interpolate").LinearNDInterpolator
     x, y = np.meshgrid(*grid.centres())
-    interpolant = LinearNDInterpolator(np.c_[points.x - grid.west, points.y - grid.south], points.z)
+    interpolant = interpolator(np.c_[points.x - grid.west, points.y - grid.south], points.z)
     return Raster(interpolant(x - grid.west, y - grid.south).astype(np.float32), grid)
 
 
-def pdal_idw(program: Path) -> Callable[[PointCloud, Grid], Raster]:
-    def make(points: PointCloud, grid: Grid) -> Raster:
-        with TemporaryDirectory() as folder:
-            source, target = Path(folder) / "points.las", Path(folder) / "dtm.tif"
-            header = laspy.LasHeader(point_format=6, version="1.4")
-            header.offsets, header.scales = [grid.west, grid.south, 0.0], [0.001] * 3
-            header.add_crs(CITY)
-            las = laspy.LasData(header)
-            las.x, las.y, las.z = points.x, points.y, points.z
-            las.write(source)
-            writer = {
-                "type": "writers.gdal",
-                "filename": str(target),
-                "resolution": grid.resolution,
-                "origin_x": grid.west,
-                "origin_y": grid.south,
-                "width": grid.columns,
-                "height": grid.rows,
-                "output_type": "idw",
-                "window_size": 8,
-                "nodata": -9999,
-            }
-            pipeline = Path(folder) / "pipeline.json"
-            pipeline.write_text(json.dumps([str(source), writer]))
-            subprocess.run([str(program), "pipeline", str(pipeline)], check=True, capture_output=True)
-            return Raster(read_raster(target).values, grid)
-
-    return make
-
-
-def peers() -> dict[str, Callable[[PointCloud, Grid], Raster]]:
-    """What is installed to compare with."""
-    found = {
-        "startinpy TIN": startin("TIN"),
-        "startinpy Laplace": startin("Laplace"),
-        "SciPy linear": scipy_linear,
+def pdal_idw(points: PointCloud, grid: Grid, folder: Path) -> Raster:
+    target, document = folder / "dtm.tif", folder / "pipeline.json"
+    writer = {
+        "type": "writers.gdal",
+        "filename": str(target),
+        "resolution": grid.resolution,
+        "origin_x": grid.west,
+        "origin_y": grid.south,
+        "width": grid.columns,
+        "height": grid.rows,
+        "output_type": "idw",
+        "window_size": 8,
+        "nodata": -9999,
     }
-    try:
-        from lidar.pdal import find_pdal
+    document.write_text(json.dumps([str(folder / POINTS), writer]))
+    done = run_program(find_pdal(), ["pipeline", str(document)], 3600.0)
+    if done.returncode:
+        raise SystemExit(done.stderr.strip())
+    return Raster(read_raster(target).values, grid)
 
-        found["PDAL idw"] = pdal_idw(Path(find_pdal().path))
-    except Exception as error:  # noqa: BLE001
-        print(f"PDAL is left out: {error}")
-    return found
+
+ENGINES: dict[str, Engine] = {
+    "diaba": diaba,
+    "startinpy TIN": startin("TIN"),
+    "startinpy Laplace": startin("Laplace"),
+    "PDAL idw": pdal_idw,
+    "SciPy linear": scipy_linear,
+}
+
+
+def missing(engine: str) -> str | None:
+    """Why an engine cannot take part."""
+    if engine.startswith("startinpy") and find_spec("startinpy") is None:
+        return "startinpy is not installed"
+    if engine.startswith("PDAL"):
+        try:
+            find_pdal()
+        except DiabaError as error:
+            return str(error)
+    return None
+
+
+def grid_of(size: float) -> Grid:
+    return Grid.covering(BoundingBox(EAST, NORTH, EAST + size, NORTH + size, CITY), RESOLUTION)
+
+
+def work(engine: str, folder: Path, size: float) -> None:
+    """In the child: make the raster, keep it, report what it took."""
+    points, grid = read(folder / POINTS), grid_of(size)
+    dtm(points.subset(slice(0, 5000)), grid_of(20))  # numba compiles once
+    seconds, peak, made = measured(lambda: ENGINES[engine](points, grid, folder))
+    np.save(folder / MADE, made.values)
+    report(seconds=seconds, peak=peak)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=3_000_000)
     parser.add_argument("--density", type=float, default=8.0, help="points per m² where ground is seen")
+    parser.add_argument("--engines", default=",".join(ENGINES), help="those to run, by name")
+    for name in ("--work", "--folder", "--size"):
+        parser.add_argument(name, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    points, size = town(chosen.points, chosen.density)
-    grid = Grid.covering(BoundingBox(EAST, NORTH, EAST + size, NORTH + size, CITY), RESOLUTION)
+    if chosen.work:
+        work(chosen.work, Path(chosen.folder), float(chosen.size))
+        return
+    points, size = ground_points(chosen.points, chosen.density)
+    grid = grid_of(size)
     x, y = np.meshgrid(*grid.centres())
     truth = Raster(ground(x - EAST, y - NORTH).astype(np.float32), grid)
     hidden = under_building(x - EAST, y - NORTH)
-    corner = BoundingBox(EAST, NORTH, EAST + 20, NORTH + 20, CITY)
-    dtm(points.subset(slice(0, 5000)), Grid.covering(corner, RESOLUTION))  # numba compiles once
-    print(f"{len(points):,} ground points, {grid.rows} × {grid.columns} cells of {RESOLUTION} m")
-    print(f"{'':18} {'time s':>8} {'ratio':>7} {'RMSE m':>8} {'ratio':>7} {'seen':>8} {'hidden':>8} {'empty %':>8}")
+    print(f"{len(points):,} ground points, {grid.rows} × {grid.columns} cells of {RESOLUTION} m; ratios to diaba")
+    print(
+        f"{'':18} {'time s':>8} {'ratio':>7} {'Mpoint/s':>9} {'MiB':>7} {'B/point':>8} {'RMSE m':>8} {'ratio':>7} "
+        f"{'seen':>8} {'hidden':>8} {'empty %':>8}"
+    )
     ours: tuple[float, float] | None = None
-    for name, make in {"diaba": dtm, **peers()}.items():
-        began = time.perf_counter()
-        made = make(points, grid)
-        taken = time.perf_counter() - began
-        rmse = surface_rmse(made, truth).rmse
-        ours = ours or (taken, rmse)
-        seen, covered = surface_rmse(made, truth, ~hidden).rmse, surface_rmse(made, truth, hidden).rmse
-        empty = 100 * float(np.isnan(made.values).mean())
-        print(
-            f"{name:18} {taken:8.2f} {taken / ours[0]:7.2f} {rmse:8.4f} {rmse / ours[1]:7.2f} "
-            f"{seen:8.4f} {covered:8.4f} {empty:8.3f}"
-        )
-    began = time.perf_counter()
-    rasterise(points, grid)
-    print(f"{'DTM, DSM and nDSM':18} {time.perf_counter() - began:8.2f}")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write_laz(points, folder / POINTS)
+        for engine in chosen.engines.split(","):
+            why = missing(engine)
+            found = {"failure": why} if why else in_child(__file__, engine, folder, "--size", str(size))
+            if "failure" in found:
+                print(f"{engine:18} left out: {found['failure']}", flush=True)
+                continue
+            made = Raster(np.load(folder / MADE), grid)
+            rmse = surface_rmse(made, truth).rmse
+            ours = ours or (found["seconds"], rmse)
+            seen, covered = surface_rmse(made, truth, ~hidden).rmse, surface_rmse(made, truth, hidden).rmse
+            print(
+                f"{engine:18} {found['seconds']:8.2f} {found['seconds'] / ours[0]:7.2f} "
+                f"{len(points) / found['seconds'] / 1e6:9.2f} {found['peak'] / MIB:7.0f} "
+                f"{found['peak'] / len(points):8.0f} {rmse:8.4f} {rmse / ours[1]:7.2f} {seen:8.4f} {covered:8.4f} "
+                f"{100 * float(np.isnan(made.values).mean()):8.3f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

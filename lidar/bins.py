@@ -148,7 +148,7 @@ def _means(sums: NDArray[np.int64], row: int, layout: NDArray[np.int64], moments
             mean_y[k + c] = sums[r, c, 2] * factor
             mean_z[k + c] = sums[r, c, 3] * factor
     for level in range(1, LEVELS):
-        quarter = BIN * 2 ** (level - 2)
+        quarter = 0.25 * BIN * 2**level
         finer, start, columns = layout[level - 1, 0], layout[level, 0], layout[level, 2]
         for r in range(row >> level, (row + rows) >> level):
             for c in range(columns):

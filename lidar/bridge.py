@@ -82,7 +82,7 @@ def bridge(
     free = _free(kind, longest + 2)
     places, filled = np.full((2, *shape), np.nan, dtype=np.float32), np.zeros(shape, dtype=np.uint8)
     spacing = ratio * outer.resolution
-    in_threads(_look, shape[0], known.size, rim, kind, hole, free, longest, spacing, _directions(), places, filled)
+    in_threads(_look, shape[0], known.size, rim, kind, hole, free, longest, spacing, _rays(longest), places, filled)
     inner = _inner(grid, outer, steps)
     window = inner.window_in(outer)
     z, s = height[window].copy(), sigma[window].copy()
@@ -107,13 +107,15 @@ def _inner(grid: Grid, outer: Grid, cells: int) -> Grid:
 
 
 @njit(nogil=True, cache=True)
-def _directions() -> Any:
-    """Unit vectors (RAYS, 2): column and row steps; computed the same way everywhere."""
-    d = np.empty((RAYS, 2))
+def _rays(longest: int) -> Any:
+    """(RAYS, longest + 1, 2) rows and columns of the places on each ray, by steps; computed the same way everywhere."""
+    ray = np.zeros((RAYS, longest + 1, 2), dtype=np.int32)
     for k in range(RAYS):
         angle = 2.0 * np.pi * (k + 0.5) / RAYS
-        d[k, 0], d[k, 1] = np.cos(angle), np.sin(angle)
-    return d
+        for step in range(longest + 1):
+            ray[k, step, 0] = int(np.rint(step * np.sin(angle)))
+            ray[k, step, 1] = int(np.rint(step * np.cos(angle)))
+    return ray
 
 
 @compiled
@@ -235,7 +237,7 @@ def _look(
     free: Any,
     longest: int,
     spacing: float,
-    directions: Any,
+    rays: Any,
     places: Any,
     filled: Any,
 ) -> None:
@@ -254,7 +256,7 @@ def _look(
                 places[0, r, c], places[1, r, c] = rim[HEIGHT, r, c], rim[VAR, r, c]
                 filled[r, c] = kind[r, c]
                 continue
-            hits = _look_around(rim, kind, free, r, c, longest, directions, hit)
+            hits = _look_around(rim, kind, free, r, c, longest, rays, hit)
             if rim[DECK, r, c] > -np.inf:
                 hits = _below(hit, hits, rim[DECK, r, c] - DECK_DEPTH)
             if hits > 0:
@@ -275,7 +277,7 @@ def _look(
 
 
 @njit(nogil=True, cache=True)
-def _look_around(rim: Any, kind: Any, free: Any, r0: int, c0: int, longest: int, directions: Any, hit: Any) -> int:
+def _look_around(rim: Any, kind: Any, free: Any, r0: int, c0: int, longest: int, rays: Any, hit: Any) -> int:
     """Fill `hit` (rows of offset x, y, height, variance, kind) with the first known place on each ray; their number.
 
     The place's own known cells come first. The number is negative when all lie on one side.
@@ -291,7 +293,7 @@ def _look_around(rim: Any, kind: Any, free: Any, r0: int, c0: int, longest: int,
         met = False
         step = max(1, free[r0, c0] - 2)
         while step <= longest:
-            r, c = r0 + int(np.rint(step * directions[k, 1])), c0 + int(np.rint(step * directions[k, 0]))
+            r, c = r0 + rays[k, step, 0], c0 + rays[k, step, 1]
             if r < 0 or c < 0 or r >= rows or c >= columns:
                 break
             if kind[r, c]:

@@ -43,6 +43,10 @@ SHARE_RADIUS = 3
 """Cells of the window in which gaps between points are counted."""
 DIKE_WIDTH = 6
 """Cells from a dike's crest to the ground beside it, at most."""
+IS_NOISE = np.isin(np.arange(256), NOISE)
+"""(256,) whether points of a class are noise."""
+WITHOUT_GROUND = np.where(IS_NOISE, np.arange(256), Class.UNCLASSIFIED).astype(np.uint8)
+"""(256,) what points of a class are before ground is found."""
 BUSH = Tolerance(0.15, 0.4, 0.25)
 PLANE_TOLERANCE = Tolerance(0.25, 0.6, 0.6)
 SIDE_TOLERANCE = Tolerance(0.2, 0.5, 1.0)
@@ -123,9 +127,9 @@ class Points(NamedTuple):
 
     row: NDArray[np.int32]
     column: NDArray[np.int32]
-    east: NDArray[np.float64]
-    """Of the cell's centre, in cells (−0.5…0.5)."""
-    north: NDArray[np.float64]
+    x: NDArray[np.float64]
+    """Metres."""
+    y: NDArray[np.float64]
     z: NDArray[np.float64]
     """Metres."""
 
@@ -166,13 +170,12 @@ def ground_mask(
     lowest = lowest_without_outliers(row, column, x, y, z, used, shape)
     occupied = lowest.source >= 0
     source = lowest.source[occupied]
-    east, north = x / CELL - np.floor(x / CELL) - 0.5, y / CELL - np.floor(y / CELL) - 0.5
+    points = Points(row, column, x, y, z)
+    lowest_points = Points(row[source], column[source], x[source], y[source], z[source])
     cells = Cells(lowest.height, np.zeros(shape, np.float32), np.zeros(shape, np.float32))
-    cells.offset_x[occupied], cells.offset_y[occupied] = east[source], north[source]
+    cells.offset_x[occupied], cells.offset_y[occupied] = _in_cell(lowest_points.x), _in_cell(lowest_points.y)
 
     ground = _provisional_ground(cells, occupied, parameters)
-    points = Points(row, column, east, north, z)
-    lowest_points = Points(row[source], column[source], east[source], north[source], z[source])
     for _ in range(parameters.plane_rounds - 1):
         ground[occupied] = _near_ground(cells, occupied, ground, parameters, lowest_points)
     return np.asarray(_near_ground(cells, occupied, ground, parameters, points) & lowest.kept)
@@ -180,9 +183,9 @@ def ground_mask(
 
 def classify_ground(points: PointCloud, parameters: GroundParameters = DEFAULT) -> PointCloud:
     """Class 2 for ground and 1 for everything else; points of the noise classes 7 and 18 stay and are not used."""
-    noise = np.isin(points.classification, NOISE)
+    noise = IS_NOISE[points.classification]
     last = (points.return_number >= points.number_of_returns) & ~noise
-    classes = np.where(noise, points.classification, np.uint8(Class.UNCLASSIFIED)).astype(np.uint8)
+    classes = WITHOUT_GROUND[points.classification]
     classes[ground_mask(points.x, points.y, points.z, parameters, last_return=last)] = Class.GROUND
     return points.with_classification(classes)
 
@@ -253,10 +256,8 @@ def _near_ground(
     """Points not higher than tolerated above the ground's plane all round or on one side."""
     planes = fit_planes(cells, ground, occupied, PLANE_RADII, PLANE_CELLS)
     gaps = np.float32(parameters.tolerance_gaps) * (1 - share_around(occupied, SHARE_RADIUS))
-    near = np.zeros(len(points.z), dtype=np.bool_)
-    _mark_near(points, planes, parameters.tolerance.above(planes) + gaps, near)
-    left = np.zeros(ground.shape, dtype=np.bool_)
-    left[points.row[~near], points.column[~near]] = True
+    near, left = np.zeros(len(points.z), dtype=np.bool_), np.zeros(ground.shape, dtype=np.bool_)
+    _mark_near(points, planes, parameters.tolerance.above(planes) + gaps, near, left)
     left &= occupied & (planes.spread >= parameters.break_spread)
     highest_ground = dilation(np.where(ground, cells.height, -EMPTY), SIDE_RADIUS)
     left &= cells.height <= highest_ground + np.float32(parameters.side_rise)
@@ -270,13 +271,20 @@ def _near_ground(
         tolerance=parameters.side_tolerance,
         largest_spread=parameters.side_spread,
     )
-    _mark_near(points, side, parameters.side_tolerance.above(side), near)
+    _mark_near(points, side, parameters.side_tolerance.above(side), near, left)
     return near
 
 
-def _mark_near(points: Points, planes: Planes, tolerance: Height, near: NDArray[np.bool_]) -> None:
+def _in_cell(coordinate: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From the centre of its cell, in cells (−0.5…0.5)."""
+    return np.asarray(coordinate / CELL - np.floor(coordinate / CELL) - 0.5)
+
+
+def _mark_near(
+    points: Points, planes: Planes, tolerance: Height, near: NDArray[np.bool_], left: NDArray[np.bool_]
+) -> None:
     surfaces = (planes.height, planes.slope_x, planes.slope_y, tolerance)
-    in_threads(_near_planes, len(near), len(near), *points, *surfaces, near)
+    in_threads(_near_planes, len(near), len(near), *points, *surfaces, near, left)
 
 
 @compiled
@@ -285,18 +293,25 @@ def _near_planes(
     last: int,
     row: NDArray[np.int32],
     column: NDArray[np.int32],
-    east: NDArray[np.float64],
-    north: NDArray[np.float64],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
     z: NDArray[np.float64],
     height: Height,
     slope_x: Height,
     slope_y: Height,
     tolerance: Height,
     near: NDArray[np.bool_],
+    left: NDArray[np.bool_],
 ) -> None:
-    """Mark the points that are at most the tolerance above their cell's plane; no plane (NaN) marks none."""
+    """Mark the points that are at most the tolerance above their cell's plane, and the cells of the others.
+
+    No plane (NaN) marks none.
+    """
     for i in range(first, last):
         r, c = row[i], column[i]
-        plane = height[r, c] + slope_x[r, c] * east[i] + slope_y[r, c] * north[i]
+        east, north = x[i] / CELL - np.floor(x[i] / CELL) - 0.5, y[i] / CELL - np.floor(y[i] / CELL) - 0.5
+        plane = height[r, c] + slope_x[r, c] * east + slope_y[r, c] * north
         if z[i] - plane <= tolerance[r, c]:
             near[i] = True
+        elif not near[i]:
+            left[r, c] = True

@@ -1,17 +1,42 @@
-"""A plane through the chosen cells around each cell, or on one side of it: least squares with its residual spread."""
+"""A plane through the chosen cells around each cell, or on one side of it: least squares with its residual spread.
+
+The sums behind a plane are whole numbers (`lidar.tent_sums`): a plane is the same in every tile, bit for bit.
+"""
 
 from __future__ import annotations
 
-from math import hypot, sqrt
-from typing import NamedTuple
+from math import floor, hypot, sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gis.errors import BadParameter
 from lidar.morphology import Height, compiled, in_threads
+from lidar.tent_sums import (
+    LARGEST_RADIUS,
+    MOMENTS,
+    PARTS,
+    STEP,
+    Sums,
+    centred,
+    gather,
+    next_row,
+    start_columns,
+    sum_row,
+    sum_window,
+    window_counts,
+)
 
 RIDGE = 0.005
 """Variance, in squared window radii, added to the positions: cells all in a line give a plane level across it."""
+
+BLOCK = 96
+"""Cells along the edge of a block: with its surroundings it fits into a core's own memory."""
+HALO = LARGEST_RADIUS + 1
+"""Cells around a block that its windows ask, and one that a running sum has just left."""
+RUNNING = 14
+"""Cells of single windows, a cell of the block, from which running sums over the whole block cost less."""
 
 ALL_ROUND = np.zeros((1, 2))
 """No direction: the whole window."""
@@ -72,40 +97,106 @@ def fit_planes(
     """Fit at each wanted cell through the chosen cells of the smallest window that holds enough of them.
 
     Args:
-        cells: the points.
+        cells: the points; one more than `tent_sums.HIGHEST` from the datum is in no window.
         chosen: cells the planes go through.
         wanted: cells that get a plane.
-        radii: of the windows, in cells, growing.
+        radii: of the windows, in cells, growing, at most `tent_sums.LARGEST_RADIUS`.
         enough: cells a window must hold.
         directions: (k, 2) east and north; a plane is fitted to the half window on that side, and of the k planes
             the one kept is that under which the highest point would be tolerated.
         tolerance: compares planes of several directions.
         nearest: keep the plane nearest to the cell's own point instead; wanted cells then hold one.
         largest_spread: planes of a greater spread are not kept, metres.
+
+    Raises:
+        BadParameter: a window is too large.
     """
+    if radii[-1] > LARGEST_RADIUS:
+        raise BadParameter("radii", radii, f"windows of planes reach {LARGEST_RADIUS} cells at most")
     planes = Planes(*(np.full(cells.height.shape, np.nan, dtype=np.float32) for _ in range(4)))
     sizes = np.array(radii, dtype=np.int64)
-    weights = tolerance or Tolerance(0.0, 0.0, 0.0)
-    arguments = (
-        *cells,
-        chosen,
-        wanted,
-        sizes,
-        enough,
-        directions,
-        weights.by_slope,
-        weights.by_spread,
-        nearest,
-        largest_spread,
-    )
-    in_threads(_fit, cells.height.shape[0], cells.height.size * 8, *arguments, *planes)
+    rows, columns = cells.height.shape
+    across = -(-columns // BLOCK)
+    blocks, work = -(-rows // BLOCK) * across, cells.height.size * 8
+    if len(directions) == 1 and not directions.any():
+        arguments = (*cells, chosen, wanted, sizes, enough, largest_spread)
+        in_threads(_fit_blocks, blocks, work, across, *arguments, *planes)
+    else:
+        weights = tolerance or Tolerance(0.0, 0.0, 0.0)
+        choice = (directions, weights.by_slope, weights.by_spread, nearest, largest_spread)
+        in_threads(_fit_sides, blocks, work, across, *cells, chosen, wanted, sizes, enough, *choice, *planes)
     return planes
 
 
 @compiled
-def _fit(
+def _fit_blocks(
     first: int,
     last: int,
+    across: int,
+    height: Height,
+    offset_x: Height,
+    offset_y: Height,
+    chosen: NDArray[np.bool_],
+    wanted: NDArray[np.bool_],
+    radii: NDArray[np.int64],
+    enough: int,
+    largest_spread: float,
+    plane_height: Height,
+    slope_x: Height,
+    slope_y: Height,
+    spread: Height,
+) -> None:
+    """Planes through whole windows, block by block."""
+    steps = np.empty((4, BLOCK + 2 * HALO, BLOCK + 2 * HALO), dtype=np.int32)
+    count = np.empty((BLOCK, BLOCK), dtype=np.int32)
+    change = np.empty((MOMENTS, BLOCK + 2 * HALO), dtype=np.int64)
+    tents, work = np.empty_like(change), np.empty_like(change)
+    of_row, sums = np.empty((MOMENTS, BLOCK), dtype=np.int64), np.empty(MOMENTS, dtype=np.int64)
+    for block in range(first, last):
+        r0, c0 = block // across * BLOCK, block % across * BLOCK
+        r1, c1 = min(r0 + BLOCK, height.shape[0]), min(c0 + BLOCK, height.shape[1])
+        left = wanted[r0:r1, c0:c1].copy()
+        if not left.any():
+            continue
+        gather(height, offset_x, offset_y, chosen, r0 - HALO, c0 - HALO, steps)
+        for radius in radii:
+            window_counts(steps, HALO, radius, count[: r1 - r0, : c1 - c0])
+            found = 0
+            for r in range(r1 - r0):
+                for c in range(c1 - c0):
+                    found += left[r, c] and count[r, c] >= enough
+            if found == 0:
+                continue
+            running = found * (2 * radius + 1) ** 2 > RUNNING * (r1 - r0) * (c1 - c0)
+            if running:
+                start_columns(steps, HALO, radius, change, tents)
+            for r in range(r1 - r0):
+                if running:
+                    if r > 0:
+                        next_row(steps, HALO + r - 1, radius, change, tents, work)
+                    sum_row(tents, HALO, radius, of_row[:, : c1 - c0])
+                for c in range(c1 - c0):
+                    if not (left[r, c] and count[r, c] >= enough):
+                        continue
+                    left[r, c] = False
+                    if running:
+                        sums[:] = of_row[:, c]
+                        centred(sums, (HALO + c) * PARTS, (HALO + r) * PARTS)
+                    else:
+                        sum_window(steps, HALO + r, HALO + c, radius, 0.0, 0.0, sums)
+                    z, a, b, residual = _solve(sums, radius + 1)
+                    if residual <= largest_spread:
+                        plane_height[r0 + r, c0 + c] = z
+                        slope_x[r0 + r, c0 + c] = a
+                        slope_y[r0 + r, c0 + c] = b
+                        spread[r0 + r, c0 + c] = residual
+
+
+@compiled
+def _fit_sides(
+    first: int,
+    last: int,
+    across: int,
     height: Height,
     offset_x: Height,
     offset_y: Height,
@@ -123,91 +214,56 @@ def _fit(
     slope_y: Height,
     spread: Height,
 ) -> None:
-    columns = height.shape[1]
-    several = directions.shape[0] > 1
-    for r in range(first, last):
-        for c in range(columns):
-            if not wanted[r, c] or (several and _count(chosen, r, c, radii[-1]) < enough):
-                continue
-            highest = -np.inf
-            for direction in directions:
-                for radius in radii:
-                    if not several and _count(chosen, r, c, radius) < enough:
-                        continue
-                    count, z, a, b, residual = _plane(
-                        height, offset_x, offset_y, chosen, r, c, radius, direction[0], direction[1]
-                    )
-                    if count < enough:
-                        continue
-                    if nearest:
-                        bound = -abs(height[r, c] - z - a * offset_x[r, c] - b * offset_y[r, c])
-                    else:
-                        bound = z + by_slope * hypot(a, b) + by_spread * residual
-                    if residual <= largest_spread and bound > highest:
-                        highest = bound
-                        plane_height[r, c] = z
-                        slope_x[r, c] = a
-                        slope_y[r, c] = b
-                        spread[r, c] = residual
-                    break
+    """Planes through half windows, cell by cell, block by block."""
+    steps = np.empty((4, BLOCK + 2 * HALO, BLOCK + 2 * HALO), dtype=np.int32)
+    count = np.empty((BLOCK, BLOCK), dtype=np.int32)
+    sums = np.empty(MOMENTS, dtype=np.int64)
+    for block in range(first, last):
+        r0, c0 = block // across * BLOCK, block % across * BLOCK
+        r1, c1 = min(r0 + BLOCK, height.shape[0]), min(c0 + BLOCK, height.shape[1])
+        if not wanted[r0:r1, c0:c1].any():
+            continue
+        gather(height, offset_x, offset_y, chosen, r0 - HALO, c0 - HALO, steps)
+        window_counts(steps, HALO, radii[-1], count[: r1 - r0, : c1 - c0])
+        for r in range(r0, r1):
+            for c in range(c0, c1):
+                if not wanted[r, c] or count[r - r0, c - c0] < enough:
+                    continue
+                highest = -np.inf
+                for direction in directions:
+                    for radius in radii:
+                        place = (HALO + r - r0, HALO + c - c0)
+                        if sum_window(steps, *place, radius, direction[0], direction[1], sums) < enough:
+                            continue
+                        z, a, b, residual = _solve(sums, radius + 1)
+                        if nearest:
+                            bound = -abs(height[r, c] - z - a * offset_x[r, c] - b * offset_y[r, c])
+                        else:
+                            bound = z + by_slope * hypot(a, b) + by_spread * residual
+                        if residual <= largest_spread and bound > highest:
+                            highest = bound
+                            plane_height[r, c] = z
+                            slope_x[r, c] = a
+                            slope_y[r, c] = b
+                            spread[r, c] = residual
+                        break
 
 
 @compiled
-def _count(chosen: NDArray[np.bool_], r: int, c: int, radius: int) -> int:
-    rows, columns = chosen.shape
-    count = 0
-    for i in range(max(0, r - radius), min(rows, r + radius + 1)):
-        for j in range(max(0, c - radius), min(columns, c + radius + 1)):
-            count += chosen[i, j]
-    return count
-
-
-@compiled
-def _plane(
-    height: Height,
-    offset_x: Height,
-    offset_y: Height,
-    chosen: NDArray[np.bool_],
-    r: int,
-    c: int,
-    radius: int,
-    east: float,
-    north: float,
-) -> tuple[int, float, float, float, float]:
-    """Number of cells, height at the centre, the two slopes a cell, residual spread; weights fall off to the border."""
-    rows, columns = height.shape
-    size = radius + 1.0
-    base = np.float32(0.0)
-    one_side = east != 0.0 or north != 0.0
-    count = 0
-    w = wx = wy = wz = wxx = wxy = wyy = wxz = wyz = wzz = 0.0
-    for i in range(max(0, r - radius), min(rows, r + radius + 1)):
-        for j in range(max(0, c - radius), min(columns, c + radius + 1)):
-            if not chosen[i, j] or (one_side and (j - c) * east + (i - r) * north <= 0.0):
-                continue
-            if count == 0:
-                base = height[i, j]
-            count += 1
-            weight = (1.0 - abs(j - c) / size) * (1.0 - abs(i - r) / size)
-            dx = (j - c + offset_x[i, j]) / size
-            dy = (i - r + offset_y[i, j]) / size
-            z = float(height[i, j] - base)
-            w += weight
-            wx += weight * dx
-            wy += weight * dy
-            wz += weight * z
-            wxx += weight * dx * dx
-            wxy += weight * dx * dy
-            wyy += weight * dy * dy
-            wxz += weight * dx * z
-            wyz += weight * dy * z
-            wzz += weight * z * z
-    if count == 0:
-        return 0, 0.0, 0.0, 0.0, 0.0
-    mx, my, mz = wx / w, wy / w, wz / w
-    xx, xy, yy = wxx / w - mx * mx + RIDGE, wxy / w - mx * my, wyy / w - my * my + RIDGE
-    xz, yz, zz = wxz / w - mx * mz, wyz / w - my * mz, wzz / w - mz * mz
+def _solve(sums: Sums, size: int) -> Any:
+    """Height at the window's centre, the two slopes a cell and the residual spread of its plane, metres."""
+    w = sums[0]
+    # heights from the window's own mean: exact in whole numbers, and small enough for what follows
+    base = floor(sums[3] / w)
+    wz, wxz, wyz = sums[3] - base * w, sums[7] - base * sums[1], sums[8] - base * sums[2]
+    wzz = sums[9] - base * (sums[3] + wz)
+    unit, to_metres = size * PARTS, STEP / w
+    mx, my, mz = sums[1] / w / unit, sums[2] / w / unit, wz * to_metres
+    xx, xy, yy = sums[4] / w / unit**2, sums[5] / w / unit**2, sums[6] / w / unit**2
+    xx, xy, yy = xx - mx * mx + RIDGE, xy - mx * my, yy - my * my + RIDGE
+    xz, yz = wxz * to_metres / unit - mx * mz, wyz * to_metres / unit - my * mz
+    zz = wzz * to_metres * STEP - mz * mz
     determinant = xx * yy - xy * xy
     a, b = (xz * yy - yz * xy) / determinant, (yz * xx - xz * xy) / determinant
     residual = sqrt(max(0.0, zz - a * xz - b * yz))
-    return count, float(base) + mz - a * mx - b * my, a / size, b / size, residual
+    return base * STEP + mz - a * mx - b * my, a / size, b / size, residual

@@ -1,4 +1,4 @@
-"""Kernels on height grids: lowest point a cell, sliding maximum, opening, sight lines.
+"""Kernels on height grids: lowest point a cell, highest of a window, opening, sight lines.
 
 Grids are float32, row 0 the southernmost; an empty cell holds +inf. Every kernel works on a range of rows (or
 columns), holds no lock and writes only into that range, so that several threads share one grid with one result.
@@ -45,8 +45,9 @@ def in_threads(kernel: Callable[..., None], count: int, work: int, *arguments: A
     if threads == 1:
         kernel(0, count, *arguments)
         return
-    with ThreadPoolExecutor(threads) as pool:
-        running = [pool.submit(kernel, a, b, *arguments) for a, b in pairwise(edges)]
+    with ThreadPoolExecutor(threads - 1) as pool:
+        running = [pool.submit(kernel, a, b, *arguments) for a, b in pairwise(edges[1:])]
+        kernel(0, edges[1], *arguments)
         for run in running:
             run.result()
 
@@ -66,12 +67,27 @@ def cells_of(
             f"the points spread over {columns * size:.0f} × {rows * size:.0f} m, too far for one piece: "
             "there are stray points, or the cloud must be cut into tiles"
         )
-    column = (np.floor(x / size) - west).astype(np.int32)
-    row = (np.floor(y / size) - south).astype(np.int32)
+    row, column = np.empty(len(x), dtype=np.int32), np.empty(len(x), dtype=np.int32)
+    in_threads(_locate, len(x), len(x), x, y, size, west, south, row, column)
     return row, column, (int(rows), int(columns))
 
 
 @compiled
+def _locate(
+    first: int,
+    last: int,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    size: float,
+    west: float,
+    south: float,
+    row: NDArray[np.int32],
+    column: NDArray[np.int32],
+) -> None:
+    for i in range(first, last):
+        row[i], column[i] = int(np.floor(y[i] / size) - south), int(np.floor(x[i] / size) - west)
+
+
 def lowest_points(
     row: NDArray[np.int32],
     column: NDArray[np.int32],
@@ -85,15 +101,34 @@ def lowest_points(
     """Height and index of the lowest used point of each cell; of equals the one first in x, then y."""
     height = np.full((rows, columns), EMPTY, dtype=np.float32)
     index = np.full((rows, columns), -1, dtype=np.int64)
+    in_threads(_lower, rows, len(z), row, column, x, y, z, used, height, index)
+    return height, index
+
+
+@compiled
+def _lower(
+    first: int,
+    last: int,
+    row: NDArray[np.int32],
+    column: NDArray[np.int32],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    z: NDArray[np.float64],
+    used: NDArray[np.bool_],
+    height: Height,
+    index: NDArray[np.int64],
+) -> None:
     for i in range(len(z)):
-        if not used[i]:
+        r = row[i]
+        if not (used[i] and first <= r < last):
             continue
-        r, c = row[i], column[i]
+        c = column[i]
+        if np.float32(z[i]) > height[r, c]:
+            continue
         k = index[r, c]
         if k < 0 or z[i] < z[k] or (z[i] == z[k] and (x[i] < x[k] or (x[i] == x[k] and y[i] < y[k]))):
             index[r, c] = i
             height[r, c] = z[i]
-    return height, index
 
 
 def opening(surface: Height, radius: int) -> Height:
@@ -101,62 +136,81 @@ def opening(surface: Height, radius: int) -> Height:
 
     Empty cells neither lower nor raise; a cell with no height within the window stays −inf.
     """
-    eroded = -dilation(-surface, radius)
-    eroded[eroded == EMPTY] = -EMPTY
-    return dilation(eroded, radius)
+    return dilation(_extreme(surface, radius, lowest=True), radius)
 
 
 def dilation(surface: Height, radius: int) -> Height:
     """The highest cell within a square of 2·radius + 1 cells; beyond the grid there is none."""
+    return _extreme(surface, radius, lowest=False)
+
+
+def _extreme(surface: Height, radius: int, lowest: bool) -> Height:
+    """The highest cell of each square window; or the lowest, −inf where all are empty."""
     rows, columns = surface.shape
-    along, opened = np.empty_like(surface), np.empty_like(surface)
-    in_threads(_maximum_along_rows, rows, surface.size, surface, along, radius)
-    in_threads(_maximum_along_columns, columns, surface.size, along, opened, radius)
-    return opened
+    along, found = np.empty_like(surface), np.empty_like(surface)
+    in_threads(_along_rows, rows, surface.size, surface, along, radius, lowest)
+    in_threads(_along_columns, columns, surface.size, along, found, radius, lowest)
+    return found
+
+
+STRIP = 64
+"""Columns worked down at a time: a strip of a tile's height fits into a core's own memory."""
 
 
 @compiled
-def _maximum_along_rows(first: int, last: int, source: Height, target: Height, radius: int) -> None:
-    """Maximum over 2·radius + 1 cells of a row in three comparisons a cell (van Herk 1992, Gil & Werman 1993)."""
+def _along_rows(first: int, last: int, source: Height, target: Height, radius: int, lowest: bool) -> None:
+    """Maximum over 2·radius + 1 cells of a row, by maxima over 2, 4, 8 … cells: all in the wide registers.
+
+    The lowest is minus the maximum of the cells' negatives, which is what is left in `target` then.
+    """
     columns = source.shape[1]
     width = 2 * radius + 1
-    padded = ((columns + 2 * radius + width - 1) // width) * width
-    line = np.full(padded, -EMPTY, dtype=np.float32)
-    before, after = np.empty(padded, dtype=np.float32), np.empty(padded, dtype=np.float32)
+    line = np.full(columns + width - 1, -EMPTY, dtype=np.float32)
+    other = np.full_like(line, -EMPTY)
     for r in range(first, last):
-        line[radius : radius + columns] = source[r]
-        for start in range(0, padded, width):
-            end = start + width - 1
-            before[start] = line[start]
-            after[end] = line[end]
-            for k in range(1, width):
-                before[start + k] = max(before[start + k - 1], line[start + k])
-                after[end - k] = max(after[end - k + 1], line[end - k])
+        line[:] = -EMPTY
+        own, inside = source[r], line[radius : radius + columns]
         for c in range(columns):
-            target[r, c] = max(after[c], before[c + width - 1])
+            inside[c] = -own[c] if lowest else own[c]
+        reach = 1
+        while 2 * reach <= width:
+            _greater(line, line[reach:], other)
+            line, other = other, line
+            reach *= 2
+        _greater(line, line[width - reach :], target[r])
 
 
 @compiled
-def _maximum_along_columns(first: int, last: int, source: Height, target: Height, radius: int) -> None:
-    """The same down the columns first…last, a whole stretch of a row at a time."""
+def _along_columns(first: int, last: int, source: Height, target: Height, radius: int, lowest: bool) -> None:
+    """The same down the columns first…last, a strip of them at a time; the lowest are turned over again."""
     rows = source.shape[0]
     width = 2 * radius + 1
-    padded = ((rows + 2 * radius + width - 1) // width) * width
-    before = np.full((padded, last - first), -EMPTY, dtype=np.float32)
-    after = np.full((padded, last - first), -EMPTY, dtype=np.float32)
-    before[radius : radius + rows] = source[:, first:last]
-    after[radius : radius + rows] = source[:, first:last]
-    for r in range(padded):
-        if r % width:
-            for c in range(last - first):
-                before[r, c] = max(before[r, c], before[r - 1, c])
-    for r in range(padded - 1, -1, -1):
-        if r % width != width - 1:
-            for c in range(last - first):
-                after[r, c] = max(after[r, c], after[r + 1, c])
-    for r in range(rows):
-        for c in range(last - first):
-            target[r, first + c] = max(after[r, c], before[r + width - 1, c])
+    line = np.full((rows + width - 1) * STRIP, -EMPTY, dtype=np.float32)
+    other = np.full_like(line, -EMPTY)
+    for left in range(first, last, STRIP):
+        across = min(STRIP, last - left)
+        line[: radius * STRIP], line[(radius + rows) * STRIP :] = -EMPTY, -EMPTY
+        for r in range(rows):
+            begin = (radius + r) * STRIP
+            line[begin : begin + across] = source[r, left : left + across]
+        reach = 1
+        while 2 * reach <= width:
+            _greater(line, line[reach * STRIP :], other)
+            line, other = other, line
+            reach *= 2
+        for r in range(rows):
+            made, there = target[r, left : left + across], (r + width - reach) * STRIP
+            _greater(line[r * STRIP : r * STRIP + across], line[there : there + across], made)
+            if lowest:
+                for c in range(across):
+                    made[c] = -EMPTY if made[c] == -EMPTY else -made[c]
+
+
+@compiled
+def _greater(a: Height, b: Height, target: Height) -> None:
+    """The greater of each pair; as many as the shortest has."""
+    for k in range(min(a.shape[0], b.shape[0], target.shape[0])):
+        target[k] = a[k] if a[k] > b[k] else b[k]
 
 
 def sight_lines(surface: Height, ground: NDArray[np.bool_], step: float, reach: int) -> tuple[NDArray[np.int8], ...]:
@@ -170,54 +224,106 @@ def sight_lines(surface: Height, ground: NDArray[np.bool_], step: float, reach: 
     """
     attached = np.zeros(surface.shape, dtype=np.int8)
     edges = np.zeros(surface.shape, dtype=np.int8)
-    for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
-        _walk(surface, ground, np.float32(step), reach, down, right, attached, edges)
+    rows = surface.shape[0]
+    in_threads(_walk_along, rows, surface.size, surface, ground, np.float32(step), reach, attached, edges)
+    in_threads(_walk_across, rows, surface.size, surface, ground, np.float32(step), reach, attached, edges)
     return attached, edges
 
 
 @compiled
-def _walk(
+def _walk_along(
+    first: int,
+    last: int,
     surface: Height,
     ground: NDArray[np.bool_],
     step: np.float32,
     reach: int,
-    down: int,
-    right: int,
     attached: NDArray[np.int8],
     edges: NDArray[np.int8],
 ) -> None:
-    """One direction. A state a cell: n > 0 ground in n steps, n < 0 an edge in −n steps, 0 undecided."""
+    """To the east and to the west. A state a cell: n > 0 ground in n steps, n < 0 an edge in −n steps, 0 undecided."""
+    columns = surface.shape[1]
+    for r in range(first, last):
+        for right in (1, -1):
+            state = 0
+            start = columns - 2 if right > 0 else 1
+            for m in range(columns - 1):
+                c = start - m * right
+                state = _state(surface[r, c], surface[r, c + right], ground[r, c + right], state, step, reach)
+                attached[r, c] += np.int8(state > 0)
+                edges[r, c] += np.int8(state < 0)
+
+
+@compiled
+def _walk_across(
+    first: int,
+    last: int,
+    surface: Height,
+    ground: NDArray[np.bool_],
+    step: np.float32,
+    reach: int,
+    attached: NDArray[np.int8],
+    edges: NDArray[np.int8],
+) -> None:
+    """In the six directions that lead into another row: rows beyond the range are walked as far as a way reaches."""
     rows, columns = surface.shape
-    length = np.float32(np.sqrt(down * down + right * right))
-    limit = step * length
-    furthest = np.int16(reach / length)
-    behind = np.zeros(columns, dtype=np.int16)
-    here = np.zeros(columns, dtype=np.int16)
-    for n in range(rows):
-        r = rows - 1 - n if down > 0 else n
-        for m in range(columns):
-            c = columns - 1 - m if right > 0 else m
-            i, j = r + down, c + right
-            state = np.int16(0)
-            if 0 <= i < rows and 0 <= j < columns and surface[r, c] != EMPTY and surface[i, j] != EMPTY:
-                drop = surface[r, c] - surface[i, j]
-                if drop > limit:
-                    state = np.int16(-1)
-                elif drop >= -limit:
-                    if ground[i, j]:
-                        state = np.int16(1)
-                    else:
-                        beyond = here[j] if down == 0 else behind[j]
-                        if 0 < beyond < furthest:
-                            state = np.int16(beyond + 1)
-                        elif -furthest < beyond < 0:
-                            state = np.int16(beyond - 1)
-            here[c] = state
-            if state > 0:
-                attached[r, c] += 1
-            elif state < 0:
-                edges[r, c] += 1
-        behind, here = here, behind
+    behind, here = np.zeros(columns + 2, dtype=np.int16), np.zeros(columns + 2, dtype=np.int16)
+    for down in (1, -1):
+        for right in (0, 1, -1):
+            length = np.float32(np.sqrt(1 + right * right))
+            limit, furthest = step * length, np.int16(reach / length)
+            if down > 0:
+                begin, end = min(last + furthest, rows) - 1, first - 1
+            else:
+                begin, end = max(first - furthest, 0), last
+            behind[:] = 0
+            for r in range(begin, end, -down):
+                i = r + down
+                if 0 <= i < rows:
+                    west, east = max(0, -right), min(columns, columns - right)
+                    own, next_to = surface[r, west:east], surface[i, west + right : east + right]
+                    is_ground = ground[i, west + right : east + right]
+                    beyond, found = behind[1 + west + right : 1 + east + right], here[1 + west : 1 + east]
+                    _states(own, next_to, is_ground, beyond, limit, furthest, found)
+                    if first <= r < last:
+                        _tally(found, attached[r, west:east], edges[r, west:east])
+                behind, here = here, behind
+                here[:] = 0
+
+
+@compiled
+def _states(
+    own: Height,
+    other: Height,
+    ground: NDArray[np.bool_],
+    beyond: NDArray[np.int16],
+    limit: np.float32,
+    furthest: int,
+    found: NDArray[np.int16],
+) -> None:
+    for c in range(own.shape[0]):
+        found[c] = _state(own[c], other[c], ground[c], beyond[c], limit, furthest)
+
+
+@compiled
+def _state(own: np.float32, other: np.float32, is_ground: bool, beyond: int, limit: np.float32, furthest: int) -> int:
+    """Of a cell, from the next cell on the way and that one's state; all selections, for the wide registers."""
+    # from an empty cell the drop is infinite or no number, onto one it is minus infinite: undecided, all of them
+    drop = own - other
+    passed = beyond + 1 if beyond > 0 else beyond - 1
+    state = passed if (beyond != 0 and abs(passed) <= furthest) else 0
+    state = 1 if is_ground else state
+    state = state if drop >= -limit else 0
+    state = -1 if drop > limit else state
+    return state if own < EMPTY else 0
+
+
+@compiled
+def _tally(found: NDArray[np.int16], attached: NDArray[np.int8], edges: NDArray[np.int8]) -> None:
+    for c in range(found.shape[0]):
+        attached[c] += np.int8(found[c] > 0)
+    for c in range(found.shape[0]):
+        edges[c] += np.int8(found[c] < 0)
 
 
 def share_around(occupied: NDArray[np.bool_] | NDArray[np.int32], radius: int) -> Height:

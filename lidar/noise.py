@@ -15,6 +15,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from lidar.morphology import SMALL, compiled, in_threads
 from lidar.point_cloud import NOISE, Class, PointCloud
 
 REACH: Final = 30.0
@@ -56,9 +57,6 @@ QUARTERS: Final = 4
 """Parts of a crowded cell on each side; the diagonal of one, 0.35 m, is shorter than the smallest `LOW_RADIUS`."""
 TILE: Final = 1_000
 """Metres; larger clouds are worked through in squares of this size, with a buffer of `REACH`."""
-
-
-_NO_CROWD: Final = np.empty(0)
 
 
 def mark_noise(points: PointCloud) -> PointCloud:
@@ -106,9 +104,13 @@ def _noise(
     west, south = int(np.floor(x.min() / BLOCK)) * BLOCK, int(np.floor(y.min() / BLOCK)) * BLOCK
     columns = (int(np.floor(x.max() / BLOCK)) + 1) * BLOCK - west
     rows = (int(np.floor(y.max() / BLOCK)) + 1) * BLOCK - south
-    xs, ys, zs, order, start, pulses = _sorted_by_cell(x, y, z, number, total, west, south, rows, columns)
-    cells = _Cells(xs, ys, zs, order, start, rows, columns, west, south, _spacing(pulses), *_extremes(zs, start))
-    return np.asarray(_search(cells, _RINGS), dtype=np.uint8)
+    ordered, start, pulses = _sorted_by_cell(x, y, z, number, total, (west, south), (rows, columns))
+    extremes = np.empty((3, rows * columns))
+    in_threads(_extremes, rows * columns, len(x), ordered[2], start, *extremes)
+    cells = _Cells(*ordered, start, rows, columns, west, south, _spacing(pulses), *extremes)
+    found = np.zeros(len(x), dtype=np.uint8)
+    in_threads(_search, rows, len(x), cells, _RINGS, found)
+    return found
 
 
 class _Cells(NamedTuple):
@@ -133,32 +135,92 @@ class _Cells(NamedTuple):
     """The fourth-highest of each cell."""
 
 
-@nb.njit(cache=True, nogil=True)
 def _sorted_by_cell(
-    x: Any, y: Any, z: Any, number: Any, total: Any, west: int, south: int, rows: int, columns: int
-) -> Any:
-    """Points and their indices cell by cell, where each cell of a metre begins, and the pulses of each block."""
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    z: NDArray[np.float64],
+    number: NDArray[np.uint8],
+    total: NDArray[np.uint8],
+    corner: tuple[int, int],
+    shape: tuple[int, int],
+) -> tuple[tuple[Any, Any, Any, Any], NDArray[np.int64], NDArray[np.int64]]:
+    """Points and their indices cell by cell, where each cell of a metre begins, and the pulses of each block.
+
+    A counting sort in as many parts as there are threads; within a cell the points keep their order.
+    """
+    rows, columns = shape
+    parts = nb.get_num_threads() if len(x) >= SMALL else 1
+    place = np.zeros((parts, rows * columns), dtype=np.uint32)
+    pulses = np.zeros((parts, rows // BLOCK, columns // BLOCK), dtype=np.int64)
+    in_threads(_count, parts, len(x), x, y, number, total, *corner, columns, place, pulses)
     start = np.zeros(rows * columns + 1, dtype=np.int64)
-    pulses = np.zeros((rows // BLOCK, columns // BLOCK), dtype=np.int64)
-    for i in range(len(x)):
-        row, column = int(np.floor(y[i])) - south, int(np.floor(x[i])) - west
-        start[row * columns + column + 1] += 1
-        if number[i] >= total[i]:
-            pulses[row // BLOCK, column // BLOCK] += 1
-    for cell in range(rows * columns):
-        start[cell + 1] += start[cell]
-    place = start[:-1].copy()
-    order = np.empty(len(x), dtype=np.uint32)
-    xs, ys, zs = np.empty(len(x)), np.empty(len(x)), np.empty(len(x))
-    for i in range(len(x)):
-        cell = (int(np.floor(y[i])) - south) * columns + int(np.floor(x[i])) - west
-        k = place[cell]
-        xs[k], ys[k], zs[k], order[k] = x[i], y[i], z[i], i
-        place[cell] += 1
-    return xs, ys, zs, order, start, pulses
+    _begin(place, start)
+    ordered = np.empty(len(x)), np.empty(len(x)), np.empty(len(x)), np.empty(len(x), dtype=np.uint32)
+    in_threads(_place, parts, len(x), x, y, z, *corner, columns, place, *ordered)
+    return ordered, start, pulses.sum(axis=0)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
+def _count(
+    first: int,
+    last: int,
+    x: Any,
+    y: Any,
+    number: Any,
+    total: Any,
+    west: int,
+    south: int,
+    columns: int,
+    count: Any,
+    pulses: Any,
+) -> None:
+    """The points of each cell and the pulses that end in each block, of some parts of the points."""
+    for part in range(first, last):
+        for i in range(len(x) * part // len(count), len(x) * (part + 1) // len(count)):
+            row, column = int(np.floor(y[i])) - south, int(np.floor(x[i])) - west
+            count[part, row * columns + column] += 1
+            if number[i] >= total[i]:
+                pulses[part, row // BLOCK, column // BLOCK] += 1
+
+
+@compiled
+def _begin(count: Any, start: Any) -> None:
+    """Turn each part's counts into the places of its first points."""
+    place = 0
+    for cell in range(count.shape[1]):
+        start[cell] = place
+        for part in range(count.shape[0]):
+            n = count[part, cell]
+            count[part, cell] = place
+            place += n
+    start[-1] = place
+
+
+@compiled
+def _place(
+    first: int,
+    last: int,
+    x: Any,
+    y: Any,
+    z: Any,
+    west: int,
+    south: int,
+    columns: int,
+    place: Any,
+    xs: Any,
+    ys: Any,
+    zs: Any,
+    order: Any,
+) -> None:
+    for part in range(first, last):
+        for i in range(len(x) * part // len(place), len(x) * (part + 1) // len(place)):
+            cell = (int(np.floor(y[i])) - south) * columns + int(np.floor(x[i])) - west
+            k = place[part, cell]
+            xs[k], ys[k], zs[k], order[k] = x[i], y[i], z[i], i
+            place[part, cell] += 1
+
+
+@compiled
 def _spacing(count: Any) -> Any:
     """(rows, columns) of blocks: the spacing of pulses in metres, over the occupied ones of 3 × 3 blocks."""
     rows, columns = count.shape
@@ -176,13 +238,10 @@ def _spacing(count: Any) -> Any:
     return spacing
 
 
-@nb.njit(cache=True, nogil=True)
-def _extremes(z: Any, start: Any) -> Any:
+@compiled
+def _extremes(first: int, last: int, z: Any, start: Any, lowest: Any, highest: Any, fourth: Any) -> None:
     """Lowest, highest and fourth-highest point of each cell; +inf and −inf where there is none."""
-    cells = len(start) - 1
-    lowest, highest = np.full(cells, np.inf), np.full(cells, -np.inf)
-    fourth = np.full(cells, -np.inf)
-    for cell in range(cells):
+    for cell in range(first, last):
         a, b, c, d = -np.inf, -np.inf, -np.inf, -np.inf
         low = np.inf
         for i in range(start[cell], start[cell + 1]):
@@ -192,7 +251,6 @@ def _extremes(z: Any, start: Any) -> Any:
             b = max(b, min(z[i], a))
             a = max(a, z[i])
         lowest[cell], highest[cell], fourth[cell] = low, a, d
-    return lowest, highest, fourth
 
 
 def _rings() -> NDArray[np.int64]:
@@ -209,11 +267,10 @@ def _rings() -> NDArray[np.int64]:
 _RINGS: Final = _rings()
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
-def _search(cells: Any, rings: Any) -> Any:
-    """The class of every point: 7, 18 or 0."""
-    found = np.zeros(len(cells.x), dtype=np.uint8)
-    for row in nb.prange(cells.rows):
+@compiled
+def _search(first_row: int, last_row: int, cells: Any, rings: Any, found: Any) -> None:
+    """The class of the points in some rows of cells: 7 or 18, where they are noise."""
+    for row in range(first_row, last_row):
         for column in range(cells.columns):
             cell = row * cells.columns + column
             first, end = cells.start[cell], cells.start[cell + 1]
@@ -234,10 +291,9 @@ def _search(cells: Any, rings: Any) -> Any:
                     found[cells.order[i]] = Class.LOW_NOISE
                 elif high and _all_ends(cells, rings, i, row, column, False) and _alone(cells, i, row, column):
                     found[cells.order[i]] = Class.HIGH_NOISE
-    return found
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _doubtful(x: Any, y: Any, z: Any, spacing: float, fourth: float) -> Any:
     """(n,) whether a cell's points may be noise by what the cell alone holds; most have company enough in it."""
     radius, depth, _, gap = _reaches(spacing)
@@ -256,7 +312,7 @@ def _doubtful(x: Any, y: Any, z: Any, spacing: float, fourth: float) -> Any:
     return doubtful
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _fourth_lowest(x: Any, y: Any, z: Any) -> Any:
     """(16,) the fourth-lowest height in each quarter × quarter of a cell, all of whose points are near each other."""
     lowest = np.full((QUARTERS * QUARTERS, 4), np.inf)
@@ -269,21 +325,21 @@ def _fourth_lowest(x: Any, y: Any, z: Any) -> Any:
     return lowest[:, 3].copy()
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _quarter(x: float, y: float) -> int:
     """Which of the 4 × 4 parts of its cell a point is in."""
     column = min(int((x - np.floor(x)) * QUARTERS), QUARTERS - 1)
     return min(int((y - np.floor(y)) * QUARTERS), QUARTERS - 1) * QUARTERS + column
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _reaches(spacing: float) -> Any:
     """For a local spacing, in metres: radius and depth of the low column, radius and gap of the high one."""
     wide = max(HIGH_RADIUS[0], HIGH_RADIUS[1] * spacing)
     return LOW_RADIUS * spacing, max(LOW_DEPTH[0], LOW_DEPTH[1] * spacing), wide, max(HIGH_GAP, wide)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _ends(cells: Any, rings: Any, i: int, row: int, column: int) -> Any:
     """Whether at most `COMPANIONS` others are as low as point i, and whether so few are as high, in its columns."""
     low_radius, depth, high_radius, gap = _reaches(cells.spacing[row // BLOCK, column // BLOCK])
@@ -311,7 +367,7 @@ def _ends(cells: Any, rings: Any, i: int, row: int, column: int) -> Any:
     return low <= COMPANIONS, high <= COMPANIONS
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _all_ends(cells: Any, rings: Any, i: int, row: int, column: int, is_low: bool) -> bool:
     """Whether the companions of a candidate are candidates too: the top of a mast has one that stands on others."""
     low_radius, depth, high_radius, gap = _reaches(cells.spacing[row // BLOCK, column // BLOCK])
@@ -332,7 +388,7 @@ def _all_ends(cells: Any, rings: Any, i: int, row: int, column: int, is_low: boo
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _below_ground(cells: Any, i: int, row: int, column: int) -> bool:
     """Whether the ground passes clearly above a point on every line through it.
 
@@ -368,7 +424,7 @@ def _below_ground(cells: Any, i: int, row: int, column: int) -> bool:
     return level < LEVEL_CELLS and _lines_pass_above(heights[:, 2], distances[:, 2], z, depth)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _lines_pass_above(heights: Any, distances: Any, z: float, depth: float) -> bool:
     """Whether all lines from sector to opposite sector pass above z; all sectors, where there is no such line."""
     lines, known = 0, 0
@@ -388,7 +444,7 @@ def _lines_pass_above(heights: Any, distances: Any, z: float, depth: float) -> b
     return lines > 0 or (known >= 3 and least - z >= depth)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _is_lone_hit(cells: Any, row: int, column: int, radius: float, depth: float) -> bool:
     """Whether few cells around are as low as this one: a hit on water between banks, not ground on a slope."""
     w = int(np.ceil(radius)) + 1
@@ -400,7 +456,7 @@ def _is_lone_hit(cells: Any, row: int, column: int, radius: float, depth: float)
     return as_low <= LONE_CELLS
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _sector(dx: float, dy: float) -> int:
     """Octant 0 to 7, counter-clockwise from east."""
     if dy >= 0:
@@ -412,7 +468,7 @@ def _sector(dx: float, dy: float) -> int:
     return 6 if dx < -dy else 7
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _alone(cells: Any, i: int, row: int, column: int) -> bool:
     """Whether a point with empty air below belongs to nothing: no wire or crown goes on at its height nearby."""
     _, _, radius, _ = _reaches(cells.spacing[row // BLOCK, column // BLOCK])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.grid import Grid
-from lidar.morphology import compiled, in_threads
+from lidar.morphology import compiled, dilation, in_threads
 
 MAX_GAP = 4.0
 """Metres: farthest return a gap is closed from, however sparse the survey."""
@@ -24,6 +24,13 @@ PIT_DEPTH = 1.0
 """Metres a single cell lies below its neighbours to be a beam that slipped through a crown."""
 PIT_NEIGHBOURS = 7
 """Of 8 neighbours higher by that much; a passage between walls, one cell wide, has six."""
+NETWORK = np.array(
+    [
+        *((0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (1, 2), (5, 6)),
+        *((0, 4), (1, 5), (2, 6), (3, 7), (2, 4), (3, 5), (1, 2), (3, 4), (5, 6)),
+    ]
+)
+"""Pairs that, put in order one after the other, sort eight values (Batcher 1968)."""
 SURFACE_REACH = MAX_GAP + SQUARE * (DENSITY_WINDOW + 1)
 """Metres, and two cells: no point farther than this changes a cell."""
 
@@ -123,37 +130,99 @@ def close_gaps(top: NDArray[np.float32], gaps: Gaps, resolution: float) -> NDArr
     The median stands on one side of a wall, where a mean would hang a slope on it.
     """
     closed = np.empty_like(top)
-    in_threads(_close, top.shape[0], top.size, top, gaps.widest, gaps.row, gaps.column, resolution, closed)
+    most = int(max(MAX_GAP / resolution, 1.5))
+    in_sight = dilation(top, most) > -np.inf
+    in_threads(
+        _close, top.shape[0], top.size, top, in_sight, most, gaps.widest, gaps.row, gaps.column, resolution, closed
+    )
     return closed
 
 
 @compiled
 def _close(
-    first: int, last: int, top: Any, widest: Any, row_of: Any, column_of: Any, resolution: float, out: Any
+    first: int,
+    last: int,
+    top: Any,
+    in_sight: Any,
+    most: int,
+    widest: Any,
+    row_of: Any,
+    column_of: Any,
+    resolution: float,
+    out: Any,
 ) -> None:
-    rows, columns = top.shape
-    most = int(max(MAX_GAP / resolution, 1.5))
+    columns = top.shape[1]
     found = np.empty(8 * (most + 2), dtype=np.float32)
+    around, filled = np.empty((8, columns), dtype=np.float32), np.empty(columns, dtype=np.int8)
     for row in range(first, last):
+        # no gap is narrower than a cell and a half: the eight neighbours are always near
+        _gather_around(top, row, around, filled)
+        for k in range(len(NETWORK)):
+            _order(around[NETWORK[k, 0]], around[NETWORK[k, 1]])
         for column in range(columns):
+            n = filled[column]
             if top[row, column] > -np.inf:
                 out[row, column] = top[row, column]
+            elif n > 0:
+                out[row, column] = around[8 - n + (n - 1) // 2, column]
+            elif not in_sight[row, column]:
+                out[row, column] = np.nan
+            else:
+                limit = widest[row_of[row], column_of[column]] / resolution
+                n = _nearest_ring(top, row, column, min(most, int(limit)), limit * limit, found)
+                _sort(found, n)
+                out[row, column] = found[(n - 1) // 2] if n > 0 else np.nan
+
+
+@compiled
+def _gather_around(top: Any, row: int, around: Any, filled: Any) -> None:
+    """The heights of the eight neighbours of a row's cells, −inf where there is none, and how many there are."""
+    rows, columns = top.shape
+    around[:] = -np.inf
+    filled[:] = 0
+    k = 0
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            if down == 0 and right == 0:
                 continue
-            out[row, column] = np.nan
-            limit = widest[row_of[row], column_of[column]] / resolution
-            for ring in range(1, min(most, int(limit)) + 1):
-                n = 0
-                for r in range(max(row - ring, 0), min(row + ring + 1, rows)):
-                    step = 1 if abs(r - row) == ring else 2 * ring
-                    for c in range(column - ring, column + ring + 1, step):
-                        near = (r - row) ** 2 + (c - column) ** 2 <= limit * limit
-                        if near and 0 <= c < columns and top[r, c] > -np.inf:
-                            found[n] = top[r, c]
-                            n += 1
-                if n:
-                    _sort(found, n)
-                    out[row, column] = found[(n - 1) // 2]
-                    break
+            if 0 <= row + down < rows:
+                west, east = max(0, -right), min(columns, columns - right)
+                around[k, west:east] = top[row + down, west + right : east + right]
+                _add_filled(around[k], filled)
+            k += 1
+
+
+@compiled
+def _add_filled(heights: Any, filled: Any) -> None:
+    for c in range(filled.shape[0]):
+        filled[c] += np.int8(heights[c] > -np.inf)
+
+
+@compiled
+def _order(lower: Any, higher: Any) -> None:
+    """Exchange what is not in order, cell by cell; all in the wide registers."""
+    for c in range(lower.shape[0]):
+        a, b = lower[c], higher[c]
+        lower[c] = a if a < b else b
+        higher[c] = b if a < b else a
+
+
+@compiled
+def _nearest_ring(top: Any, row: int, column: int, most: int, square: float, found: Any) -> int:
+    """Fill `found` with the heights on the smallest ring about a cell that has some near enough; their number."""
+    rows, columns = top.shape
+    n = 0
+    for ring in range(1, most + 1):
+        for r in range(max(row - ring, 0), min(row + ring + 1, rows)):
+            step = 1 if abs(r - row) == ring else 2 * ring
+            for c in range(column - ring, column + ring + 1, step):
+                near = (r - row) ** 2 + (c - column) ** 2 <= square
+                if near and 0 <= c < columns and top[r, c] > -np.inf:
+                    found[n] = top[r, c]
+                    n += 1
+        if n:
+            break
+    return n
 
 
 @compiled
@@ -178,15 +247,16 @@ def lift_pits(surface: NDArray[np.float32]) -> NDArray[np.float32]:
 def _lift(first: int, last: int, surface: Any, out: Any) -> None:
     rows, columns = surface.shape
     around = np.empty(9, dtype=np.float32)
+    higher = np.empty(columns, dtype=np.int8)
     for row in range(first, last):
+        out[row] = surface[row]
+        higher[:] = 0
+        for r in range(max(row - 1, 0), min(row + 2, rows)):
+            for right in (-1, 0, 1):
+                west, east = max(0, -right), min(columns, columns - right)
+                _add_higher(surface[r, west + right : east + right], surface[row, west:east], higher[west:east])
         for column in range(columns):
-            z = surface[row, column]
-            out[row, column] = z
-            higher = 0
-            for r in range(max(row - 1, 0), min(row + 2, rows)):
-                for c in range(max(column - 1, 0), min(column + 2, columns)):
-                    higher += surface[r, c] - z > PIT_DEPTH
-            if higher < PIT_NEIGHBOURS:
+            if higher[column] < PIT_NEIGHBOURS:
                 continue
             n = 0
             for r in range(max(row - 1, 0), min(row + 2, rows)):
@@ -196,3 +266,9 @@ def _lift(first: int, last: int, surface: Any, out: Any) -> None:
                         n += 1
             _sort(around, n)
             out[row, column] = around[n // 2]
+
+
+@compiled
+def _add_higher(other: Any, own: Any, higher: Any) -> None:
+    for c in range(higher.shape[0]):
+        higher[c] += np.int8(other[c] - own[c] > PIT_DEPTH)

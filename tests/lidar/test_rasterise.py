@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lidar.bins import BIN, COUNT, LEVELS, MEAN_X, MEAN_Y, MEAN_Z, QUANTUM, bin_points
-from lidar.rasterise import NOISE_FLOOR, fit_planes
+from lidar.rasterise import fit_planes
 
 EAST, NORTH = 600_000.0, 1_190_000.0
 
@@ -30,11 +30,11 @@ def test_each_bin_holds_the_count_and_means_of_its_points(level: int) -> None:
             here = (np.floor(x / size) == round(bins.west / size) + column) & (
                 np.floor(y / size) == round(bins.south / size) + row
             )
-            moments = bins.moments[first + row * columns + column]
+            moments = bins.moments[:, first + row * columns + column]
             assert moments[COUNT] == here.sum()
             if here.any():
-                corner = np.array([bins.west + column * size, bins.south + row * size, 0.0])
-                mean = np.array([x[here].mean(), y[here].mean(), z[here].mean()]) - corner
+                centre = np.array([bins.west + (column + 0.5) * size, bins.south + (row + 0.5) * size, 0.0])
+                mean = np.array([x[here].mean(), y[here].mean(), z[here].mean()]) - centre
                 assert moments[[MEAN_X, MEAN_Y, MEAN_Z]] == pytest.approx(mean, abs=QUANTUM)
 
 
@@ -55,19 +55,19 @@ def test_points_not_chosen_not_finite_or_outside_are_left_out() -> None:
     z = np.array([1.0, 5.0, 1.0, np.inf, 1.0])
     chosen = np.array([True, False, True, True, True])
     bins = bin_points(x, y, z, chosen, (0.0, 0.0, 8.0, 8.0))
-    assert bins.moments[: int(bins.layout[1, 0]), COUNT].sum() == 1
-    assert bins.moments[0, MEAN_Z] == 1.0
+    assert bins.moments[COUNT, : int(bins.layout[1, 0])].sum() == 1
+    assert bins.moments[MEAN_Z, 0] == 1.0
 
 
 def test_a_plane_without_noise_is_found_exactly() -> None:
     x, y, _ = scattered(4000, 30.0, seed=3)
     z = 10.0 + 0.3 * (x - EAST) - 0.2 * (y - NORTH)
     bins = bin_points(x, y, z, np.ones(len(x), dtype=bool), (EAST, NORTH, EAST + 30, NORTH + 30))
-    height, sigma, known = np.full((40, 40), np.nan), np.full((40, 40), np.nan), np.zeros((40, 40), dtype=np.uint8)
+    height, sigma = np.full((2, 40, 40), np.nan, dtype=np.float32)
+    known = np.zeros((40, 40), dtype=np.uint8)
     centre = 5 + (np.arange(40) + 0.5) * 0.5
     u, v = EAST + centre - bins.west, NORTH + 30 - centre - bins.south
-    noise = np.full(tuple(bins.layout[-1, 1:]), NOISE_FLOOR**2)
-    fit_planes(bins.moments, bins.layout, noise, u, v, height, sigma, known)
+    fit_planes(bins, u, v, height, sigma, known)
     truth = 10.0 + 0.3 * centre[None, :] - 0.2 * (30 - centre)[:, None]
     assert known.mean() > 0.95
     assert np.abs(height - truth)[known > 0].max() < 3 * QUANTUM

@@ -1,0 +1,209 @@
+"""Moments of the cells in tent-shaped windows, as whole numbers: the same in any order, from any corner, in any tile.
+
+A cell's weight in the window of radius R is (R + 1 − |rows|)·(R + 1 − |columns|), whole too. Along each axis such a
+tent changes from place to place by two running sums (Heckbert 1986, Filtering by repeated integration), so that a
+window costs the same whatever its size; windows wanted here and there are added up cell by cell. Both give one result.
+
+Heights and places in cells are rounded to `STEP`. Heights are counted from the datum itself, places from a corner of
+the block at work or from the window's centre: a shift of the origin is exact in whole numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lidar.morphology import Height, compiled
+
+PARTS = 1024
+"""Steps in a metre of height and in the edge of a cell: what is rounded away is below any scanner's noise."""
+STEP = 1.0 / PARTS
+HIGHEST = 12_000.0
+"""Metres from the datum: a cell beyond it, higher or lower than any ground on Earth, is in no window."""
+LARGEST_RADIUS = 12
+"""Cells. The weights of a window add up to (R + 1)⁴, so that with the height above the sums stay below 2⁶³."""
+
+MOMENTS = 10
+"""Of a window: w, wx, wy, wz, wxx, wxy, wyy, wxz, wyz, wzz, in that order; steps east, north and up."""
+Sums = NDArray[np.int64]
+
+
+@compiled
+def gather(
+    height: Height,
+    offset_x: Height,
+    offset_y: Height,
+    chosen: NDArray[np.bool_],
+    row: int,
+    column: int,
+    steps: NDArray[np.int32],
+) -> None:
+    """Fill `steps` (4, rows, columns) with w = 1, x, y, z of the chosen cells from `row`, `column` on, 0 elsewhere.
+
+    Places are in steps from the centre of the first cell, which may lie outside of the grid.
+    """
+    rows, columns = height.shape
+    steps[:] = 0
+    for i in range(max(0, -row), min(steps.shape[1], rows - row)):
+        for j in range(max(0, -column), min(steps.shape[2], columns - column)):
+            z = height[row + i, column + j]
+            if chosen[row + i, column + j] and abs(z) <= HIGHEST:
+                steps[0, i, j] = 1
+                steps[1, i, j] = j * PARTS + _whole(offset_x[row + i, column + j])
+                steps[2, i, j] = i * PARTS + _whole(offset_y[row + i, column + j])
+                steps[3, i, j] = _whole(z)
+
+
+@compiled
+def _whole(value: float) -> int:
+    return int(np.floor(value * PARTS + 0.5))
+
+
+@compiled
+def window_counts(steps: NDArray[np.int32], halo: int, radius: int, count: NDArray[np.int32]) -> None:
+    """Fill `count` with the number of chosen cells in the square window of each cell; `steps` reach `halo` around."""
+    rows, columns = count.shape
+    of_column = np.zeros(steps.shape[2], dtype=np.int32)
+    for i in range(halo - radius, halo + radius):
+        for j in range(of_column.shape[0]):
+            of_column[j] += steps[0, i, j]
+    for r in range(rows):
+        for j in range(of_column.shape[0]):
+            of_column[j] += steps[0, r + halo + radius, j]
+        total = 0
+        for j in range(halo - radius, halo + radius):
+            total += of_column[j]
+        for c in range(columns):
+            total += of_column[c + halo + radius]
+            count[r, c] = total
+            total -= of_column[c + halo - radius]
+        for j in range(of_column.shape[0]):
+            of_column[j] -= steps[0, r + halo - radius, j]
+
+
+@compiled
+def sum_window(
+    steps: NDArray[np.int32], row: int, column: int, radius: int, east: float, north: float, sums: Sums
+) -> int:
+    """Add up the window about a cell of `steps`, or its half towards (east, north); give the number of its cells.
+
+    `sums` (MOMENTS,) is filled with the places counted from the cell's centre.
+    """
+    size, one_side = radius + 1, east != 0.0 or north != 0.0
+    x0, y0 = column * PARTS, row * PARTS
+    count = w = wx = wy = wz = wxx = wxy = wyy = wxz = wyz = wzz = 0
+    for i in range(row - radius, row + radius + 1):
+        down = size - abs(i - row)
+        for j in range(column - radius, column + radius + 1):
+            if steps[0, i, j] == 0 or (one_side and (j - column) * east + (i - row) * north <= 0.0):
+                continue
+            count += 1
+            weight = down * (size - abs(j - column))
+            x, y, z = steps[1, i, j] - x0, steps[2, i, j] - y0, np.int64(steps[3, i, j])
+            w += weight
+            wx += weight * x
+            wy += weight * y
+            wz += weight * z
+            wxx += weight * x * x
+            wxy += weight * x * y
+            wyy += weight * y * y
+            wxz += weight * x * z
+            wyz += weight * y * z
+            wzz += weight * z * z
+    sums[0], sums[1], sums[2], sums[3], sums[4] = w, wx, wy, wz, wxx
+    sums[5], sums[6], sums[7], sums[8], sums[9] = wxy, wyy, wxz, wyz, wzz
+    return count
+
+
+@compiled
+def start_columns(steps: NDArray[np.int32], halo: int, radius: int, change: Sums, tents: Sums) -> None:
+    """Fill `tents` (MOMENTS, columns of steps) with the sums down each column about the block's first row.
+
+    `change` becomes what the next row adds to them.
+    """
+    size = radius + 1
+    row = np.empty_like(tents)
+    change[:] = 0
+    tents[:] = 0
+    for e in range(-size, size):
+        _moments(steps, halo + e, 1, row)
+        _add(tents, row, size - abs(e))
+        # the step into the first row, as all others: the cells from it on come nearer, those before it go away
+        _add(change, row, 1 if e >= 0 else -1)
+
+
+@compiled
+def next_row(steps: NDArray[np.int32], row: int, radius: int, change: Sums, tents: Sums, work: Sums) -> None:
+    """Move the columns' sums from `row` of the steps to the one after it."""
+    size = radius + 1
+    for e, factor in ((size, 1), (0, -2), (-size, 1)):
+        _moments(steps, row + e, factor, work)
+        _add(change, work, 1)
+    _add(tents, change, 1)
+
+
+@compiled
+def _moments(steps: NDArray[np.int32], row: int, factor: int, target: Sums) -> None:
+    """A row of cells as what each adds to the sums, times a factor; one moment at a time, for the wide registers."""
+    w, x, y, z = steps[0, row], steps[1, row], steps[2, row], steps[3, row]
+    columns = w.shape[0]
+    for j in range(columns):
+        target[0, j] = factor * np.int64(w[j])
+    for j in range(columns):
+        target[1, j] = factor * np.int64(x[j])
+    for j in range(columns):
+        target[2, j] = factor * np.int64(y[j])
+    for j in range(columns):
+        target[3, j] = factor * np.int64(z[j])
+    for j in range(columns):
+        target[4, j] = factor * (np.int64(x[j]) * np.int64(x[j]))
+    for j in range(columns):
+        target[5, j] = factor * (np.int64(x[j]) * np.int64(y[j]))
+    for j in range(columns):
+        target[6, j] = factor * (np.int64(y[j]) * np.int64(y[j]))
+    for j in range(columns):
+        target[7, j] = factor * (np.int64(x[j]) * np.int64(z[j]))
+    for j in range(columns):
+        target[8, j] = factor * (np.int64(y[j]) * np.int64(z[j]))
+    for j in range(columns):
+        target[9, j] = factor * (np.int64(z[j]) * np.int64(z[j]))
+
+
+@compiled
+def _add(target: Sums, source: Sums, factor: int) -> None:
+    to, of = target.reshape(target.size), source.reshape(source.size)
+    for k in range(to.shape[0]):
+        to[k] += factor * of[k]
+
+
+@compiled
+def sum_row(tents: Sums, halo: int, radius: int, sums: Any) -> None:
+    """Fill `sums` (MOMENTS, columns of the block) from the columns' sums of its row."""
+    size = radius + 1
+    for k in range(MOMENTS):
+        line, target = tents[k], sums[k]
+        total = change = np.int64(0)
+        for e in range(-size, size):
+            total += (size - abs(e)) * line[halo + e]
+            change += line[halo + e] if e >= 0 else -line[halo + e]
+        for c in range(target.shape[0]):
+            target[c] = total
+            here = halo + c
+            if c + 1 < target.shape[0]:
+                change += line[here + size] - 2 * line[here] + line[here - size]
+                total += change
+
+
+@compiled
+def centred(sums: Sums, x0: int, y0: int) -> None:
+    """Count the places of a window's sums from x0, y0 (steps) instead, in place."""
+    w, wx, wy, wz = sums[0], sums[1], sums[2], sums[3]
+    x, y = wx - x0 * w, wy - y0 * w
+    sums[1], sums[2] = x, y
+    sums[4] -= x0 * (wx + x)
+    sums[5] -= x0 * wy + y0 * x
+    sums[6] -= y0 * (wy + y)
+    sums[7] -= x0 * wz
+    sums[8] -= y0 * wz

@@ -11,6 +11,7 @@ import shapely
 from gis.bounds import BoundingBox
 from gis.city_model.building import Building
 from gis.grid import Grid
+from gis.raster import Raster
 from lidar.classify import REACH as CLASSIFY_REACH
 from lidar.classify import classify
 from lidar.derive_footprints import derive_footprints
@@ -54,6 +55,8 @@ class TileProducts:
 def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileProducts:
     """Points, terrain and buildings of one tile: files and arrays in, values out, nothing kept.
 
+    A tile without a point or a known outline of its own yields nothing, whatever its neighbours have.
+
     Args:
         tile: what to read.
         footprints: known outlines, of the whole city or around the tile; where they miss a building, or there are
@@ -63,7 +66,10 @@ def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileP
     Raises:
         DiabaError: a file cannot be read, or is in another CRS.
     """
-    points = classified(read(tile))
+    points = read(tile)
+    if not _inside(points, tile.bounds).any() and not _known_in(footprints, tile.bounds):
+        return nothing(tile, grid, points)
+    points = classified(points)
     surroundings = rasterise(points, grid.buffered(room(tile)))
     outlines = outlines_of(tile, footprints, points, surroundings)
     if outlines is None:
@@ -74,7 +80,7 @@ def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileP
 
 def read(tile: Tile) -> PointCloud:
     """The points of a tile and its buffer."""
-    return read_many(tile.paths, tile.bounds.buffered(tile.buffer), tile.crs)
+    return read_many(tile.needed, tile.bounds.buffered(tile.buffer), tile.crs)
 
 
 def classified(
@@ -142,6 +148,17 @@ def products(
         "terrain_share": round(float(np.isfinite(cropped.dtm.values).mean()), 4),
     }
     return TileProducts(cropped, buildings, own, statistics)
+
+
+def nothing(tile: Tile, grid: Grid, points: PointCloud) -> TileProducts:
+    """The products of a tile that holds nothing."""
+    empty = Raster(np.full(grid.shape, np.nan, dtype=np.float32), grid)
+    ground = replace(empty, bands={"sigma": empty.values})
+    return products(tile, grid, Terrain(ground, empty, empty), (), points)
+
+
+def _known_in(footprints: Footprints | None, bounds: BoundingBox) -> bool:
+    return footprints is not None and len(footprints.to(bounds.crs).within(bounds)) > 0
 
 
 def _inside(points: PointCloud, bounds: BoundingBox) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -31,7 +31,7 @@ from lidar.tile import LARGEST_BUFFER, Tile
 
 RESOLUTION = 0.5
 """m per cell of a terrain, where nothing else is asked for."""
-CONTEXT = NOISE_REACH + GROUND_REACH + max(CLASSIFY_REACH, TERRAIN_REACH)
+CONTEXT = NOISE_REACH + GROUND_REACH + CLASSIFY_REACH + TERRAIN_REACH
 """m: how far a product's value may depend on points: with as much read around it, it is the same in any tiling."""
 BUILDING_ROOM = 60.0
 """m: the part of a buffer, beyond the context, that lets a building at the tile's edge be whole."""
@@ -69,7 +69,7 @@ def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileP
     points = read(tile)
     if not _inside(points, tile.bounds).any() and not _known_in(footprints, tile.bounds):
         return nothing(tile, grid, points)
-    points = classified(points)
+    points = classified(points, within=tile.bounds.buffered(room(tile) + TERRAIN_REACH + CLASSIFY_REACH))
     surroundings = rasterise(points, grid.buffered(room(tile)))
     outlines = outlines_of(tile, footprints, points, surroundings)
     if outlines is None:
@@ -84,7 +84,11 @@ def read(tile: Tile) -> PointCloud:
 
 
 def classified(
-    points: PointCloud, known: Known | None = None, on_step: Callable[[], None] = lambda: None
+    points: PointCloud,
+    known: Known | None = None,
+    on_step: Callable[[], None] = lambda: None,
+    *,
+    within: BoundingBox | None = None,
 ) -> PointCloud:
     """The points under the classes the chain finds: noise, ground, then what stands on it.
 
@@ -92,12 +96,17 @@ def classified(
         points: as they came in.
         known: of the same points; nothing unless given.
         on_step: called after each of the three.
+        within: what lies outside is left out after the ground is found: it has served its purpose by then.
     """
     known = known or Known.nothing(points)
     quiet = known.hidden(mark_noise(points))
     on_step()
     ground = known.restored(classify_ground(quiet))
     on_step()
+    if within is not None:
+        chosen = _inside(ground, within)
+        ground = ground.subset(chosen)
+        known = Known(known.classes[chosen], known.fixed[chosen], known.inside[chosen])
     made = classify(ground, known)
     on_step()
     return made

@@ -193,7 +193,9 @@ def _remote(address: str, seconds: int) -> Iterator[Any]:
     """
     from distributed import Client
 
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it says of a loss is said in one line here
+    logging.getLogger("distributed.client").setLevel(
+        logging.CRITICAL
+    )  # what it says of a loss is said in one line here
     with _settings():
         deadline = time.monotonic() + seconds
         while True:
@@ -208,7 +210,7 @@ def _remote(address: str, seconds: int) -> Iterator[Any]:
                 time.sleep(0.5)
         with client:
             try:
-                client.wait_for_workers(1, timeout=RECONNECT_SECONDS)  # type: ignore[no-untyped-call]
+                client.wait_for_workers(1, timeout=RECONNECT_SECONDS)
             except TimeoutError as error:
                 raise SchedulerLost(address, f"had no worker for {RECONNECT_SECONDS} s") from error
             yield client

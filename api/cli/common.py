@@ -160,9 +160,7 @@ def progress(title: str, total: int | None, *, period: float = 30.0) -> Iterator
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(
-        *columns, console=console, disable=not console.is_terminal, speed_estimate_period=period
-    ) as bar:
+    with Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=period) as bar:
         task = bar.add_task(title, total=total)
 
         def advance(steps: int, total: int | None = None) -> None:

@@ -14,6 +14,8 @@ from .builds import contents, diaba, finish, prepared
 KILLS = 10
 SEED = 20260101
 BUILD = ["lidar", "build", "--epoch", "survey", "--tile-size", "100", "--workers", "2"]
+
+
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scene") / "alley"

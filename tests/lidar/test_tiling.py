@@ -46,7 +46,9 @@ def built(
     tiles = [tiles[i] for i in np.random.default_rng(seed).permutation(len(tiles))]
     rasters = {name: np.full(grid.shape, np.nan, dtype=np.float32) for name in ("dtm", "sigma", "dsm", "ndsm")}
     rows, buildings = [], {}
-    for _, made in run(tiles, lambda t: process_tile(t, known, Grid.covering(t.bounds, RESOLUTION)), scheduler=SYNCHRONOUS):
+    for _, made in run(
+        tiles, lambda t: process_tile(t, known, Grid.covering(t.bounds, RESOLUTION)), scheduler=SYNCHRONOUS
+    ):
         assert isinstance(made, TileProducts), made
         rows.append(as_rows(made.points))
         for name, raster in rasters.items():

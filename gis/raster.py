@@ -66,8 +66,9 @@ def write_cog(
 ) -> None:
     """Write a Cloud Optimized GeoTIFF: deflate, floating-point predictor, overviews by average, nodata −9999.
 
-    The file appears whole or not at all; it is made in memory. `crs` may be the compound CRS whose horizontal part is the grid's. `unit` is
-    that of all bands. Overviews of what has no average (directions, kinds) are made by NEAREST or MODE.
+    The file is made in memory and appears whole or not at all. `crs` may be the compound CRS whose horizontal part is
+    the grid's. `unit` is that of all bands. Overviews of what has no average (directions, kinds) are made by NEAREST or
+    MODE.
     """
     bands = {name: raster.values, **raster.bands}
     data = np.stack([np.where(np.isnan(band), np.float32(NODATA), band) for band in bands.values()])

@@ -160,7 +160,9 @@ def _bounds(header: LasHeader, crs: CRS) -> BoundingBox:
 
 
 def _corners(bounds: BoundingBox, size: float) -> Iterable[tuple[int, int]]:
-    west, south, east, north = (floor(value / size) for value in bounds.buffered(HEADER_SLACK).tuple)
+    # The slack to the east and north alone: surveys are cut on round lines, of which a file holds the lower ones.
+    west, south = floor(bounds.min_x / size), floor(bounds.min_y / size)
+    east, north = floor((bounds.max_x + HEADER_SLACK) / size), floor((bounds.max_y + HEADER_SLACK) / size)
     for row in range(south, north + 1):
         for column in range(west, east + 1):
             yield column, row

@@ -11,6 +11,7 @@ import rasterio
 from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.io import MemoryFile
 
 from gis.crs import horizontal, normalise
 from gis.errors import BadParameter, UnreadableFile
@@ -65,8 +66,9 @@ def write_cog(
 ) -> None:
     """Write a Cloud Optimized GeoTIFF: deflate, floating-point predictor, overviews by average, nodata −9999.
 
-    The file appears whole or not at all. `crs` may be the compound CRS whose horizontal part is the grid's. `unit` is
-    that of all bands. Overviews of what has no average (directions, kinds) are made by NEAREST or MODE.
+    The file is made in memory and appears whole or not at all. `crs` may be the compound CRS whose horizontal part is
+    the grid's. `unit` is that of all bands. Overviews of what has no average (directions, kinds) are made by NEAREST or
+    MODE.
     """
     bands = {name: raster.values, **raster.bands}
     data = np.stack([np.where(np.isnan(band), np.float32(NODATA), band) for band in bands.values()])
@@ -84,13 +86,17 @@ def write_cog(
         "overview_resampling": overviews,
         "blocksize": 256,
     }
-    with written_whole(path) as part, rasterio.open(part, "w", **profile) as sink:
-        sink.write(data)
-        for index, band_name in enumerate(bands, start=1):
-            sink.set_band_description(index, band_name)
-        if unit:
-            sink.units = [unit] * len(bands)
-        sink.update_tags(AREA_OR_POINT="Area", **tags)
+    with MemoryFile(ext=".tif") as made:
+        with made.open(**profile) as sink:
+            sink.write(data)
+            for index, band_name in enumerate(bands, start=1):
+                sink.set_band_description(index, band_name)
+            if unit:
+                sink.units = [unit] * len(bands)
+            sink.update_tags(AREA_OR_POINT="Area", **tags)
+        # Not by GDAL: on a full disk it speaks of strips and seeks, and what fails while it closes the file is lost.
+        with written_whole(path) as part:
+            part.write_bytes(made.getbuffer())
 
 
 def read_raster(path: Path | str) -> Raster:

@@ -19,7 +19,7 @@ from gis.files import sha256
 from lidar.las.crs import in_metres
 from lidar.las.header import LasHeader, is_url
 from lidar.read import read_header, resolve_crs
-from lidar.tile import LARGEST_BUFFER, Tile
+from lidar.tile import HEADER_SLACK, LARGEST_BUFFER, Tile
 
 ENDINGS = frozenset({".las", ".laz"})
 """Of the files taken from a folder; COPC ends in .copc.laz."""
@@ -80,6 +80,8 @@ def tiles_over(
 ) -> list[Tile]:
     """Square tiles that the usable files reach into, from south to north, then west to east.
 
+    A tile that a file only touches is among them; it may turn out to hold no point.
+
     Corners are multiples of the size, so the same city has the same tiles whatever files are scanned.
 
     Args:
@@ -117,9 +119,9 @@ def tiles_over(
         if wanted is not None and not prep(wanted).intersects(bounds.polygon):
             continue
         reach = bounds.buffered(LARGEST_BUFFER)
-        paths = tuple(r.path for r in usable if r.bounds.intersects(reach))  # type: ignore[union-attr]
+        near = [r for r in usable if r.bounds.intersects(reach)]  # type: ignore[union-attr]
         key = f"x{column * size:.12g}_y{row * size:.12g}_{size:g}"
-        tiles.append(Tile(key, bounds, paths, crs, buffer))  # type: ignore[arg-type]
+        tiles.append(Tile(key, bounds, tuple(r.path for r in near), crs, buffer, tuple(r.bounds for r in near)))  # type: ignore[arg-type,misc]
     return tiles
 
 
@@ -158,8 +160,11 @@ def _bounds(header: LasHeader, crs: CRS) -> BoundingBox:
 
 
 def _corners(bounds: BoundingBox, size: float) -> Iterable[tuple[int, int]]:
-    for row in range(floor(bounds.min_y / size), floor(bounds.max_y / size) + 1):
-        for column in range(floor(bounds.min_x / size), floor(bounds.max_x / size) + 1):
+    # The slack to the east and north alone: surveys are cut on round lines, of which a file holds the lower ones.
+    west, south = floor(bounds.min_x / size), floor(bounds.min_y / size)
+    east, north = floor((bounds.max_x + HEADER_SLACK) / size), floor((bounds.max_y + HEADER_SLACK) / size)
+    for row in range(south, north + 1):
+        for column in range(west, east + 1):
             yield column, row
 
 

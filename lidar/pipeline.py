@@ -11,6 +11,7 @@ import shapely
 from gis.bounds import BoundingBox
 from gis.city_model.building import Building
 from gis.grid import Grid
+from gis.raster import Raster
 from lidar.classify import REACH as CLASSIFY_REACH
 from lidar.classify import classify
 from lidar.derive_footprints import derive_footprints
@@ -30,7 +31,7 @@ from lidar.tile import LARGEST_BUFFER, Tile
 
 RESOLUTION = 0.5
 """m per cell of a terrain, where nothing else is asked for."""
-CONTEXT = NOISE_REACH + GROUND_REACH + max(CLASSIFY_REACH, TERRAIN_REACH)
+CONTEXT = NOISE_REACH + GROUND_REACH + CLASSIFY_REACH + TERRAIN_REACH
 """m: how far a product's value may depend on points: with as much read around it, it is the same in any tiling."""
 BUILDING_ROOM = 60.0
 """m: the part of a buffer, beyond the context, that lets a building at the tile's edge be whole."""
@@ -54,6 +55,8 @@ class TileProducts:
 def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileProducts:
     """Points, terrain and buildings of one tile: files and arrays in, values out, nothing kept.
 
+    A tile without a point or a known outline of its own yields nothing, whatever its neighbours have.
+
     Args:
         tile: what to read.
         footprints: known outlines, of the whole city or around the tile; where they miss a building, or there are
@@ -63,7 +66,10 @@ def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileP
     Raises:
         DiabaError: a file cannot be read, or is in another CRS.
     """
-    points = classified(read(tile))
+    points = read(tile)
+    if not _inside(points, tile.bounds).any() and not _known_in(footprints, tile.bounds):
+        return nothing(tile, grid, points)
+    points = classified(points, within=tile.bounds.buffered(room(tile) + TERRAIN_REACH + CLASSIFY_REACH))
     surroundings = rasterise(points, grid.buffered(room(tile)))
     outlines = outlines_of(tile, footprints, points, surroundings)
     if outlines is None:
@@ -74,11 +80,15 @@ def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileP
 
 def read(tile: Tile) -> PointCloud:
     """The points of a tile and its buffer."""
-    return read_many(tile.paths, tile.bounds.buffered(tile.buffer), tile.crs)
+    return read_many(tile.needed, tile.bounds.buffered(tile.buffer), tile.crs)
 
 
 def classified(
-    points: PointCloud, known: Known | None = None, on_step: Callable[[], None] = lambda: None
+    points: PointCloud,
+    known: Known | None = None,
+    on_step: Callable[[], None] = lambda: None,
+    *,
+    within: BoundingBox | None = None,
 ) -> PointCloud:
     """The points under the classes the chain finds: noise, ground, then what stands on it.
 
@@ -86,12 +96,17 @@ def classified(
         points: as they came in.
         known: of the same points; nothing unless given.
         on_step: called after each of the three.
+        within: what lies outside is left out after the ground is found: it has served its purpose by then.
     """
     known = known or Known.nothing(points)
     quiet = known.hidden(mark_noise(points))
     on_step()
     ground = known.restored(classify_ground(quiet))
     on_step()
+    if within is not None:
+        chosen = _inside(ground, within)
+        ground = ground.subset(chosen)
+        known = Known(known.classes[chosen], known.fixed[chosen], known.inside[chosen])
     made = classify(ground, known)
     on_step()
     return made
@@ -142,6 +157,17 @@ def products(
         "terrain_share": round(float(np.isfinite(cropped.dtm.values).mean()), 4),
     }
     return TileProducts(cropped, buildings, own, statistics)
+
+
+def nothing(tile: Tile, grid: Grid, points: PointCloud) -> TileProducts:
+    """The products of a tile that holds nothing."""
+    empty = Raster(np.full(grid.shape, np.nan, dtype=np.float32), grid)
+    ground = replace(empty, bands={"sigma": empty.values})
+    return products(tile, grid, Terrain(ground, empty, empty), (), points)
+
+
+def _known_in(footprints: Footprints | None, bounds: BoundingBox) -> bool:
+    return footprints is not None and len(footprints.to(bounds.crs).within(bounds)) > 0
 
 
 def _inside(points: PointCloud, bounds: BoundingBox) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

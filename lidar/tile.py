@@ -12,6 +12,9 @@ from gis.bounds import BoundingBox
 LARGEST_BUFFER = 600.0
 """m: the farthest beyond a tile's bounds that is read, for a building that large at its edge."""
 
+HEADER_SLACK = 0.01
+"""m: how far points may lie beyond the bounds their header says: those are rounded, here and there to a step short."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -26,3 +29,13 @@ class Tile:
     """CRS of files that do not say their own; of the others it must be the same horizontally."""
     buffer: float
     """m read beyond the bounds."""
+    extents: tuple[BoundingBox, ...] = ()
+    """Where each file lies, as far as that is known: those out of reach are not even opened."""
+
+    @property
+    def needed(self) -> tuple[Path | str, ...]:
+        """The files that reach into what is read."""
+        if len(self.extents) != len(self.paths):
+            return self.paths
+        seen = self.bounds.buffered(self.buffer + HEADER_SLACK)
+        return tuple(path for path, extent in zip(self.paths, self.extents, strict=True) if extent.intersects(seen))

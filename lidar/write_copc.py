@@ -120,22 +120,25 @@ class _Octree:
 
 
 def _octree(points: PointCloud, columns: Mapping[str, NDArray[Any]], header: laspy.LasHeader) -> _Octree:
-    """Which voxel keeps which points."""
+    """Which voxel keeps which points.
+
+    The root is as wide as the points, from their lowest corner, so that readers that take it from the header's bounds
+    instead of the record that says it (copclib) find the same voxels.
+    """
     steps = [
         np.rint((getattr(points, axis) - header.offsets[i]) / SCALE).astype(np.int64) for i, axis in enumerate("xyz")
     ]
     lows = [int(step.min()) if len(points) else 0 for step in steps]
     extent = max((int(step.max()) - low for step, low in zip(steps, lows, strict=True) if len(points)), default=0)
-    bits = max(extent.bit_length(), GRID_BITS + 1)
-    coarse = max(bits - AXIS_BITS, 0)
+    extent = max(extent, 1)
     code = np.zeros(len(points), dtype=np.uint64)
     for axis, (step, low) in enumerate(zip(steps, lows, strict=True)):
-        code |= _spread(((step - low) >> coarse).astype(np.uint64)) << np.uint64(axis)
+        place = np.minimum(((step - low) << AXIS_BITS) // extent, 2**AXIS_BITS - 1)
+        code |= _spread(place.astype(np.uint64)) << np.uint64(axis)
     order = _sorted(points, columns, code)
     del steps
-    bits = min(bits, AXIS_BITS)
-    level_of = _levels(code[order], bits)
-    keys = code[order] >> np.uint64(3) * (np.uint64(bits) - level_of.astype(np.uint64))
+    level_of = _levels(code[order], AXIS_BITS)
+    keys = code[order] >> np.uint64(3) * (np.uint64(AXIS_BITS) - level_of.astype(np.uint64))
     filed = np.lexsort((points.gps_time[order], keys, level_of))
     order, keys, level_of = order[filed], keys[filed], level_of[filed]
     starts = (
@@ -144,7 +147,7 @@ def _octree(points: PointCloud, columns: Mapping[str, NDArray[Any]], header: las
     voxels = [(int(level_of[i]), *(int(_gathered(keys[i] >> np.uint64(axis))) for axis in range(3))) for i in starts]
     corner = tuple(float(header.offsets[i] + low * SCALE) for i, low in enumerate(lows))
     counts = np.diff(np.append(starts, len(order))).tolist()
-    return _Octree(order, voxels, counts, corner, SCALE * 2 ** (bits + coarse))  # type: ignore[arg-type]
+    return _Octree(order, voxels, counts, corner, SCALE * extent)  # type: ignore[arg-type]
 
 
 def _sorted(points: PointCloud, columns: Mapping[str, NDArray[Any]], code: NDArray[np.uint64]) -> NDArray[np.int64]:

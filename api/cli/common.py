@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 import orjson
@@ -126,9 +126,22 @@ def emit(document: Mapping[str, Any] | list[Any], as_json: bool, text: Callable[
         text()
 
 
+class Advance(Protocol):
+    """Tells a progress bar of steps done, and how many there are to do where that was not known before."""
+
+    def __call__(self, steps: int, total: int | None = None) -> None:
+        """Draw it."""
+
+
 @contextmanager
-def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar with time left, on stderr; silent where stderr is no terminal. Yields `advance(steps)`."""
+def progress(title: str, total: int | None, *, period: float = 30.0) -> Iterator[Advance]:
+    """A progress bar with time left, on stderr; silent where stderr is no terminal. Yields `advance(steps)`.
+
+    Args:
+        title: before the bar.
+        total: steps to do; None until `advance` tells.
+        period: s of work whose speed the time left is told from; several steps long.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -147,11 +160,11 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=period) as bar:
         task = bar.add_task(title, total=total)
 
-        def advance(steps: int) -> None:
-            bar.advance(task, steps)
+        def advance(steps: int, total: int | None = None) -> None:
+            bar.update(task, advance=steps, total=total)
 
         yield advance
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from datetime import timedelta
+
 import click
 
 from api.cli.common import EXIT_FAILED, emit, existing_city, json_option, progress
+
+SPEED_PERIOD = 3600.0
+"""s: a tile takes minutes, and tiles end in bursts."""
 
 
 @click.command("build")
@@ -50,7 +57,14 @@ def command(
         except ValueError:
             raise BadParameter("area", area, "give four numbers: x0,y0,x1,y1") from None
         rectangle = BoundingBox(x0, y0, x1, y1, horizontal(city.crs))
-    with progress("tiles", None) as advance:
+    with progress("tiles", None, period=SPEED_PERIOD) as advance:
+        remaining = Remaining()
+
+        def on_tile(done: int, total: int, key: str) -> None:
+            advance(1 if done else 0, total)
+            if not sys.stderr.isatty():
+                click.echo(remaining.line(done, total, key), err=True)
+
         summary = build(
             database,
             city,
@@ -59,25 +73,47 @@ def command(
             scheduler_address=address,
             workers=workers,
             parameters=BuildParameters(tile_size=tile_size, resolution=resolution),
-            on_tile=lambda done, total, key: advance(1),
+            on_tile=on_tile,
         )
     document = {
         "tiles_done": summary.done,
         "tiles_unchanged": summary.unchanged,
         "tiles_failed": dict(summary.failed),
         "points": summary.points,
+        "points_per_s": round(summary.points / summary.seconds) if summary.points else 0,
         "buildings": summary.buildings,
         "seconds": summary.seconds,
     }
 
     def text() -> None:
-        click.echo(
-            f"{summary.done} tiles made, {summary.unchanged} up to date, {len(summary.failed)} failed; "
-            f"{summary.points:,} points, {summary.buildings} buildings, {summary.seconds:.0f} s"
-        )
-        for key, reason in summary.failed.items():
-            click.echo(f"  {key}: {reason}", err=True)
+        rows = [
+            ("tiles made", f"{summary.done:,}"),
+            ("tiles up to date", f"{summary.unchanged:,}"),
+            ("tiles failed", f"{len(summary.failed):,}"),
+            ("points", f"{summary.points:,}"),
+            ("points/s", f"{document['points_per_s']:,}"),
+            ("buildings", f"{summary.buildings:,}"),
+            ("time", f"{timedelta(seconds=round(summary.seconds))}"),
+        ]
+        for name, value in rows:
+            click.echo(f"{name:<17}{value:>15}")
+        for key, reason in sorted(summary.failed.items()):
+            click.echo(f"failed {key}: {reason}", err=True)
 
     emit(document, as_json, text)
     if summary.failed:
         ctx.exit(EXIT_FAILED)
+
+
+class Remaining:
+    """How far a build is, in lines for a log, where there is no terminal to draw on."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def line(self, done: int, total: int, key: str) -> str:
+        """Of tiles done so far; the time left is told from the mean of those."""
+        if not done:
+            return f"{total} tiles to make"
+        left = timedelta(seconds=round((time.monotonic() - self._started) / done * (total - done)))
+        return f"tile {done} of {total}, {key}; time left {left}"

@@ -79,7 +79,7 @@ def command(
     \b
     Examples:
       diaba lidar classify tile.laz classified.laz
-      diaba lidar classify tile.laz classified.laz --png classes.png
+      diaba lidar classify tile.laz classified.copc.laz --png classes.png
       diaba lidar classify tile.laz classified.laz --footprints houses.gpkg
       diaba lidar classify tile.laz classified.laz --keep-classes 6,9,17 --input-class
       diaba lidar classify tile.laz smrf.laz --engine pdal
@@ -140,13 +140,13 @@ def _native(
     from lidar.known import Known
     from lidar.pipeline import classified
     from lidar.read import read
-    from lidar.write import write_laz
+    from lidar.write_copc import write_points
 
     points = read(source, crs=crs)
     outlines = read_footprints_for(footprints, points.crs, crs) if footprints else None
     advance(1)
     made = classified(points, Known.of(points, keep, outlines), on_step=lambda: advance(1))
-    write_laz(made, target, extra={"input_class": points.classification} if input_class else None)
+    write_points(made, target, extra={"input_class": points.classification} if input_class else None)
     advance(1)
     return made
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import Connection, and_, delete, literal, select
+from sqlalchemy import Connection, and_, delete, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from gis import crs as reference
@@ -87,7 +87,9 @@ def campaigns(connection: Connection) -> DataFrame:
 
 
 def save_tiles(connection: Connection, epoch: str, tiles: Sequence[LidarTile]) -> int:
-    """Add files to a campaign; a file known by its content stays as it is. Returns how many were new.
+    """Add files to a campaign; a file known by its content stays as it is, one whose content changed is entered anew.
+
+    Returns how many were new.
 
     Raises:
         Conflict: a file belongs to another campaign already, or the campaign is not known.
@@ -105,6 +107,11 @@ def save_tiles(connection: Connection, epoch: str, tiles: Sequence[LidarTile]) -
             "extent": _extent(connection, tile.bounds, srid),
             "classes": plain(tile.classes),
         }
+        known = connection.scalar(select(lidar_tile.c.sha256).where(lidar_tile.c.sha256 == tile.sha256))
+        at_path = and_(lidar_tile.c.epoch == epoch, lidar_tile.c.path == tile.path)
+        if known is None and connection.execute(update(lidar_tile).where(at_path).values(values)).rowcount:
+            added += 1
+            continue
         moved = insert(lidar_tile).values(values).on_conflict_do_nothing().returning(lidar_tile.c.sha256)
         if connection.scalar(moved) is not None:
             added += 1

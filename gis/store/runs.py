@@ -106,6 +106,12 @@ def states(connection: Connection, epoch: str) -> dict[str, TileState]:
     return {row[0]: TileState(row[0], State(row[1]), *row[2:]) for row in rows}
 
 
+def reopen(connection: Connection, epoch: str, tile_keys: Iterable[str]) -> None:
+    """Make done tiles pending again, whose files were lost; what they had saved stays until it is saved again."""
+    changed = update(build_tile).where(build_tile.c.epoch == epoch, build_tile.c.tile_key.in_(list(tile_keys)))
+    connection.execute(changed.values(state=State.PENDING, started_at=None, finished_at=None))
+
+
 def claim(connection: Connection, tile_key: str, epoch: str) -> bool:
     """Mark a tile as running. Returns False when it is done already, so that its work can be spared.
 

@@ -61,7 +61,7 @@ def scan(paths: Iterable[Path | str], crs: CRS | None = None) -> list[FileRecord
     """
     records: list[FileRecord] = []
     first_with: dict[str, Path | str] = {}
-    for path in _files(paths):
+    for path in files_named(paths):
         record = _record(path, crs)
         if record.usable and record.sha256 in first_with:
             same = UnreadableFile(path, f"left out: its content is that of {first_with[record.sha256]}")
@@ -125,8 +125,8 @@ def tiles_over(
     return tiles
 
 
-def _files(paths: Iterable[Path | str]) -> list[Path | str]:
-    """The files named, and those in the folders named; each once."""
+def files_named(paths: Iterable[Path | str]) -> list[Path | str]:
+    """The files named, and the LAS and LAZ files in the folders named, in alphabetical order; each once."""
     found: dict[Path | str, None] = {}
     for named in paths:
         if is_url(named):

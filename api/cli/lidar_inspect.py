@@ -10,7 +10,7 @@ import click
 from pyproj import CRS
 
 from api.cli.common import PointFile, crs_option, emit, json_option, tracked
-from gis.errors import UnreadableFile
+from gis.errors import BadParameter, UnreadableFile
 
 if TYPE_CHECKING:
     from lidar.quality.report import QualityReport
@@ -40,15 +40,19 @@ def command(
     Examples:
       diaba lidar inspect tile.laz
       diaba lidar inspect tiles/*.laz --crs EPSG:28992 --json
-      diaba lidar inspect tile.laz --html tile.html
+      diaba lidar inspect survey/ --html survey.html
       diaba lidar inspect tile.laz --against footprints.gpkg
     """
+    from lidar.catalog import files_named
     from lidar.quality.inspection import examine
 
     reports: list[QualityReport] = []
     refused: list[UnreadableFile] = []
     blocks: list[str] = []
-    for file in tracked("inspecting", files, len(files)):
+    named = files_named(files)
+    if not named:
+        raise BadParameter("FILES", ", ".join(map(str, files)), "no LAS or LAZ file is there")
+    for file in tracked("inspecting", named, len(named)):
         try:
             found = examine(file, crs, against=against, with_pictures=html is not None)
         except UnreadableFile as error:

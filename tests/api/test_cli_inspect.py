@@ -44,10 +44,16 @@ def test_a_file_that_cannot_be_read_is_named_after_the_others(
     assert run(["lidar", "inspect", *files]) == 3
     told = capsys.readouterr()
     assert "12,960" in told.out
-    assert told.err.splitlines() == [
-        f"diaba: {tmp_path / 'text.laz'}: is no LAS or LAZ file: it does not begin with LASF",
-        f"diaba: {tmp_path}: is a folder",
-    ]
+    assert told.err == f"diaba: {tmp_path / 'text.laz'}: is no LAS or LAZ file: it does not begin with LASF\n"
+
+
+def test_a_folder_stands_for_its_files(shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lidar", "inspect", str(tmp_path)]) == 3
+    assert "no LAS or LAZ file is there" in capsys.readouterr().err
+    for name in ("samp21.laz", "samp31.laz"):
+        (tmp_path / name).write_bytes((shared_data / "isprs" / name).read_bytes())
+    assert run(["lidar", "inspect", str(tmp_path), "--json"]) == 0
+    assert [each["point_count"] for each in json.loads(capsys.readouterr().out)] == [12_960, 28_862]
 
 
 def test_wrong_usage_is_two(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,18 @@ def test_classes_and_confidences_are_written_and_told(tile: Path, tmp_path: Path
         assert mean > 90
 
 
+def test_a_name_that_ends_in_copc_gets_copc_with_the_same_points(tile: Path, tmp_path: Path) -> None:
+    plain, octree = tmp_path / "out.laz", tmp_path / "out.copc.laz"
+    assert run(tile, plain).exit_code == run(tile, octree).exit_code == 0
+    with laspy.CopcReader.open(octree) as reader:
+        made = reader.query()
+    points = laspy.read(plain)
+    assert len(made) == len(points) == 21_600
+    columns = ("X", "Y", "Z", "classification", "confidence")
+    mine, theirs = (np.sort(np.rec.fromarrays([np.asarray(p[c]) for c in columns])) for p in (made, points))
+    np.testing.assert_array_equal(mine.tolist(), theirs.tolist())
+
+
 def test_an_address_is_asked_for_over_the_web_and_not_looked_for_on_disk(tmp_path: Path) -> None:
     done = run("http://127.0.0.1:9/tile.laz", tmp_path / "out.laz")
     assert isinstance(done.exception, DiabaError)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lidar.low_clumps import BLOCK, clump_limits, drop_below
+from lidar.low_clumps import REACH_CELLS as CLUMPS_REACH
 from lidar.morphology import EMPTY, Height, compiled, in_threads, lowest_points, lowest_points_again
 
 WINDOW = 10
@@ -25,7 +27,7 @@ MOST_SUPPORT = 8
 ROUNDS = 2
 """Low points removed from one cell at most."""
 
-REACH_CELLS = ROUNDS * WINDOW
+REACH_CELLS = CLUMPS_REACH + ROUNDS * WINDOW
 """Cells of context the result depends on."""
 
 
@@ -49,9 +51,18 @@ def lowest_without_outliers(
     used: NDArray[np.bool_],
     shape: tuple[int, int],
 ) -> LowestPoints:
-    """Take the lowest point of each cell; drop it and take the next as long as it lies alone below its surroundings."""
+    """Take the lowest point of each cell; drop it and take the next as long as it lies alone below its surroundings.
+
+    Whole clumps of such points go first.
+    """
     kept = used.copy()
     height, index = lowest_points(row, column, x, y, z, kept, *shape)
+    south, west = int(np.floor(y[0])) - int(row[0]), int(np.floor(x[0])) - int(column[0])
+    limits = clump_limits(height, south, west)
+    if limits is not None:
+        touched = np.zeros(shape, dtype=np.bool_)
+        drop_below(row, column, z, limits, south % BLOCK, west % BLOCK, kept, touched)
+        lowest_points_again(touched, row, column, x, y, z, kept, height, index)
     for _ in range(ROUNDS):
         low = np.zeros(shape, dtype=np.bool_)
         in_threads(_find_low, shape[0], height.size * 16, height, low)

@@ -131,7 +131,7 @@ def windows(cubes: Any, r: int, asked: Any, near: Any, count: Any) -> None:
 
 
 @compiled
-def _key(column: int, layer: int) -> int:
+def _key(column: int, layer: int) -> Any:
     """One number in the order of cubes; one more is the next layer."""
     return (np.int64(column) << 32) + layer
 

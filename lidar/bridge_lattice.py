@@ -171,7 +171,7 @@ def look(
 ) -> None:
     """Height and variance of the places in and at holes, and their kind."""
     rows, columns = kind.shape
-    hit = np.empty((RAYS + 1, 5))
+    hit = np.empty((RAYS + 1, 6))
     for r in range(first, last):
         for c in range(columns):
             near = False
@@ -206,7 +206,9 @@ def look(
 
 @njit(nogil=True, cache=True)
 def _look_around(rim: Any, kind: Any, free: Any, r0: int, c0: int, longest: int, rays: Any, hit: Any) -> int:
-    """Fill `hit` (rows of offset x, y, height, variance, kind) with the first known place on each ray; their number.
+    """Fill `hit` with the first known place on each ray; their number.
+
+    Rows are offset x, y, height, variance, kind, and room for a weight.
 
     The place's own known cells come first. The number is negative when all lie on one side.
     """
@@ -269,14 +271,17 @@ def _below(hit: Any, hits: int, limit: float) -> int:
 @njit(nogil=True, cache=True)
 def _of_one_kind(hit: Any, hits: int) -> int:
     """Move the hits on ground, or on water where it prevails, to the front of `hit`; give their number."""
+    count = 0
+    for i in range(hits):
+        count += hit[i, 4] == WET
+    if count == 0 or count == hits:
+        return hits
     wet = total = 0.0
     for i in range(hits):
         w = _weight(hit, i)
         total += w
         if hit[i, 4] == WET:
             wet += w
-    if wet == 0.0 or wet == total:
-        return hits
     in_water = wet > WATER_SHARE * total
     kept = 0
     for i in range(hits):
@@ -294,11 +299,12 @@ def _blend(hit: Any, hits: int, spacing: float) -> Any:
     keeps it exact for tilted ground.
     """
     sw = swx = swy = swz = swxx = swxy = swyy = swxz = swyz = rim = 0.0
-    nearest = np.inf
+    greatest = 0.0
     for i in range(hits):
         x, y, z = hit[i, 0], hit[i, 1], hit[i, 2] - hit[0, 2]
         w = _weight(hit, i)
-        nearest = min(nearest, 1.0 / w)
+        hit[i, 5] = w
+        greatest = max(greatest, w)
         sw += w
         swx += w * x
         swy += w * y
@@ -319,5 +325,5 @@ def _blend(hit: Any, hits: int, spacing: float) -> Any:
     z = cz - gx * cx - gy * cy
     spread = 0.0
     for i in range(hits):
-        spread += _weight(hit, i) * (hit[i, 2] - hit[0, 2] - z - gx * hit[i, 0] - gy * hit[i, 1]) ** 2
-    return z + hit[0, 2], (rim + 0.25 * spread) / sw + (ROUGHNESS * nearest * spacing) ** 2
+        spread += hit[i, 5] * (hit[i, 2] - hit[0, 2] - z - gx * hit[i, 0] - gy * hit[i, 1]) ** 2
+    return z + hit[0, 2], (rim + 0.25 * spread) / sw + (ROUGHNESS * (1.0 / greatest) * spacing) ** 2

@@ -1,50 +1,33 @@
 """Heights across holes in the ground (under buildings, bridges, dense crowns) from what stands around them.
 
-On a lattice of 2 m each place in a hole looks in `RAYS` directions for the nearest known ground and takes the heights
+On a lattice of 2 m each place in a hole looks in 32 directions for the nearest known ground and takes the heights
 there weighted by one over the distance: the discrete mean value coordinates of Floater (2003, Computer Aided Geometric
 Design 20). They reproduce a plane exactly, however the hole is shaped, are smooth inside, and ask only what is seen
 from the place: no system of equations that would tie one end of the city to the other. The rim's height is the mean of
 its 2 m, not one cell's. Between the lattice's places heights are interpolated, and a few steps of a membrane's
-equation fit them to the cells of the rim.
+equation fit them to the cells of the rim, which the lattice knows by their means alone.
 """
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from gis.grid import Grid
+from lidar.bridge_lattice import DECK, gather_deck, gather_rim, leaps, look, rays
 from lidar.morphology import compiled, in_threads
-from lidar.rasterise import DRY, WET
 
 LATTICE = 2.0
 """Metres between the places that look around, or one cell where cells are larger."""
-RAYS = 32
 MAX_BRIDGE = 56.0
 """Metres: farthest known ground a ray asks. A hole wider than twice that keeps a core without height."""
-WATER_SHARE = 0.6
-"""Of the weight of what a place sees, above which it lies in water; below it, water is left out: a house at a canal
-stands on the bank."""
-DECK_DEPTH = 1.2
-"""Metres below a bridge's deck above which there is no ground under it, but its abutments and approaches."""
-MAX_OVERHANG = 2.0
-"""Metres: farthest a height is carried where known ground lies on one side only."""
-OVERHANG_SLOPE = 0.05
-"""Metres of σ per metre of it."""
-ROUGHNESS = 0.012
-"""Metres of σ per metre to the nearest known cell, added to what the rim itself shows."""
-MEMBRANE = 3.0
-"""Metres over which the heights are fitted to the rim: as many steps as cells."""
+MEMBRANE = 8.0
+"""Metres over which the heights are fitted to the rim, as many steps as cells: narrow houses, sheds and roads are so
+wide, and kerbs and ramps at their rims are narrower than the lattice sees."""
 BRIDGE_REACH = MAX_BRIDGE + 2 * LATTICE + MEMBRANE
 """Metres: farthest known cell that changes a cell in a hole."""
-
-HEIGHT, OFF_X, OFF_Y, VAR, DECK = range(5)
-"""Of a place that holds known cells: their mean height, position from the place (in places), variance; and the lowest
-deck of a bridge above the place, −inf where there is none."""
 
 
 def bridge(
@@ -74,15 +57,15 @@ def bridge(
     )
     corner = (outer.first_row + outer.rows - 1 - south * ratio, outer.first_column - west * ratio)
     rim, kind, hole = np.empty((5, *shape), dtype=np.float32), np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-    in_threads(_gather_rim, shape[0], known.size, height, sigma, known, ratio, *corner, rim, kind, hole)
+    in_threads(gather_rim, shape[0], known.size, height, sigma, known, ratio, *corner, rim, kind, hole)
     rim[DECK] = -np.inf
     if deck is not None:
-        in_threads(_gather_deck, shape[0], known.size, deck, ratio, *corner, rim[DECK])
+        in_threads(gather_deck, shape[0], known.size, deck, ratio, *corner, rim[DECK])
     longest = int(MAX_BRIDGE / (ratio * outer.resolution))
-    free = _free(kind, longest + 2)
+    free = leaps(kind, longest + 2)
     places, filled = np.full((2, *shape), np.nan, dtype=np.float32), np.zeros(shape, dtype=np.uint8)
     spacing = ratio * outer.resolution
-    in_threads(_look, shape[0], known.size, rim, kind, hole, free, longest, spacing, _rays(longest), places, filled)
+    in_threads(look, shape[0], known.size, rim, kind, hole, free, longest, spacing, rays(longest), places, filled)
     inner = _inner(grid, outer, steps)
     window = inner.window_in(outer)
     z, s = height[window].copy(), sigma[window].copy()
@@ -90,10 +73,7 @@ def bridge(
     place = (corner[0] - window[0].start, corner[1] + window[1].start)
     in_threads(_interpolate, z.shape[0], z.size, places, filled, ratio, *place, z, s, k)
     fixed = known[window] != 0
-    relaxed = np.empty_like(z)
-    for _ in range(steps):
-        in_threads(_relax, z.shape[0], z.size, z, k, fixed, relaxed)
-        z, relaxed = relaxed, z
+    z = _fitted_to_rim(z, k, fixed, steps)
     window = grid.window_in(inner)
     return z[window], s[window], k[window]
 
@@ -104,295 +84,6 @@ def _inner(grid: Grid, outer: Grid, cells: int) -> Grid:
     east = min(grid.first_column + grid.columns + cells, outer.first_column + outer.columns)
     north = min(grid.first_row + grid.rows + cells, outer.first_row + outer.rows)
     return Grid(grid.crs, grid.resolution, column, row, east - column, north - row)
-
-
-@njit(nogil=True, cache=True)
-def _rays(longest: int) -> Any:
-    """(RAYS, longest + 1, 2) rows and columns of the places on each ray, by steps; computed the same way everywhere."""
-    ray = np.zeros((RAYS, longest + 1, 2), dtype=np.int32)
-    for k in range(RAYS):
-        angle = 2.0 * np.pi * (k + 0.5) / RAYS
-        for step in range(longest + 1):
-            ray[k, step, 0] = int(np.rint(step * np.sin(angle)))
-            ray[k, step, 1] = int(np.rint(step * np.cos(angle)))
-    return ray
-
-
-@compiled
-def _gather_rim(
-    first: int,
-    last: int,
-    height: Any,
-    sigma: Any,
-    known: Any,
-    ratio: int,
-    top: int,
-    left: int,
-    rim: Any,
-    kind: Any,
-    hole: Any,
-) -> None:
-    """The known cells of each place (rows from the south) as their mean; whether it has unknown ones.
-
-    Wet cells have no height yet.
-    """
-    rows, columns = known.shape
-    for place_row in range(first, last):
-        for place_column in range(kind.shape[1]):
-            n = wet = unknown = 0
-            sz = sx = sy = sv = wx = wy = z0 = 0.0
-            for i in range(ratio):
-                r = top - place_row * ratio - i
-                if r < 0 or r >= rows:
-                    continue
-                for j in range(ratio):
-                    c = place_column * ratio + j - left
-                    if c < 0 or c >= columns:
-                        continue
-                    if known[r, c] == 0:
-                        unknown += 1
-                    elif known[r, c] == WET:
-                        wet += 1
-                        wx += j
-                        wy += i
-                    else:
-                        if n == 0:
-                            z0 = float(height[r, c])
-                        n += 1
-                        sz += height[r, c] - z0
-                        sx += j
-                        sy += i
-                        sv += float(sigma[r, c]) ** 2
-            hole[place_row, place_column] = unknown > 0
-            kind[place_row, place_column] = 0
-            if n + wet == 0:
-                continue
-            kind[place_row, place_column] = DRY
-            if wet > n:
-                n, sz, sx, sy, sv, z0 = wet, 0.0, wx, wy, 0.0, 0.0
-                kind[place_row, place_column] = WET
-            rim[HEIGHT, place_row, place_column] = z0 + sz / n
-            rim[OFF_X, place_row, place_column] = (sx / n + 0.5) / ratio - 0.5
-            rim[OFF_Y, place_row, place_column] = (sy / n + 0.5) / ratio - 0.5
-            rim[VAR, place_row, place_column] = sv / n
-
-
-@compiled
-def _gather_deck(first: int, last: int, deck: Any, ratio: int, top: int, left: int, lowest: Any) -> None:
-    rows, columns = deck.shape
-    for place_row in range(first, last):
-        for place_column in range(lowest.shape[1]):
-            z = np.float32(np.inf)
-            for i in range(ratio):
-                r = top - place_row * ratio - i
-                for j in range(ratio):
-                    c = place_column * ratio + j - left
-                    if 0 <= r < rows and 0 <= c < columns and deck[r, c] > -np.inf:
-                        z = min(z, deck[r, c])
-            lowest[place_row, place_column] = z if z < np.inf else -np.inf
-
-
-@njit(nogil=True, cache=True)
-def _free(known: Any, most: int) -> Any:
-    """Chessboard distance of each place to the nearest known one, at most `most`: how far a ray may leap unseeing.
-
-    Two passes (Rosenfeld & Pfaltz 1966); exact for this distance.
-    """
-    rows, columns = known.shape
-    free = np.empty((rows, columns), dtype=np.int32)
-    for r in range(rows):
-        for c in range(columns):
-            near = 0 if known[r, c] else most
-            if near and r > 0:
-                near = min(near, free[r - 1, c] + 1)
-                if c > 0:
-                    near = min(near, free[r - 1, c - 1] + 1)
-                if c + 1 < columns:
-                    near = min(near, free[r - 1, c + 1] + 1)
-            if near and c > 0:
-                near = min(near, free[r, c - 1] + 1)
-            free[r, c] = near
-    for r in range(rows - 1, -1, -1):
-        for c in range(columns - 1, -1, -1):
-            near = free[r, c]
-            if near and r + 1 < rows:
-                near = min(near, free[r + 1, c] + 1)
-                if c > 0:
-                    near = min(near, free[r + 1, c - 1] + 1)
-                if c + 1 < columns:
-                    near = min(near, free[r + 1, c + 1] + 1)
-            if near and c + 1 < columns:
-                near = min(near, free[r, c + 1] + 1)
-            free[r, c] = near
-    return free
-
-
-@compiled
-def _look(
-    first: int,
-    last: int,
-    rim: Any,
-    kind: Any,
-    hole: Any,
-    free: Any,
-    longest: int,
-    spacing: float,
-    rays: Any,
-    places: Any,
-    filled: Any,
-) -> None:
-    """Height and variance of the places in and at holes, and their kind."""
-    rows, columns = kind.shape
-    hit = np.empty((RAYS + 1, 5))
-    for r in range(first, last):
-        for c in range(columns):
-            near = False
-            for i in range(max(r - 1, 0), min(r + 2, rows)):
-                for j in range(max(c - 1, 0), min(c + 2, columns)):
-                    near |= hole[i, j] != 0
-            if not near:
-                continue
-            if hole[r, c] == 0:
-                places[0, r, c], places[1, r, c] = rim[HEIGHT, r, c], rim[VAR, r, c]
-                filled[r, c] = kind[r, c]
-                continue
-            hits = _look_around(rim, kind, free, r, c, longest, rays, hit)
-            if rim[DECK, r, c] > -np.inf:
-                hits = _below(hit, hits, rim[DECK, r, c] - DECK_DEPTH)
-            if hits > 0:
-                hits = _of_one_kind(hit, hits)
-            if hits > 0:
-                places[0, r, c], places[1, r, c] = _blend(hit, hits, spacing)
-                filled[r, c] = int(hit[0, 4])
-            elif hits < 0:
-                best = 0
-                for i in range(1, -hits):
-                    if hit[i, 0] ** 2 + hit[i, 1] ** 2 < hit[best, 0] ** 2 + hit[best, 1] ** 2:
-                        best = i
-                distance = np.sqrt(hit[best, 0] ** 2 + hit[best, 1] ** 2) * spacing
-                if distance <= MAX_OVERHANG + 0.5 * spacing:
-                    places[0, r, c] = hit[best, 2]
-                    places[1, r, c] = hit[best, 3] + (OVERHANG_SLOPE * distance) ** 2
-                    filled[r, c] = int(hit[best, 4])
-
-
-@njit(nogil=True, cache=True)
-def _look_around(rim: Any, kind: Any, free: Any, r0: int, c0: int, longest: int, rays: Any, hit: Any) -> int:
-    """Fill `hit` (rows of offset x, y, height, variance, kind) with the first known place on each ray; their number.
-
-    The place's own known cells come first. The number is negative when all lie on one side.
-    """
-    rows, columns = kind.shape
-    hits, gap, widest, leading = 0, 0, 0, -1
-    if free[r0, c0] > longest + 1:
-        return 0
-    if kind[r0, c0]:
-        _set(hit, 0, rim, kind, r0, c0, r0, c0)
-        hits = 1
-    for k in range(RAYS):
-        met = False
-        step = max(1, free[r0, c0] - 2)
-        while step <= longest:
-            r, c = r0 + rays[k, step, 0], c0 + rays[k, step, 1]
-            if r < 0 or c < 0 or r >= rows or c >= columns:
-                break
-            if kind[r, c]:
-                _set(hit, hits, rim, kind, r, c, r0, c0)
-                hits += 1
-                met = True
-                break
-            # A step moves at most one place a way, and rounding another.
-            step += max(1, free[r, c] - 2)
-        if met:
-            if leading < 0:
-                leading = gap
-            widest, gap = max(widest, gap), 0
-        else:
-            gap += 1
-    if hits == 0:
-        return 0
-    widest = max(widest, gap + max(leading, 0))
-    return hits if widest < RAYS // 2 else -hits
-
-
-@njit(nogil=True, cache=True)
-def _set(hit: Any, i: int, rim: Any, kind: Any, r: int, c: int, r0: int, c0: int) -> None:
-    hit[i, 0], hit[i, 1] = c - c0 + rim[OFF_X, r, c], r - r0 + rim[OFF_Y, r, c]
-    hit[i, 2], hit[i, 3], hit[i, 4] = rim[HEIGHT, r, c], rim[VAR, r, c], kind[r, c]
-
-
-@njit(nogil=True, cache=True)
-def _weight(hit: Any, i: int) -> float:
-    """One over the distance, in places, not nearer than a quarter of one."""
-    return 1.0 / max(sqrt(hit[i, 0] ** 2 + hit[i, 1] ** 2), 0.25)
-
-
-@njit(nogil=True, cache=True)
-def _below(hit: Any, hits: int, limit: float) -> int:
-    """Move hits below a height, and on water, to the front of `hit`; give their number, all if there are none."""
-    kept = 0
-    for i in range(abs(hits)):
-        if hit[i, 2] < limit or hit[i, 4] == WET:
-            hit[kept] = hit[i]
-            kept += 1
-    return kept if kept > 0 else hits
-
-
-@njit(nogil=True, cache=True)
-def _of_one_kind(hit: Any, hits: int) -> int:
-    """Move the hits on ground, or on water where it prevails, to the front of `hit`; give their number."""
-    wet = total = 0.0
-    for i in range(hits):
-        w = _weight(hit, i)
-        total += w
-        if hit[i, 4] == WET:
-            wet += w
-    if wet == 0.0 or wet == total:
-        return hits
-    in_water = wet > WATER_SHARE * total
-    kept = 0
-    for i in range(hits):
-        if (hit[i, 4] == WET) == in_water:
-            hit[kept] = hit[i]
-            kept += 1
-    return kept
-
-
-@njit(nogil=True, cache=True)
-def _blend(hit: Any, hits: int, spacing: float) -> Any:
-    """Height and variance at the place from what the rays met, as a plane weighted by 1/distance.
-
-    With a hit on every ray the plane's height at the place is the mean value interpolant; with some missing the plane
-    keeps it exact for tilted ground.
-    """
-    sw = swx = swy = swz = swxx = swxy = swyy = swxz = swyz = rim = 0.0
-    nearest = np.inf
-    for i in range(hits):
-        x, y, z = hit[i, 0], hit[i, 1], hit[i, 2] - hit[0, 2]
-        w = _weight(hit, i)
-        nearest = min(nearest, 1.0 / w)
-        sw += w
-        swx += w * x
-        swy += w * y
-        swz += w * z
-        swxx += w * x * x
-        swxy += w * x * y
-        swyy += w * y * y
-        swxz += w * x * z
-        swyz += w * y * z
-        rim += w * hit[i, 3]
-    cx, cy, cz = swx / sw, swy / sw, swz / sw
-    a, b, c = swxx / sw - cx * cx, swxy / sw - cx * cy, swyy / sw - cy * cy
-    e, f = swxz / sw - cx * cz, swyz / sw - cy * cz
-    determinant = a * c - b * b
-    gx = gy = 0.0
-    if determinant > 1e-6 * (a + c) ** 2:
-        gx, gy = (c * e - b * f) / determinant, (a * f - b * e) / determinant
-    z = cz - gx * cx - gy * cy
-    spread = 0.0
-    for i in range(hits):
-        spread += _weight(hit, i) * (hit[i, 2] - hit[0, 2] - z - gx * hit[i, 0] - gy * hit[i, 1]) ** 2
-    return z + hit[0, 2], (rim + 0.25 * spread) / sw + (ROUGHNESS * nearest * spacing) ** 2
 
 
 @compiled
@@ -439,17 +130,31 @@ def _interpolate(
             kind[row, column] = of
 
 
+def _fitted_to_rim(height: Any, kind: Any, fixed: Any, steps: int) -> Any:
+    """The heights after some steps towards a membrane's among the fixed cells.
+
+    Chebyshev's semi-iterative form of Jacobi's (Golub & Varga 1961): of all methods that look one cell farther in each
+    step it leaves the least of the errors in holes as many cells wide as there are steps.
+    """
+    radius = np.cos(np.pi / (steps + 1))
+    before, weight = height.copy(), 1.0
+    for step in range(steps):
+        in_threads(_relax, height.shape[0], height.size, height, kind, fixed, np.float32(weight), before)
+        height, before = before, height
+        weight = 1.0 / (1.0 - radius**2 * weight / (2.0 if step == 0 else 4.0))
+    return height
+
+
 @compiled
-def _relax(first: int, last: int, height: Any, kind: Any, fixed: Any, relaxed: Any) -> None:
-    """One step of Jacobi's iteration of the membrane's equation in the unknown cells, among those of one kind."""
+def _relax(first: int, last: int, height: Any, kind: Any, fixed: Any, weight: Any, before: Any) -> None:
+    """One step in the unknown cells, among those of one kind; it replaces what was `before` the heights at hand."""
     rows, columns = height.shape
     for r in range(first, last):
         for c in range(columns):
             z = height[r, c]
-            relaxed[r, c] = z
             if fixed[r, c] or kind[r, c] == 0:
                 continue
-            n, total = 1, np.float32(0)
+            n, total = 0, np.float32(0)
             if r > 0 and kind[r - 1, c] == kind[r, c]:
                 total += height[r - 1, c] - z
                 n += 1
@@ -462,4 +167,5 @@ def _relax(first: int, last: int, height: Any, kind: Any, fixed: Any, relaxed: A
             if c + 1 < columns and kind[r, c + 1] == kind[r, c]:
                 total += height[r, c + 1] - z
                 n += 1
-            relaxed[r, c] = z + total / np.float32(n)
+            if n > 0:
+                before[r, c] += weight * (z + total / np.float32(n) - before[r, c])

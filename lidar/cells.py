@@ -210,13 +210,13 @@ def _total(first: int, last: int, begin: Any, chosen: Any, value: Any, sums: Any
 @compiled
 def _extreme(first: int, last: int, begin: Any, chosen: Any, w: Any, sign: int, extreme: Any) -> None:
     columns = extreme.shape[1]
+    none = np.int64(-(1 << 40))
     for r in range(first, last):
         for c in range(columns):
-            best = -np.inf
+            best = none
             for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
-                if chosen[p] and sign * w[p] > best:
-                    best = sign * w[p]
-            extreme[r, c] = sign * best / UNIT
+                best = max(best, sign * np.int64(w[p]) if chosen[p] else none)
+            extreme[r, c] = sign * best / UNIT if best > none else -sign * np.inf
 
 
 @compiled

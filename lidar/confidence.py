@@ -99,20 +99,22 @@ def _rate(first: int, last: int, cells: Any, columns: int, classes: Any, evidenc
     begin = cells.begin
     rows = (len(begin) - 1) // columns
     counts = np.zeros((3, columns, KINDS), dtype=np.int32)
-    near = np.zeros(KINDS, dtype=np.int32)
+    down, near = np.zeros(columns * KINDS, dtype=np.int32), np.zeros(KINDS, dtype=np.int32)
     for r in range(max(first - 1, 0), min(first + 1, rows)):
         _count_row(r, begin, columns, classes, counts[r % 3])
     for r in range(first, last):
         if r + 1 < rows:
             _count_row(r + 1, begin, columns, classes, counts[(r + 1) % 3])
+        down[:] = 0
+        for i in range(max(r - 1, 0), min(r + 2, rows)):
+            down += counts[i % 3].reshape(down.size)
         for c in range(columns):
             if begin[r * columns + c] == begin[r * columns + c + 1]:
                 continue
             near[:] = 0
-            for i in range(max(r - 1, 0), min(r + 2, rows)):
-                for j in range(max(c - 1, 0), min(c + 2, columns)):
-                    for k in range(KINDS):
-                        near[k] += counts[i % 3, j, k]
+            for j in range(max(c - 1, 0), min(c + 2, columns)):
+                for k in range(KINDS):
+                    near[k] += down[j * KINDS + k]
             surface, standing = 0, 0
             for k in range(KINDS):
                 if _is_surface(k):

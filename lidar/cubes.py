@@ -96,12 +96,13 @@ def coarser(cubes: Cubes) -> tuple[Cubes, NDArray[np.int32]]:
 
 
 @compiled
-def windows(cubes: Any, r: int, near: Any, count: Any) -> None:
-    """Fill, for each cube of row `r` in its order, the numbers of the cubes in its window, its own first.
+def windows(cubes: Any, r: int, asked: Any, near: Any, count: Any) -> None:
+    """Fill, for each asked cube of row `r` in its order, the numbers of the cubes in its window, its own first.
 
     Args:
         cubes: all.
         r: the row.
+        asked: (cubes of the row,) which ones; nothing is told of others.
         near: (≥ cubes of the row, 27) to fill.
         count: (≥ cubes of the row,) to fill: how many.
     """
@@ -115,15 +116,24 @@ def windows(cubes: Any, r: int, near: Any, count: Any) -> None:
         for b in range(-1, 2):
             q = row[a]
             for m in range(first, last):
-                c, k = column[m] + b, layer[m] - 1
-                while q < end and (column[q] < c or (column[q] == c and layer[q] < k)):
+                if not asked[m - first]:
+                    continue
+                low = _key(column[m] + b, layer[m] - 1)
+                while q < end and _key(column[q], layer[q]) < low:
                     q += 1
-                t = q
-                while t < end and column[t] == c and layer[t] <= k + 2:
+                t, n = q, count[m - first]
+                while t < end and _key(column[t], layer[t]) <= low + 2:
                     if t != m:
-                        near[m - first, count[m - first]] = t
-                        count[m - first] += 1
+                        near[m - first, n] = t
+                        n += 1
                     t += 1
+                count[m - first] = n
+
+
+@compiled
+def _key(column: int, layer: int) -> Any:
+    """One number in the order of cubes; one more is the next layer."""
+    return (np.int64(column) << 32) + layer
 
 
 @compiled

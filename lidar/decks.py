@@ -85,9 +85,9 @@ def decks(cells: Cells, ground: Mask, rest: Mask, last: Mask) -> Decks:
     if not wanted.any():
         return Decks(none, np.zeros(cells.shape, dtype=np.uint8))
     edged = np.zeros(top.shape, dtype=np.uint8)
-    in_threads(_find_edges, rows, top.size * 8, top, floor, density, wanted, edged)
+    in_threads(_find_edges, rows, top.size * 8, _lines(ACROSS, True), top, floor, density, wanted, edged)
     deck = np.zeros(top.shape, dtype=np.bool_)
-    in_threads(_find_ends, rows, top.size * 8, top, np.isfinite(floor), edged, deck)
+    in_threads(_find_ends, rows, top.size * 8, _lines(ALONG + ABUTMENT, False), top, np.isfinite(floor), edged, deck)
     agree = around(deck, 1).astype(np.uint8)
     deck &= agree >= LEAST
     if not deck.any():
@@ -96,6 +96,20 @@ def decks(cells: Cells, ground: Mask, rest: Mask, last: Mask) -> Decks:
     surface[deck] = top[deck]
     in_threads(_claim, rows, cells.points, cells, ground | rest, surface, none)
     return Decks(none, agree)
+
+
+@compiled
+def _lines(longest: int, across: bool) -> Any:
+    """(DIRECTIONS, longest + 1, 2) rows and columns by steps along each direction, or a right angle from it."""
+    line = np.zeros((DIRECTIONS, longest + 1, 2), dtype=np.int64)
+    for a in range(DIRECTIONS):
+        angle = 2 * np.pi * a / DIRECTIONS
+        down, right = np.sin(angle), np.cos(angle)
+        if across:
+            down, right = right, -down
+        for n in range(longest + 1):
+            line[a, n, 0], line[a, n, 1] = int(np.rint(n * down)), int(np.rint(n * right))
+    return line
 
 
 @compiled
@@ -130,13 +144,12 @@ def _claim(first: int, last: int, cells: Any, solid: Any, surface: Floats, deck:
 
 
 @compiled
-def _edge(top: Any, floor: Any, density: float, r: int, c: int, dr: float, dc: float) -> bool:
+def _edge(line: Any, top: Any, floor: Any, drop_gap: float, r: int, c: int) -> bool:
     """Whether the surface breaks off on this line."""
     rows, columns = top.shape
-    drop_gap = DROP_GAP * np.exp(-density)
     before, gap, void = top[r, c], 0, 0
     for n in range(1, ACROSS + 1):
-        i, j = r + int(np.rint(n * dr)), c + int(np.rint(n * dc))
+        i, j = r + line[n, 0], c + line[n, 1]
         if i < 0 or j < 0 or i >= rows or j >= columns:
             return False
         change = top[i, j] - before
@@ -158,7 +171,7 @@ def _edge(top: Any, floor: Any, density: float, r: int, c: int, dr: float, dc: f
 
 
 @compiled
-def _find_edges(first: int, last: int, top: Any, floor: Any, density: Any, wanted: Any, edged: Any) -> None:
+def _find_edges(first: int, last: int, lines: Any, top: Any, floor: Any, density: Any, wanted: Any, edged: Any) -> None:
     """Bit a of `edged`: the surface breaks off on both sides of axis a, or on one of them a step of direction off."""
     opposite = DIRECTIONS // 2
     drops = np.empty(DIRECTIONS, dtype=np.bool_)
@@ -166,9 +179,9 @@ def _find_edges(first: int, last: int, top: Any, floor: Any, density: Any, wante
         for c in range(top.shape[1]):
             if not wanted[r, c]:
                 continue
+            drop_gap = DROP_GAP * np.exp(-density[r, c])
             for a in range(DIRECTIONS):
-                angle = 2 * np.pi * a / DIRECTIONS
-                drops[a] = _edge(top, floor, density[r, c], r, c, np.cos(angle), -np.sin(angle))
+                drops[a] = _edge(lines[a], top, floor, drop_gap, r, c)
             for a in range(opposite):
                 b = a + opposite
                 if (drops[a] and (drops[b] or drops[b - 1] or drops[(b + 1) % DIRECTIONS])) or (
@@ -178,12 +191,12 @@ def _find_edges(first: int, last: int, top: Any, floor: Any, density: Any, wante
 
 
 @compiled
-def _end(top: Any, firm: Any, edged: Any, r: int, c: int, dr: float, dc: float) -> bool:
+def _end(line: Any, top: Any, firm: Any, edged: Any, r: int, c: int) -> bool:
     """Whether this line leads to ground that does not break off."""
     rows, columns = top.shape
     before, gap, reached = top[r, c], 0, 0
     for n in range(1, ALONG + ABUTMENT + 1):
-        i, j = r + int(np.rint(n * dr)), c + int(np.rint(n * dc))
+        i, j = r + line[n, 0], c + line[n, 1]
         if i < 0 or j < 0 or i >= rows or j >= columns:
             return False
         change = top[i, j] - before
@@ -205,7 +218,7 @@ def _end(top: Any, firm: Any, edged: Any, r: int, c: int, dr: float, dc: float) 
 
 
 @compiled
-def _find_ends(first: int, last: int, top: Any, firm: Any, edged: Any, deck: Any) -> None:
+def _find_ends(first: int, last: int, lines: Any, top: Any, firm: Any, edged: Any, deck: Any) -> None:
     """Cells from which ground is reached both ways along, by lines that may be a step of direction off."""
     opposite = DIRECTIONS // 2
     ends = np.empty(DIRECTIONS, dtype=np.bool_)
@@ -214,8 +227,7 @@ def _find_ends(first: int, last: int, top: Any, firm: Any, edged: Any, deck: Any
             if edged[r, c] == 0:
                 continue
             for a in range(DIRECTIONS):
-                angle = 2 * np.pi * a / DIRECTIONS
-                ends[a] = _end(top, firm, edged, r, c, np.sin(angle), np.cos(angle))
+                ends[a] = _end(lines[a], top, firm, edged, r, c)
             for a in range(opposite):
                 if edged[r, c] & (1 << a):
                     b = a + opposite

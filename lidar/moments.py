@@ -134,6 +134,20 @@ def flattest_plane(t: Any) -> tuple[float, float, float, float, float, float]:
 
 
 @compiled
+def thicker_than(t: Any, variance: float) -> bool:
+    """Whether the least variance about any plane surely is more than so much, without finding it (mm²).
+
+    All eigenvalues are greater than a number where the leading minors of the matrix less that number are positive
+    (Sylvester); a thousandth is left for rounding.
+    """
+    _, _, _, xx, yy, zz, xy, xz, yz = covariance(t)
+    least = variance * 1.001
+    a, b, c = xx - least, yy - least, zz - least
+    minor = a * b - xy * xy
+    return bool(a > 0.0 and minor > 0.0 and c * minor + xz * (xy * yz - b * xz) - yz * (a * yz - xy * xz) > 0.0)
+
+
+@compiled
 def height_plane(t: Any) -> tuple[bool, float, float, float, float]:
     """The plane of least squares of heights: if there is one, height at the origin, slopes, variance (mm, mm²)."""
     mx, my, mz, xx, yy, zz, xy, xz, yz = covariance(t)

@@ -6,9 +6,10 @@ columns), holds no lock and writes only into that range, so that several threads
 
 from __future__ import annotations
 
+from _thread import start_new_thread
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
 import numba
@@ -38,18 +39,35 @@ def compiled(function: Kernel) -> Kernel:
 def in_threads(kernel: Callable[..., None], count: int, work: int, *arguments: Any) -> None:
     """Call `kernel(first, last, *arguments)` over the ranges that make up 0…count, in numba's number of threads.
 
-    Plain threads, not numba's own pool: they may be used from any thread or process of a scheduler.
+    Plain threads, not numba's own pool: they may be used from any thread or process of a scheduler. The caller works at
+    once and takes over the ranges of threads that a busy machine has not let begin by then.
     """
     threads = numba.get_num_threads() if work >= SMALL else 1
-    edges = [count * i // threads for i in range(threads + 1)]
     if threads == 1:
         kernel(0, count, *arguments)
         return
-    with ThreadPoolExecutor(threads - 1) as pool:
-        running = [pool.submit(kernel, a, b, *arguments) for a, b in pairwise(edges[1:])]
-        kernel(0, edges[1], *arguments)
-        for run in running:
-            run.result()
+    left = list(pairwise(count * i // threads for i in range(threads + 1)))
+    done: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def take_on() -> None:
+        while True:
+            try:
+                first, last = left.pop()
+            except IndexError:
+                return
+            try:
+                kernel(first, last, *arguments)
+            except BaseException as failure:  # noqa: BLE001 - raised again by the caller
+                done.put(failure)
+            else:
+                done.put(None)
+
+    for _ in range(threads - 1):
+        start_new_thread(take_on, ())
+    take_on()
+    for failure in [done.get() for _ in range(threads)]:
+        if failure is not None:
+            raise failure
 
 
 def cells_of(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lidar.cells import UNIT, Cells, Mask
 from lidar.cubes import AROUND, EDGE, HALF, Cubes, SortedPoints, coarser, sorted_into_cubes, windows
-from lidar.moments import MOMENTS, N, add, add_point, flattest_plane, shifted
+from lidar.moments import MOMENTS, N, add, add_point, flattest_plane, shifted, thicker_than
 from lidar.morphology import compiled, in_threads
 
 LEVELS = 4
@@ -134,7 +134,7 @@ def _want(
                 some = True
         if not some:
             continue
-        windows(cubes, r, near, count)
+        windows(cubes, r, asked, near, count)
         for m in range(cubes.row[r + 1] - cubes.row[r]):
             if asked[m]:
                 for i in range(count[m]):
@@ -165,7 +165,7 @@ def _fit_and_judge(
     for r in range(begin, end):
         if r + 1 < len(row) - 1:
             _sum_row(r + 1, points, finest, cubes, of, sums[(r + 1) % 3])
-        windows(cubes, r, near[r % 3], count[r % 3])
+        windows(cubes, r, wanted[row[r] : row[r + 1]], near[r % 3], count[r % 3])
         _fit_row(r, cubes, near[r % 3], count[r % 3], sums, wanted, spread, planes[r % 3], enough[r % 3])
         if r - 1 >= first:
             s = (r - 1) % 3
@@ -197,6 +197,7 @@ def _fit_row(
     """Fill rows of `planes`, normal and its offset from the cube's corner (m), zeros where there is no good one."""
     column, layer, row = cubes.column, cubes.layer, cubes.row
     edge = HALF << cubes.level
+    limit, broad = (spread * UNIT) ** 2, (BROAD * edge) ** 2
     total, t = np.zeros(MOMENTS, dtype=np.int64), np.zeros(MOMENTS, dtype=np.int64)
     behind, beside, ahead = sums[(r + 2) % 3], sums[r % 3], sums[(r + 1) % 3]
     begin, end = row[r], row[r + 1]
@@ -206,6 +207,18 @@ def _fit_row(
         enough[here] = False
         if not wanted[m]:
             continue
+        points = 0
+        for i in range(count[here]):
+            q = near[here, i]
+            if q < begin:
+                points += behind[q - row[r - 1], N]
+            elif q < end:
+                points += beside[q - begin, N]
+            else:
+                points += ahead[q - end, N]
+        if points < ENOUGH:
+            continue
+        enough[here] = True
         total[:] = 0
         for i in range(count[here]):
             q = near[here, i]
@@ -215,12 +228,11 @@ def _fit_row(
                 add(total, beside[q - begin])
             else:
                 add(total, ahead[q - end])
-        if total[N] < ENOUGH:
-            continue
-        enough[here] = True
         shifted(t, total, -column[m] * edge, -(r + cubes.south) * edge, -layer[m] * edge)
+        if thicker_than(t, limit):
+            continue
         u, v, w, offset, least, middle = flattest_plane(t)
-        if least <= (spread * UNIT) ** 2 and middle >= (BROAD * edge) ** 2:
+        if least <= limit and middle >= broad:
             planes[here, 0], planes[here, 1], planes[here, 2], planes[here, 3] = u, v, w, offset / UNIT
 
 
@@ -293,8 +305,9 @@ def _count(points: Any, of: Any, state: Any, single: Any, counts: Any) -> None:
 @compiled
 def _weigh(first: int, last: int, cubes: Any, widest: int, counts: Any, shares: Any) -> None:
     near, count = np.empty((widest, AROUND), dtype=np.int32), np.empty(widest, dtype=np.int32)
+    every = np.ones(widest, dtype=np.bool_)
     for r in range(first, last):
-        windows(cubes, r, near, count)
+        windows(cubes, r, every, near, count)
         for m in range(cubes.row[r], cubes.row[r + 1]):
             n, chosen = 0, 0
             for i in range(count[m - cubes.row[r]]):

@@ -101,7 +101,7 @@ def _is_carrier(
     if total < POLE_FEWEST or top - bottom < height * UNIT:
         return False
     middle = (bottom + top) / 2
-    attached, ring, own = 0, 0, 0
+    attached, ring, own, most = 0, 0, 0, RING_SHARE * total
     reach = int(outer) + 1
     for i in range(max(r - reach, 0), min(r + reach + 1, rows)):
         for j in range(max(c - reach, 0), min(c + reach + 1, columns)):
@@ -119,4 +119,6 @@ def _is_carrier(
                     own += upper
                 elif square > inner * inner:
                     ring += upper or abs(w[q] - w[p]) <= CARRIED * UNIT
+            if ring > most:
+                return False
     return attached >= ATTACHED_FEWEST and ring <= RING_SHARE * own

@@ -91,24 +91,28 @@ def _fit(
     """The plane of each cell's window: height at the cell's centre (mm), slopes and spread about it (mm)."""
     rows, columns = height.shape
     sums = np.zeros((3, columns, MOMENTS), dtype=np.int64)
+    down = np.zeros((columns, MOMENTS), dtype=np.int64)
     t, total = np.zeros(MOMENTS, dtype=np.int64), np.zeros(MOMENTS, dtype=np.int64)
     for r in range(max(first - 1, 0), min(first + 1, rows)):
         _sum_row(r, cells, ground, before, before_slope, limit, sums[r % 3])
     for r in range(first, last):
         if r + 1 < rows:
             _sum_row(r + 1, cells, ground, before, before_slope, limit, sums[(r + 1) % 3])
+        down[:] = 0
+        for i in range(max(r - 1, 0), min(r + 2, rows)):
+            for c in range(columns):
+                if sums[i % 3, c, N] > 0:
+                    add_shifted(down[c], sums[i % 3, c], 0, (i - r) * EDGE, 0)
         for c in range(columns):
             n = 0
-            for i in range(max(r - 1, 0), min(r + 2, rows)):
-                for j in range(max(c - 1, 0), min(c + 2, columns)):
-                    n += sums[i % 3, j, N]
+            for j in range(max(c - 1, 0), min(c + 2, columns)):
+                n += down[j, N]
             if n < FEWEST:
                 continue
             total[:] = 0
-            for i in range(max(r - 1, 0), min(r + 2, rows)):
-                for j in range(max(c - 1, 0), min(c + 2, columns)):
-                    if sums[i % 3, j, N] > 0:
-                        add_shifted(total, sums[i % 3, j], (j - c) * EDGE, (i - r) * EDGE, 0)
+            for j in range(max(c - 1, 0), min(c + 2, columns)):
+                if down[j, N] > 0:
+                    add_shifted(total, down[j], (j - c) * EDGE, 0, 0)
             base = total[Z] // n
             shifted(t, total, 0, 0, -base)
             some, level, a, b, variance = height_plane(t)

@@ -143,15 +143,18 @@ def _stand_alone(
                 if not free[p] or single[p]:
                     continue
                 crowd = 0
-                for i in range(max(r - 1, 0), min(r + 2, rows)):
-                    for j in range(max(c - 1, 0), min(c + 2, columns)):
-                        for q in range(begin[i * columns + j], begin[i * columns + j + 1]):
-                            dz = abs(w[q] - w[p]) / UNIT
-                            if high[q] and CROWD_NEAR < dz < CROWD_FAR:
-                                dx, dy = offset(cells, p, q, c, j, r, i)
-                                crowd += dx * dx + dy * dy < CROWD_RADIUS * CROWD_RADIUS
-                        if crowd > CROWD:
-                            break
+                for k in range(9):
+                    # The own cell first, which tells of most points that they are crowded.
+                    i, j = r + (k + 4) % 9 // 3 - 1, c + (k + 4) % 9 % 3 - 1
+                    if i < 0 or j < 0 or i >= rows or j >= columns:
+                        continue
+                    for q in range(begin[i * columns + j], begin[i * columns + j + 1]):
+                        dz = abs(w[q] - w[p]) / UNIT
+                        if high[q] and CROWD_NEAR < dz < CROWD_FAR:
+                            dx, dy = offset(cells, p, q, c, j, r, i)
+                            crowd += dx * dx + dy * dy < CROWD_RADIUS * CROWD_RADIUS
+                            if crowd > CROWD:
+                                break
                     if crowd > CROWD:
                         break
                 alone[p] = crowd <= CROWD

@@ -19,6 +19,7 @@ from pyproj.exceptions import CRSError
 from gis.errors import BadCrs, BadParameter
 from gis.files import written_whole
 from lidar.las.records import CONFIDENCE
+from lidar.morphology import compiled, in_threads
 from lidar.point_cloud import PointCloud
 
 SCALE: Final = 0.001
@@ -27,6 +28,18 @@ OFFSET_STEP: Final = 1_000.0
 """Offsets are whole kilometres, so that abutting tiles share the lattice their coordinates lie on."""
 SCAN_STEP: Final = 0.006
 """Degrees in one step of the scan angle (LAS 1.4, table 15)."""
+MOST_SCAN_STEPS: Final = 30_000
+"""180° to either side (the same table)."""
+GIVEN: Final = (
+    *("x", "y", "z", "classification", "intensity", "return_number", "number_of_returns"),
+    *("point_source_id", "gps_time", "scan_angle"),
+)
+"""Columns of points, in the order they are packed in."""
+STORED: Final = (
+    *("X", "Y", "Z", "classification", "intensity", "bit_fields"),
+    *("point_source_id", "gps_time", "scan_angle"),
+)
+"""Fields of a record of the format that hold them; both return numbers share one."""
 POINT_FORMAT: Final = 6
 BATCH_POINTS: Final = 1_000_000
 GPS_EPOCH: Final = datetime(1980, 1, 6, tzinfo=UTC)
@@ -110,19 +123,28 @@ def record_of(
 ) -> laspy.ScaleAwarePointRecord:
     """The points as they stand in a file with this header."""
     record = laspy.ScaleAwarePointRecord.zeros(len(points), header=header)
-    for index, axis in enumerate("xyz"):
-        steps = np.rint((getattr(points, axis) - header.offsets[index]) / SCALE)
-        record[axis.upper()] = steps.astype(np.int32)
-    record["classification"] = points.classification
-    record["intensity"] = points.intensity
-    record["return_number"] = np.minimum(points.return_number, 15)
-    record["number_of_returns"] = np.minimum(points.number_of_returns, 15)
-    record["point_source_id"] = points.point_source_id
-    record["gps_time"] = points.gps_time
-    record["scan_angle"] = np.rint(points.scan_angle / SCAN_STEP).clip(-30_000, 30_000).astype(np.int16)
+    given = tuple(getattr(points, name) for name in GIVEN)
+    stored = tuple(record.array[name] for name in STORED)
+    in_threads(_pack, len(points), len(points) * 4, given, header.offsets, stored)
     for name, column in columns.items():
         record[name] = column
     return record
+
+
+@compiled
+def _pack(first: int, last: int, given: Any, offsets: Any, stored: Any) -> None:
+    """Fill in `STORED` fields of records from the columns `GIVEN`, in one pass over both."""
+    x, y, z, classification, intensity, return_number, number_of_returns, source, time, angle = given
+    to_x, to_y, to_z, to_classification, to_intensity, to_returns, to_source, to_time, to_angle = stored
+    for i in range(first, last):
+        to_x[i] = np.rint((x[i] - offsets[0]) / SCALE)
+        to_y[i] = np.rint((y[i] - offsets[1]) / SCALE)
+        to_z[i] = np.rint((z[i] - offsets[2]) / SCALE)
+        to_classification[i], to_intensity[i] = classification[i], intensity[i]
+        to_returns[i] = min(return_number[i], 15) | min(number_of_returns[i], 15) << 4
+        to_source[i], to_time[i] = source[i], time[i]
+        steps = np.rint(angle[i] / np.float32(SCAN_STEP))
+        to_angle[i] = min(max(steps, -MOST_SCAN_STEPS), MOST_SCAN_STEPS)
 
 
 def wkt1(crs: CRS) -> str:

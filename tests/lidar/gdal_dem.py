@@ -16,7 +16,8 @@ DONE = 0
 
 def gdal() -> ctypes.CDLL:
     """The GDAL library rasterio has loaded into this process."""
-    loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libgdal" in line}
+    mapped = Path("/proc/self/maps").read_text().splitlines()
+    loaded = {line.split(maxsplit=5)[-1] for line in mapped if "libgdal" in line}
     ours = [path for path in loaded if "rasterio" in path] or sorted(loaded)
     library = ctypes.CDLL(ours[0])
     library.GDALAllRegister()

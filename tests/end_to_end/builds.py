@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,12 @@ ROWS = {
 """What must be equal; all but the moments when it was recorded and how long it took."""
 
 
-def diaba(home: Path, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+def diaba(
+    home: Path, *arguments: str, program: Sequence[str] = ("-m", "api.cli.main"), **options: Any
+) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "DIABA_HOME": str(home), "DIABA_CITY": "kill"}
     environment.pop("DIABA_DATABASE_URL", None)
-    return subprocess.Popen([sys.executable, "-m", "api.cli.main", *arguments], env=environment, **options)
+    return subprocess.Popen([sys.executable, *program, *arguments], env=environment, **options)
 
 
 def finish(process: subprocess.Popen[bytes], seconds: float = 300) -> None:

@@ -163,6 +163,29 @@ def test_a_scheduler_killed_and_started_again_is_given_the_rest(home: Path, calm
             assert_same_city(home, calm)
 
 
+IMPATIENT = ("-c", "import lidar.scheduler as s, api.cli.main as m; s.RECONNECT_SECONDS = 3; m.main()")
+"""Does not wait a minute for a scheduler it has lost."""
+
+
+def test_a_scheduler_that_never_comes_back_ends_the_build_with_a_reason(home: Path, calm: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    with cluster(home, port) as started:
+        process = disturbed(home, "--scheduler", address, program=IMPATIENT)
+        said(process, "tile 1 of 5")
+        for each in started:
+            each.kill()
+        code, errors = rest(process)
+    assert code == 1, errors
+    assert f"diaba: the dask scheduler {address} went away and did not answer for 3 s; start it" in errors
+    assert "Traceback" not in errors
+    assert_all_whole(home, calm)
+    finish(diaba(home, *BUILD, stdout=subprocess.DEVNULL))
+    assert_same_city(home, calm)
+
+
 @contextmanager
 def cluster(home: Path, port: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """A scheduler and a worker as a user starts them."""

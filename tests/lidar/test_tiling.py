@@ -135,3 +135,14 @@ def test_a_street_longer_than_the_buffer_comes_out_the_same_in_any_tiling(
     assert {6, 2} <= set(np.unique(whole.points["classification"]))
     assert len(whole.buildings) > COPIES
     assert_same(built(records, 250.0, grid, known, seed=1), whole)
+
+
+@pytest.mark.slow
+def test_a_ward_comes_out_the_same_in_any_tiling(tmp_path: Path) -> None:
+    """A square kilometre with a river, a bridge, trees and thousands of houses."""
+    make_scene(tmp_path, read_recipe("ward"), 11, density=2.0)
+    records, known = scan(sorted((tmp_path / "lidar").glob("*.laz"))), read_footprints(tmp_path / "registers.gpkg")
+    grid = Grid.covering(BoundingBox(603_000, 1_191_000, 604_000, 1_192_000, records[0].bounds.crs), RESOLUTION)  # type: ignore[union-attr]
+    whole = built(records, 3000.0, grid, known)
+    assert {2, 6, 9, 17} <= set(np.unique(whole.points["classification"]))
+    assert_same(built(records, 430.0, grid, known, seed=1), whole)

@@ -143,6 +143,8 @@ def test_a_ward_comes_out_the_same_in_any_tiling(tmp_path: Path) -> None:
     make_scene(tmp_path, read_recipe("ward"), 11, density=2.0)
     records, known = scan(sorted((tmp_path / "lidar").glob("*.laz"))), read_footprints(tmp_path / "registers.gpkg")
     grid = Grid.covering(BoundingBox(603_000, 1_191_000, 604_000, 1_192_000, records[0].bounds.crs), RESOLUTION)  # type: ignore[union-attr]
-    whole = built(records, 3000.0, grid, known)
+    size = 1071.0  # m: of the grids from the CRS's origin, one with the whole ward in one cell
+    assert len(tiles_over(records, size, DEFAULT_BUFFER)) == 1
+    whole = built(records, size, grid, known)
     assert {2, 6, 9, 17} <= set(np.unique(whole.points["classification"]))
     assert_same(built(records, 430.0, grid, known, seed=1), whole)

@@ -1,0 +1,367 @@
+"""A labelled subdivision and a plane for each label to a closed solid that stands on the ground.
+
+Over every face lies its plane; where the heights of two neighbours differ, a vertical wall joins them. Vertices at one
+place are told apart by height, and a wall holds all that lie between its lower and its upper end, so that every edge
+belongs to exactly two faces: closed and oriented by construction (the extrusion of Peters et al. 2022, watertight).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import hypot
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gis.city_model.building import Face, Solid, Surface
+from lidar.noding import UNIT, Integers
+from lidar.subdivision import Subdivision, linked
+
+OUTSIDE = -1
+DIGITS = 4
+"""Decimals of a metre that coordinates are rounded to: faces stay planar to 1 mm at any slope up to 80°."""
+ALIKE = 0.001
+"""m: heights over one place that differ less are one."""
+RIDGE = 0.10
+"""m: planes nearer than this at both ends of an edge meet in it."""
+BEND = 0.02
+"""Difference of slope from which two planes have a line where they meet."""
+FARTHEST = 0.05
+"""m: how far a vertex may be moved to where its planes meet."""
+HELD, SOFT, ANCHOR = 1e6, 1e-3, 1e-6
+"""Weights against that of a ridge, 1: of the outline, of a step's line, of the place where the vertex was."""
+LOWEST = 0.1
+"""m above the ground: no roof is lower."""
+
+Ring = list[int]
+
+
+class NotManifold(Exception):
+    """Four walls meet in one vertical line: regions touch there in a point only."""
+
+    def __init__(self, place: tuple[float, float]) -> None:
+        self.place = place
+        """m from the origin."""
+        super().__init__()
+
+
+@dataclass(slots=True)
+class _Map:
+    """What is left of a subdivision when faces of one label are one region."""
+
+    xy: NDArray[np.float64]
+    """(v, 2) m from the origin."""
+    fixed: int
+    edges: list[tuple[int, int]]
+    sides: list[tuple[int, int]]
+    """Region left and right of each edge."""
+    plane: list[int]
+    """Of each region."""
+
+
+def solid_of(
+    parts: Subdivision, label: Integers, planes: NDArray[np.float64], ground: float, origin: tuple[float, float]
+) -> Solid:
+    """The solid under the planes.
+
+    Args:
+        parts: of the footprint; vertices in units of 0.1 mm from the origin.
+        label: (f,) plane of each face.
+        planes: (k, 3) a, b, c of z = a + b x + c y, x and y in metres from the origin, z above the vertical datum.
+        ground: m above the vertical datum; what a plane has below it is cut off at 0.1 m above.
+        origin: in the CRS.
+
+    Raises:
+        NotManifold: regions touch in a point, and both stand above those between them.
+    """
+    regions = _merged(parts, label)
+    _settle(regions, planes)
+    level = _levels(regions, planes, ground)
+    if _split(regions, planes, level):
+        level = _levels(regions, planes, ground)
+    return _raised(regions, level, ground, origin)
+
+
+def _merged(parts: Subdivision, label: Integers) -> _Map:
+    """Regions of one label that hang together, and the straight edges between them."""
+    left, right = parts.face[0::2], parts.face[1::2]
+    inner = (left >= 0) & (right >= 0)
+    same = inner & (label[left] == label[right])
+    region = _components(len(label), left[same], right[same])
+    number = np.append(region, OUTSIDE)  # a face of -1 is the last
+    sides = np.column_stack([number[left], number[right]])
+    kept = np.flatnonzero(sides[:, 0] != sides[:, 1])
+    plane = [int(label[np.argmax(region == k)]) for k in range(int(region.max()) + 1)]
+    edges, both, source = parts.edges[kept].tolist(), sides[kept].tolist(), parts.source[kept].tolist()
+    at: dict[int, list[int]] = {}
+    for e, (a, b) in enumerate(edges):
+        at.setdefault(a, []).append(e)
+        at.setdefault(b, []).append(e)
+    passed = {
+        v for v, own in at.items() if v >= parts.fixed and len(own) == 2 and source[own[0]] == source[own[1]]
+    }  # fmt: skip
+    made, made_sides, used = [], [], set()
+    for v in sorted(at):
+        if v in passed:
+            continue
+        for e in at[v]:
+            if e in used:
+                continue
+            used.add(e)
+            turned = edges[e][0] != v
+            there = edges[e][0] if turned else edges[e][1]
+            step = e
+            while there in passed:
+                step = at[there][0] if at[there][1] == step else at[there][1]
+                used.add(step)
+                there = edges[step][0] if edges[step][1] == there else edges[step][1]
+            made.append((v, there))
+            made_sides.append((both[e][1], both[e][0]) if turned else (both[e][0], both[e][1]))
+    return _Map(parts.vertices * UNIT, parts.fixed, made, made_sides, plane)
+
+
+def _components(count: int, first: Integers, second: Integers) -> Integers:
+    """(count,) number of the part that each node belongs to, in the order of their first nodes."""
+    parent = list(range(count))
+
+    def root(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for a, b in zip(first.tolist(), second.tolist(), strict=True):
+        a, b = root(a), root(b)
+        parent[max(a, b)] = min(a, b)
+    return np.unique([root(node) for node in range(count)], return_inverse=True)[1].reshape(-1)
+
+
+def _settle(regions: _Map, planes: NDArray[np.float64]) -> None:
+    """Move each vertex to where the planes around it meet: along the outline on it, by least squares inside."""
+    at: dict[int, list[int]] = {}
+    for e, (a, b) in enumerate(regions.edges):
+        at.setdefault(a, []).append(e)
+        at.setdefault(b, []).append(e)
+    moved = regions.xy.copy()
+    for v, own in at.items():
+        if v < regions.fixed:
+            continue
+        x, y = regions.xy[v]
+        xx, xy, yy, right_x, right_y = ANCHOR, 0.0, ANCHOR, 0.0, 0.0
+        for e in own:
+            nx, ny, away, weight = _line(regions, planes, e, x, y)
+            xx, xy, yy = xx + weight * nx * nx, xy + weight * nx * ny, yy + weight * ny * ny
+            right_x, right_y = right_x - weight * away * nx, right_y - weight * away * ny
+        determinant = xx * yy - xy * xy
+        dx, dy = (yy * right_x - xy * right_y) / determinant, (xx * right_y - xy * right_x) / determinant
+        if hypot(dx, dy) <= FARTHEST:
+            moved[v] = x + dx, y + dy
+    regions.xy = np.round(moved, DIGITS)
+
+
+def _line(regions: _Map, planes: NDArray[np.float64], e: int, x: float, y: float) -> tuple[float, float, float, float]:
+    """The line an edge lies on: its normal, how far a place is from it, and what it weighs."""
+    (a, b), (left, right) = regions.edges[e], regions.sides[e]
+    weight = HELD
+    if left != OUTSIDE and right != OUTSIDE:
+        weight = SOFT
+        p, q, r = planes[regions.plane[left]] - planes[regions.plane[right]]
+        bend = hypot(q, r)
+        ends = regions.xy[[a, b]]
+        if bend >= BEND and np.abs(p + ends @ (q, r)).max() <= RIDGE:
+            return q / bend, r / bend, (p + q * x + r * y) / bend, 1.0
+    (ax, ay), (bx, by) = regions.xy[a], regions.xy[b]
+    length = hypot(bx - ax, by - ay)
+    nx, ny = (ay - by) / length, (bx - ax) / length
+    return nx, ny, nx * (x - ax) + ny * (y - ay), weight
+
+
+def _levels(regions: _Map, planes: NDArray[np.float64], ground: float) -> dict[tuple[int, int], float]:
+    """The height of each region at each vertex of its border; the same for regions that meet there."""
+    around: dict[int, set[int]] = {}
+    for (a, b), sides in zip(regions.edges, regions.sides, strict=True):
+        for v in (a, b):
+            around.setdefault(v, set()).update(sides)
+    level: dict[tuple[int, int], float] = {}
+    for v, own in around.items():
+        x, y = regions.xy[v]
+        found = []
+        for region in own - {OUTSIDE}:
+            p, q, r = planes[regions.plane[region]]
+            found.append((max(round(float(p + q * x + r * y), DIGITS), ground + LOWEST), region))
+        if OUTSIDE in own:
+            level[v, OUTSIDE] = ground
+        found.sort()
+        first = 0
+        for k in range(1, len(found) + 1):
+            if k == len(found) or found[k][0] - found[first][0] > ALIKE:
+                height = round(sum(z for z, _ in found[first:k]) / (k - first), DIGITS)
+                for _, region in found[first:k]:
+                    level[v, region] = height
+                first = k
+    return level
+
+
+def _split(regions: _Map, planes: NDArray[np.float64], level: dict[tuple[int, int], float]) -> bool:
+    """Cut edges along which one neighbour is higher at one end and lower at the other; whether there were any."""
+    added: list[tuple[float, float]] = []
+    for e in range(len(regions.edges)):
+        (a, b), (left, right) = regions.edges[e], regions.sides[e]
+        at_a, at_b = level[a, left] - level[a, right], level[b, left] - level[b, right]
+        if at_a * at_b >= 0:
+            continue
+        share = at_a / (at_a - at_b)
+        place = regions.xy[a] + share * (regions.xy[b] - regions.xy[a])
+        v = len(regions.xy) + len(added)
+        added.append((round(float(place[0]), DIGITS), round(float(place[1]), DIGITS)))
+        regions.edges[e] = (a, v)
+        regions.edges.append((v, b))
+        regions.sides.append((left, right))
+    if added:
+        regions.xy = np.concatenate([regions.xy, np.array(added)])
+    return bool(added)
+
+
+def _raised(
+    regions: _Map, level: dict[tuple[int, int], float], ground: float, origin: tuple[float, float]
+) -> Solid:
+    """Ground, roofs and walls."""
+    edges = np.array(regions.edges, dtype=np.int64)
+    following = linked(np.rint(regions.xy / UNIT).astype(np.int64), edges).tolist()
+    region = [side for sides in regions.sides for side in sides]  # on the left of each half-edge
+    start = edges.reshape(-1).tolist()
+    _check_manifold(regions, start, region, following, level)
+    corners: dict[tuple[int, float], int] = {}
+    floor = ground
+
+    def corner(v: int, z: float) -> int:
+        return corners.setdefault((v, z), len(corners))
+
+    faces = []
+    rim = [region[h] == OUTSIDE or region[h ^ 1] == OUTSIDE for h in range(len(start))]
+    inside = [h for h in range(len(start)) if rim[h] and region[h] != OUTSIDE]
+    for outer, holes in _polygons(inside, start, following, rim, regions.xy):
+        rings = tuple(tuple(corner(v, floor) for v in reversed(ring)) for ring in (outer, *holes))
+        faces.append(Face(rings, Surface.GROUND))
+    every = [True] * len(start)
+    of_region: dict[int, list[int]] = {}
+    for h, own in enumerate(region):
+        of_region.setdefault(own, []).append(h)
+    for own, halves in of_region.items():
+        if own == OUTSIDE:
+            continue
+        for outer, holes in _polygons(halves, start, following, every, regions.xy):
+            rings = tuple(tuple(corner(v, level[v, own]) for v in ring) for ring in (outer, *holes))
+            faces.append(Face(rings, Surface.ROOF))
+    heights: dict[int, list[float]] = {}
+    for (v, _), z in level.items():
+        heights.setdefault(v, []).append(z)
+    for v, own_heights in heights.items():
+        heights[v] = sorted(set(own_heights))
+    for h, own in enumerate(region):
+        u, v, other = start[h], start[h ^ 1], region[h ^ 1]
+        if own == OUTSIDE:
+            continue
+        low_u, low_v, high_u, high_v = level[u, other], level[v, other], level[u, own], level[v, own]
+        if high_u < low_u or high_v < low_v or (high_u == low_u and high_v == low_v):
+            continue
+        up = [z for z in heights[v] if low_v <= z <= high_v]
+        down = [z for z in reversed(heights[u]) if low_u <= z <= high_u]
+        ring = [corner(v, z) for z in up] + [corner(u, z) for z in down]
+        faces.append(Face((tuple(ring),), Surface.WALL))
+    vertices = np.array([(*regions.xy[v], z) for v, z in corners])
+    vertices[:, :2] += origin
+    return Solid(vertices, tuple(faces))
+
+
+def _check_manifold(
+    regions: _Map,
+    start: Sequence[int],
+    region: Sequence[int],
+    following: Sequence[int],
+    level: dict[tuple[int, int], float],
+) -> None:
+    """Raise if in a vertical line more than two walls meet at one height.
+
+    Raises:
+        NotManifold: they do.
+    """
+    seen: set[int] = set()
+    for first in range(len(start)):
+        v = start[first]
+        if v in seen:
+            continue
+        seen.add(v)
+        turn, h = [], first
+        while True:
+            turn.append(level[v, region[h]])
+            h = following[h ^ 1]
+            if h == first:
+                break
+        if len(turn) < 4:
+            continue
+        steps = list(zip(turn, turn[1:] + turn[:1], strict=True))
+        for low, high in zip(sorted(set(turn)), sorted(set(turn))[1:], strict=False):
+            if sum(min(a, b) <= low and max(a, b) >= high for a, b in steps) > 2:
+                raise NotManifold((float(regions.xy[v][0]), float(regions.xy[v][1])))
+
+
+def _polygons(
+    halves: Sequence[int],
+    start: Sequence[int],
+    following: Sequence[int],
+    counts: Sequence[bool],
+    xy: NDArray[np.float64],
+) -> Iterator[tuple[Ring, list[Ring]]]:
+    """The polygons to the left of half-edges, as an outer ring and its holes; edges that do not count are not there."""
+    left, rings = set(halves), []
+    for first in halves:
+        if first not in left:
+            continue
+        walk, h = [], first
+        while h in left:
+            left.remove(h)
+            walk.append(start[h])
+            h = following[h]
+            while not counts[h]:
+                h = following[h ^ 1]
+        rings.extend(_simple(walk))
+    areas = [_area(xy[ring]) for ring in rings]
+    outer = [ring for ring, area in zip(rings, areas, strict=True) if area > 0]
+    holes = [ring for ring, area in zip(rings, areas, strict=True) if area < 0]
+    for ring in outer:
+        own = holes if len(outer) == 1 else [hole for hole in holes if _lies_in(hole, ring, xy)]
+        yield ring, own
+
+
+def _simple(walk: Ring) -> Iterator[Ring]:
+    """A closed walk cut where it comes back to a vertex."""
+    path: Ring = []
+    place: dict[int, int] = {}
+    for v in walk:
+        if v in place:
+            yield path[place[v] :]
+            for gone in path[place[v] + 1 :]:
+                del place[gone]
+            del path[place[v] + 1 :]
+        else:
+            place[v] = len(path)
+            path.append(v)
+    yield path
+
+
+def _area(ring: NDArray[np.float64]) -> float:
+    x, y = (ring - ring[0]).T
+    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) / 2.0
+
+
+def _lies_in(hole: Ring, ring: Ring, xy: NDArray[np.float64]) -> bool:
+    """Whether a hole's first vertex that is not the ring's lies inside the ring."""
+    x, y = xy[next((v for v in hole if v not in set(ring)), hole[0])]
+    within = False
+    for a, b in zip(ring, ring[1:] + ring[:1], strict=True):
+        (ax, ay), (bx, by) = xy[a], xy[b]
+        if (ay > y) != (by > y) and x < ax + (y - ay) * (bx - ax) / (by - ay):
+            within = not within
+    return within

@@ -1,0 +1,320 @@
+"""Where a roof's planes may end: lines in which two planes meet, and straight steps between them.
+
+Cells of the footprint take the plane of the nearest point; along the borders between cells of two planes lies either
+the line in which the planes meet, known to the millimetre, or a step, whose line is put between the points on both
+sides in one of the directions that the building has.
+"""
+
+from __future__ import annotations
+
+from math import ceil, hypot
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from lidar.morphology import compiled
+from lidar.roof_planes import RoofPlanes
+
+CELL_SPACINGS, LEAST_CELL, MOST_CELL = 0.7, 0.15, 0.6
+"""Side of a cell in points' spacings, and its bounds in m."""
+BEND = 0.02
+"""Difference of slope from which two planes have a line where they meet."""
+DOUBT = 0.03
+"""m: how far planes may be off in height; by as much over the bend their line may be off sideways."""
+MOST_DOUBT = 0.8
+"""m: no more is made of it."""
+SHORTEST = 0.7
+"""m: a border shorter than this (or than two spacings) is no line."""
+GAP = 2.5
+"""m: pieces of a line farther apart than this are two."""
+AGAIN = 6
+"""Lines looked for in one border, at most."""
+OWN_DIRECTION = 0.15
+"""Share by which a line must be longer in a direction that nothing else in the building has."""
+AT_OUTLINE = 0.40
+"""m: a step this near to the outline, along it, is the outline."""
+TOGETHER, PARALLEL = 0.25, 0.07
+"""m, radians (4°): steps this near and parallel are one."""
+BEYOND = 1.2
+"""m by which a line is drawn out at both ends, at least; half of its length if that is more."""
+RIDGE, STEP = 0, 1
+
+
+def border_lines(
+    xy: NDArray[np.float64], roof: RoofPlanes, edges: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Lines to part a footprint by, and what cells say of the planes' places.
+
+    Args:
+        xy: (n, 2) m, the points that `roof` labels.
+        roof: its planes.
+        edges: (e, 4) m, x and y of both ends of the footprint's edges, the inside on the left.
+
+    Returns:
+        (l, 4) m, both ends of each line, ridges first; (rows, columns) plane of each cell, -1 outside of the footprint;
+        (3,) west and south of the cells, and their side, in m.
+    """
+    cell = float(np.clip(CELL_SPACINGS * roof.spacing, LEAST_CELL, MOST_CELL))
+    west, south = edges[:, [0, 2]].min() - cell, edges[:, [1, 3]].min() - cell
+    columns = ceil((edges[:, [0, 2]].max() - west) / cell) + 1
+    rows = ceil((edges[:, [1, 3]].max() - south) / cell) + 1
+    frame = np.array([west, south, cell])
+    inside = _cells_inside(edges, west, south, cell, rows, columns)
+    label = _nearest_labels(xy, roof.label, len(roof), frame, inside)
+    contacts = _contacts(label, frame)
+    lines = _all_lines(contacts, roof, edges, cell)
+    return lines, label, frame
+
+
+@compiled
+def _cells_inside(edges, west, south, cell, rows, columns):  # type: ignore[no-untyped-def]
+    """(rows, columns) whether a cell's centre lies in the footprint."""
+    inside = np.zeros((rows, columns), dtype=np.bool_)
+    for r in range(rows):
+        y = south + (r + 0.5) * cell
+        for e in range(edges.shape[0]):
+            ax, ay, bx, by = edges[e]
+            if (ay > y) != (by > y):
+                x = ax + (y - ay) * (bx - ax) / (by - ay)
+                for c in range(max(int(np.ceil((x - west) / cell - 0.5)), 0), columns):
+                    inside[r, c] = not inside[r, c]
+    return inside
+
+
+def _nearest_labels(
+    xy: NDArray[np.float64], label: NDArray[np.int64], count: int, frame: NDArray[np.float64], inside: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """(rows, columns) the plane most of the points have in the nearest cell with any; -1 outside."""
+    west, south, cell = frame
+    column = np.floor((xy[:, 0] - west) / cell).astype(np.int64)
+    row = np.floor((xy[:, 1] - south) / cell).astype(np.int64)
+    kept = (label >= 0) & (row >= 0) & (column >= 0) & (row < inside.shape[0]) & (column < inside.shape[1])
+    votes = np.zeros((*inside.shape, count), dtype=np.int32)
+    np.add.at(votes, (row[kept], column[kept], label[kept]), 1)
+    known = votes.any(axis=2)
+    if not known.any():
+        return np.full(inside.shape, -1, dtype=np.int64)
+    near = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return np.where(inside, votes.argmax(axis=2)[near[0], near[1]], -1)
+
+
+def _contacts(label: NDArray[np.int64], frame: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 4) plane, plane (the lower first), x, y of each side between cells of two planes."""
+    west, south, cell = frame
+    found = []
+    for axis in (0, 1):
+        one = label[:-1] if axis == 0 else label[:, :-1]
+        other = label[1:] if axis == 0 else label[:, 1:]
+        row, column = np.nonzero((one != other) & (one >= 0) & (other >= 0))
+        a, b = one[row, column], other[row, column]
+        x = west + (column + (0.5 if axis == 0 else 1.0)) * cell
+        y = south + (row + (1.0 if axis == 0 else 0.5)) * cell
+        found.append(np.column_stack([np.minimum(a, b), np.maximum(a, b), x, y]))
+    return np.concatenate(found)
+
+
+def _all_lines(
+    contacts: NDArray[np.float64], roof: RoofPlanes, edges: NDArray[np.float64], cell: float
+) -> NDArray[np.float64]:
+    """Ridges as they are, then steps that are neither ridges nor the outline, near ones made one."""
+    directions = _directions(edges)
+    ridges: list[tuple[float, ...]] = []
+    steps: list[tuple[float, ...]] = []
+    order = np.lexsort((contacts[:, 3], contacts[:, 2], contacts[:, 1], contacts[:, 0]))
+    contacts = contacts[order]
+    pairs, where = np.unique(contacts[:, :2].astype(np.int64), axis=0, return_index=True)
+    for (a, b), places in zip(pairs, np.split(contacts[:, 2:], where[1:]), strict=True):
+        left = _ridges(places, roof.planes[a] - roof.planes[b], roof.spacing, cell, ridges)
+        if len(left):
+            own = [
+                float(np.arctan2(q, p)) % (np.pi / 2) for _, p, q in roof.planes[[a, b]] if hypot(p, q) > 5 * BEND
+            ]
+            _steps(left, np.concatenate([directions, own]), roof.spacing, cell, steps)
+    kept = _single_steps(steps, ridges, edges)
+    lines = np.array(ridges + kept, dtype=np.float64).reshape(-1, 4)
+    return _drawn_out(lines)
+
+
+def _directions(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The outline's directions within a quarter turn, the one with most wall first, those that differ by 4° or more."""
+    run = edges[:, 2:] - edges[:, :2]
+    angle, length = np.arctan2(run[:, 1], run[:, 0]) % (np.pi / 2), np.hypot(run[:, 0], run[:, 1])
+    found: list[float] = []
+    for k in np.lexsort((angle, -np.round(length, 3))):
+        if length[k] < 1.0 and found:
+            break
+        if all(_apart(angle[k], other) > PARALLEL for other in found):
+            near = np.array([_apart(angle[k], a) <= PARALLEL for a in angle])
+            turn = (angle[near] - angle[k] + np.pi / 4) % (np.pi / 2) - np.pi / 4
+            found.append(float(angle[k] + np.average(turn, weights=length[near])) % (np.pi / 2))
+        if len(found) == 4:
+            break
+    return np.array(found)
+
+
+def _apart(a: float, b: float) -> float:
+    """Between directions within a quarter turn."""
+    return abs((a - b + np.pi / 4) % (np.pi / 2) - np.pi / 4)
+
+
+def _ridges(
+    places: NDArray[np.float64],
+    difference: NDArray[np.float64],
+    spacing: float,
+    cell: float,
+    ridges: list[tuple[float, ...]],
+) -> NDArray[np.float64]:
+    """Add the pieces of the line where two planes meet that their border follows; the places left over."""
+    p, q, r = difference
+    bend = hypot(q, r)
+    if bend < BEND:
+        return places
+    normal = np.array([q, r]) / bend
+    near = np.abs(places @ normal + p / bend) <= 0.75 * spacing + cell + min(DOUBT / bend, MOST_DOUBT)
+    if not near.any():
+        return places
+    along = places[near] @ (-normal[1], normal[0])
+    foot = -p / bend * normal
+    run = np.array([-normal[1], normal[0]])
+    for low, high in _runs(along, cell):
+        if high - low >= max(SHORTEST, 2 * spacing):
+            ridges.append((*(foot + low * run), *(foot + high * run)))
+    return places[~near]
+
+
+def _runs(along: NDArray[np.float64], cell: float) -> list[tuple[float, float]]:
+    """First and last of the pieces that places along a line form."""
+    ordered = np.sort(along)
+    cuts = np.flatnonzero(np.diff(ordered) > GAP)
+    low, high = ordered[np.append(0, cuts + 1)], ordered[np.append(cuts, len(ordered) - 1)]
+    return [(float(a) - cell / 2, float(b) + cell / 2) for a, b in zip(low, high, strict=True)]
+
+
+def _steps(
+    places: NDArray[np.float64],
+    directions: NDArray[np.float64],
+    spacing: float,
+    cell: float,
+    steps: list[tuple[float, ...]],
+) -> None:
+    """Add straight pieces that a border is made of, the longest first."""
+    width = max(0.75 * spacing, cell) + 0.5 * cell
+    for _ in range(AGAIN):
+        if len(places) * cell < max(SHORTEST, 2 * spacing):
+            return
+        best: tuple[float, float, float] | None = None
+        free = _free_direction(places)
+        for number, angle in enumerate([*directions, *directions + np.pi / 2, *free]):
+            nx, ny = -np.sin(angle), np.cos(angle)
+            length, offset = _best_offset(places @ (nx, ny), places @ (ny, -nx), width, cell)
+            if number >= 2 * len(directions):
+                length *= 1.0 - OWN_DIRECTION
+            if best is None or length > best[0] + 1e-9:
+                best = (length, offset, float(angle))
+        assert best is not None  # noqa: S101 - there is at least the free direction
+        _, offset, angle = best
+        normal, run = np.array([-np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), np.sin(angle)])
+        away = places @ normal - offset
+        near = np.abs(away) <= width / 2 + 1e-9
+        middle = offset + float(np.median(away[near]))
+        found = False
+        for low, high in _runs(places[near] @ run, cell):
+            if high - low >= max(SHORTEST, 2 * spacing):
+                steps.append((*(middle * normal + low * run), *(middle * normal + high * run)))
+                found = True
+        if not found:
+            return
+        places = places[~(np.abs(places @ normal - middle) <= width)]
+
+
+def _free_direction(places: NDArray[np.float64]) -> list[float]:
+    """Of the places themselves."""
+    if len(places) < 4:
+        return []
+    x, y = (places - places.mean(axis=0)).T
+    return [0.5 * float(np.arctan2(2 * (x * y).sum(), (x * x).sum() - (y * y).sum()))]
+
+
+@compiled
+def _best_offset(across, along, width, cell):  # type: ignore[no-untyped-def]
+    """The most cells of length that a strip of the width covers, in m, and the strip's middle."""
+    order = np.argsort(across, kind="mergesort")
+    n = order.shape[0]
+    low = along.min()
+    size = int((along.max() - low) / cell) + 2
+    best, middle = 0.0, across[order[0]]
+    held = np.zeros(size, dtype=np.int64)
+    covered, first = 0, 0
+    for last in range(n):
+        slot = int((along[order[last]] - low) / cell)
+        held[slot] += 1
+        covered += held[slot] == 1
+        while across[order[last]] - across[order[first]] > width:
+            slot = int((along[order[first]] - low) / cell)
+            held[slot] -= 1
+            covered -= held[slot] == 0
+            first += 1
+        if covered * cell > best + 1e-9:
+            best, middle = covered * cell, (across[order[first]] + across[order[last]]) / 2.0
+    return best, middle
+
+
+def _single_steps(
+    steps: list[tuple[float, ...]], ridges: list[tuple[float, ...]], edges: NDArray[np.float64]
+) -> list[tuple[float, ...]]:
+    """Steps, the longest first, without those along the outline, a ridge or a longer step."""
+    kept: list[tuple[float, ...]] = []
+    steps = sorted(steps, key=lambda s: (-round(hypot(s[2] - s[0], s[3] - s[1]), 3), s))
+    for step in steps:
+        if any(_covers(edge, step, AT_OUTLINE) for edge in edges) or any(_covers(r, step, TOGETHER) for r in ridges):
+            continue
+        twin = next((k for k, other in enumerate(kept) if _collinear(other, step)), None)
+        if twin is None:
+            kept.append(step)
+        else:
+            kept[twin] = _spanning(kept[twin], step)
+    return kept
+
+
+def _across(line: tuple[float, ...] | NDArray[np.float64], step: tuple[float, ...]) -> tuple[float, float, float, float]:
+    """Of a step's ends: distances from a line, and places along it as shares of its length."""
+    ax, ay, bx, by = line
+    length = max(hypot(bx - ax, by - ay), 1e-9)
+    ux, uy = (bx - ax) / length, (by - ay) / length
+    return (
+        abs(ux * (step[1] - ay) - uy * (step[0] - ax)),
+        abs(ux * (step[3] - ay) - uy * (step[2] - ax)),
+        (ux * (step[0] - ax) + uy * (step[1] - ay)) / length,
+        (ux * (step[2] - ax) + uy * (step[3] - ay)) / length,
+    )
+
+
+def _covers(line: tuple[float, ...] | NDArray[np.float64], step: tuple[float, ...], reach: float) -> bool:
+    """Whether a step lies along a line, within its ends, give or take a metre."""
+    one, other, first, last = _across(line, step)
+    room = 1.0 / max(hypot(line[2] - line[0], line[3] - line[1]), 1e-9)
+    return max(one, other) <= reach and min(first, last) >= -room and max(first, last) <= 1.0 + room
+
+
+def _collinear(line: tuple[float, ...], step: tuple[float, ...]) -> bool:
+    one, other, first, last = _across(line, step)
+    length = hypot(step[2] - step[0], step[3] - step[1])
+    gap = max(min(first, last) - 1.0, -max(first, last), 0.0) * hypot(line[2] - line[0], line[3] - line[1])
+    return max(one, other) <= TOGETHER + PARALLEL * length / 2 and min(one, other) <= TOGETHER and gap <= GAP
+
+
+def _spanning(line: tuple[float, ...], step: tuple[float, ...]) -> tuple[float, ...]:
+    """The line drawn out over a step's ends."""
+    ax, ay, bx, by = line
+    _, _, first, last = _across(line, step)
+    low, high = min(first, last, 0.0), max(first, last, 1.0)
+    return (ax + low * (bx - ax), ay + low * (by - ay), ax + high * (bx - ax), ay + high * (by - ay))
+
+
+def _drawn_out(lines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each line longer at both ends, so that it meets what it should."""
+    run = lines[:, 2:] - lines[:, :2]
+    length = np.maximum(np.hypot(run[:, 0], run[:, 1]), 1e-9)
+    more = (np.maximum(BEYOND, 0.5 * length) / length)[:, None] * run
+    return np.concatenate([lines[:, :2] - more, lines[:, 2:] + more], axis=1)

@@ -1,0 +1,173 @@
+"""A footprint parted into the areas of its roof's planes: lines, faces between them, and the labelling that costs least.
+
+Each face may take any plane. It costs the area whose points do not lie on it, and each metre of border between planes
+has a price: what is gained must be worth its outline. Faces without points follow their neighbours; no plane is used
+where it would rise above all that was measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import Polygon
+
+from lidar.labelling import expansion_labels
+from lidar.morphology import compiled
+from lidar.noding import UNIT
+from lidar.roof_lines import border_lines
+from lidar.roof_planes import RoofPlanes
+from lidar.subdivision import Subdivision, subdivide
+
+OFF, NOISES = 0.05, 3.0
+"""m, and in standard deviations of noise: as far off a plane a point counts fully against it."""
+BORDER = 0.3
+"""m² per m of border between planes, in spacings of the points: a row of points a third of a spacing wide."""
+EMPTY = 0.4
+"""Price of a m² without points under another plane than that of the nearest point."""
+ABOVE, BELOW = 0.3, 0.3
+"""m above the highest point, and below the lowest roof allowed, where a plane may not go."""
+FORBIDDEN = 4.0
+"""Price of a m² under a plane that goes there."""
+EXPECTED = 1.5
+"""Area that a point vouches for, in squares of the spacing."""
+WHOLE = 1000.0
+"""Costs are whole thousandths of a m²."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoofPartition:
+    """The faces of a footprint and the plane over each."""
+
+    parts: Subdivision
+    label: NDArray[np.int64]
+    """(f,) plane of each face."""
+
+
+def partition(
+    rings: NDArray[np.int64], xyz: NDArray[np.float64], roof: RoofPlanes, lowest: float
+) -> RoofPartition | None:
+    """Part a footprint; None if its lines do not come apart.
+
+    Args:
+        rings: (e, 4) edges of the footprint in units of 0.1 mm, the inside on the left.
+        xyz: (n, 3) m, the points that `roof` labels.
+        roof: at least one plane.
+        lowest: m, the least height a roof has.
+    """
+    edges = rings * UNIT
+    if len(roof) == 1:
+        lines, cells, frame = np.empty((0, 4)), np.zeros((1, 1), np.int64), np.array([0.0, 0.0, 1e9])
+    else:
+        lines, cells, frame = border_lines(xyz[:, :2], roof, edges)
+    segments = np.concatenate([rings, np.rint(lines / UNIT).astype(np.int64)])
+    parts = subdivide(segments, np.arange(len(segments)) < len(rings))
+    if parts is None:
+        return None
+    if len(roof) == 1 or len(parts.area) == 1:
+        label = np.zeros(len(parts.area), dtype=np.int64)
+        if len(parts.area) == 1 and len(roof) > 1:
+            label[:] = np.argmax(np.bincount(cells[cells >= 0], minlength=len(roof)))
+        return RoofPartition(parts, label)
+    cost = _costs(xyz, roof, parts, cells, frame, lowest)
+    first, second, price = _borders(parts, BORDER * roof.spacing)
+    label = expansion_labels(cost, first, second, price, np.argmin(cost, axis=1))
+    return RoofPartition(parts, label)
+
+
+def rings_of(polygon: Polygon, origin: tuple[float, float]) -> NDArray[np.int64]:
+    """(e, 4) edges of a polygon in units of 0.1 mm from an origin, the inside on the left."""
+    sound = shapely.orient_polygons(polygon)
+    edges = []
+    for ring in (sound.exterior, *sound.interiors):
+        xy = np.rint((shapely.get_coordinates(ring) - origin) / UNIT).astype(np.int64)
+        edges.append(np.concatenate([xy[:-1], xy[1:]], axis=1))
+    return np.concatenate(edges)
+
+
+def _costs(
+    xyz: NDArray[np.float64],
+    roof: RoofPlanes,
+    parts: Subdivision,
+    cells: NDArray[np.int64],
+    frame: NDArray[np.float64],
+    lowest: float,
+) -> NDArray[np.int64]:
+    """(f, k) thousandths of a m² that each plane costs on each face."""
+    half = np.arange(len(parts.face))
+    ends = parts.edges[half >> 1, half & 1], parts.edges[half >> 1, 1 - (half & 1)]
+    sides = np.concatenate([parts.vertices[ends[0]], parts.vertices[ends[1]]], axis=1) * UNIT
+    used = parts.face >= 0
+    row, column = np.nonzero(cells >= 0)
+    centres = np.column_stack([column + 0.5, row + 0.5]) * frame[2] + frame[:2]
+    on_plane = xyz[roof.label >= 0]
+    highest = float(on_plane[:, 2].max()) + ABOVE
+    return np.asarray(
+        _face_costs(
+            sides, parts.face, used, parts.area, on_plane, roof.planes, OFF + NOISES * roof.noise,
+            EXPECTED * roof.spacing**2, centres, cells[row, column], highest, lowest - BELOW,
+        )
+    )  # fmt: skip
+
+
+@compiled
+def _face_at(x, y, sides, face):  # type: ignore[no-untyped-def]
+    """The face that holds a point: what lies under the lowest edge above it; -1 outside."""
+    best, found = np.inf, -1
+    for h in range(sides.shape[0]):
+        if sides[h, 0] > x and sides[h, 2] <= x:  # runs west: its left is below
+            at = sides[h, 1] + (x - sides[h, 0]) * (sides[h, 3] - sides[h, 1]) / (sides[h, 2] - sides[h, 0])
+            if at > y and at < best:
+                best, found = at, face[h]
+    return found
+
+
+@compiled
+def _face_costs(sides, face, used, area, xyz, planes, off, expected, centres, cell_label, highest, lowest):  # type: ignore[no-untyped-def]
+    faces, count = area.shape[0], planes.shape[0]
+    misfit = np.zeros((faces, count))
+    points = np.zeros(faces)
+    for i in range(xyz.shape[0]):
+        f = _face_at(xyz[i, 0], xyz[i, 1], sides, face)
+        if f < 0:
+            continue
+        points[f] += 1.0
+        for k in range(count):
+            away = (planes[k, 0] + planes[k, 1] * xyz[i, 0] + planes[k, 2] * xyz[i, 1] - xyz[i, 2]) / off
+            misfit[f, k] += min(away * away, 1.0)
+    share = np.zeros((faces, count))
+    total = np.zeros(faces)
+    for c in range(centres.shape[0]):
+        f = _face_at(centres[c, 0], centres[c, 1], sides, face)
+        if f >= 0:
+            share[f, cell_label[c]] += 1.0
+            total[f] += 1.0
+    wrong = np.zeros((faces, count), dtype=np.bool_)
+    for h in range(sides.shape[0]):
+        if used[h]:
+            for k in range(count):
+                z = planes[k, 0] + planes[k, 1] * sides[h, 0] + planes[k, 2] * sides[h, 1]
+                wrong[face[h], k] |= z > highest or z < lowest
+    cost = np.zeros((faces, count), dtype=np.int64)
+    for f in range(faces):
+        known = min(points[f] * expected, area[f])
+        for k in range(count):
+            value = known * misfit[f, k] / points[f] if points[f] > 0 else 0.0
+            near = share[f, k] / total[f] if total[f] > 0 else 0.0
+            value += EMPTY * (area[f] - known) * (1.0 - near)
+            value += FORBIDDEN * area[f] if wrong[f, k] else 0.0
+            cost[f, k] = np.int64(np.rint(WHOLE * value))
+    return cost
+
+
+def _borders(
+    parts: Subdivision, price: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Faces on both sides of each inner edge, and what it costs that they differ."""
+    left, right = parts.face[0::2], parts.face[1::2]
+    inner = np.flatnonzero((left >= 0) & (right >= 0) & (left != right))
+    run = (parts.vertices[parts.edges[inner, 1]] - parts.vertices[parts.edges[inner, 0]]) * UNIT
+    length = np.hypot(run[:, 0], run[:, 1])
+    return left[inner], right[inner], np.rint(WHOLE * price * length).astype(np.int64)

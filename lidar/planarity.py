@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lidar.cells import UNIT, Cells, Mask
 from lidar.cubes import AROUND, EDGE, HALF, Cubes, SortedPoints, coarser, sorted_into_cubes, windows
-from lidar.moments import MOMENTS, N, X, XX, XY, XZ, Y, YY, YZ, Z, ZZ, add_point, flattest_plane, shifted
+from lidar.moments import MOMENTS, XX, XY, XZ, YY, YZ, ZZ, N, X, Y, Z, add_point, flattest_plane, shifted
 from lidar.morphology import compiled, in_threads
 
 LEVELS = 4

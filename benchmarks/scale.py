@@ -7,7 +7,8 @@ uses, all but the store. Making 16 km² anew would take longer than measuring th
 these do. Around what is built lie further copies, so that tiles at its edge read as much around them as those inside
 do: what is compared is the city's size, not its rim.
 
-Time is the processors', summed up over the workers: on a machine that others use the clock would measure them. The
+Time is the processors', summed up over the workers: on a machine that others use the clock would measure them. A
+worker makes its first tile twice and the second time counts, so that loading compiled code is not part of it. The
 memory is the highest of any worker and of the process that gives out the work.
 """
 
@@ -59,8 +60,16 @@ class Cost:
     """Bytes, the worker's highest so far."""
 
 
+_warm = False
+"""Whether this process has made a tile before."""
+
+
 def work(tile: Tile, folder: Path) -> Cost:
     """Make and write a tile's products."""
+    global _warm
+    if not _warm:
+        _warm = True
+        work(tile, folder)
     began = time.process_time()
     made = process_tile(tile, None, Grid.covering(tile.bounds, RESOLUTION))
     for name in ("dtm", "dsm", "ndsm"):

@@ -22,7 +22,7 @@ from lidar.catalog import FileRecord, scan
 from lidar.las.crs import in_metres
 from lidar.pipeline import CONTEXT, classified, read
 from lidar.point_cloud import PointCloud
-from lidar.read import read_many
+from lidar.read import ATTRIBUTES, read_many
 from lidar.terrain import REACH
 from lidar.tile import Tile
 
@@ -121,7 +121,8 @@ def raster_over(
     Args:
         survey: what to read.
         grid: of the raster.
-        make: of classified points and a grid; its cells depend on no points beyond `lidar.terrain.REACH`.
+        make: of classified points and a grid; its cells depend on no points beyond `lidar.terrain.REACH`, and on their
+            coordinates, returns and classes alone.
         keep_classes: trust the classes in the files instead of classifying anew.
         tracked: is handed the blocks and gives them back one after the other, to show how far it is.
 
@@ -129,11 +130,12 @@ def raster_over(
         DiabaError: a file cannot be read.
     """
     buffer = REACH if keep_classes else CONTEXT
+    wanted = frozenset[str]() if keep_classes else ATTRIBUTES
     blocks = _blocks(survey, grid, buffer)
     bands: dict[str, NDArray[np.float32]] = {}
     for block in tracked(blocks):
         tile = Tile("", block.bounds, survey.paths, survey.crs, buffer)
-        points = read_many(survey.paths, crs=survey.crs) if len(blocks) == 1 else read(tile)
+        points = read_many(survey.paths, crs=survey.crs, attributes=wanted) if len(blocks) == 1 else read(tile, wanted)
         if len(points) == 0:
             continue
         part = make(points if keep_classes else classified(points), block)

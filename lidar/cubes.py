@@ -21,6 +21,10 @@ HALF = 500
 """Millimetres of that edge: half a cell's."""
 AROUND = 27
 """Cubes of a window: one and those that touch it."""
+COLUMN_KEY = 1 << 32
+"""From a cube's key to that of the next column's: one more is the next layer."""
+LAST_KEY = 1 << 62
+"""Greater than all cubes' keys."""
 FEW = 24
 """Points up to which a column is sorted by insertion."""
 
@@ -96,44 +100,60 @@ def coarser(cubes: Cubes) -> tuple[Cubes, NDArray[np.int32]]:
 
 
 @compiled
-def windows(cubes: Any, r: int, asked: Any, near: Any, count: Any) -> None:
-    """Fill, for each asked cube of row `r` in its order, the numbers of the cubes in its window, its own first.
+def windows(cubes: Any, r: int, asked: Any, places: tuple[int, int, int], near: Any, count: Any, keys: Any) -> None:
+    """Fill, for each asked cube of row `r` in its order, the places of the cubes in its window, its own among them.
 
     Args:
         cubes: all.
         r: the row.
         asked: (cubes of the row,) which ones; nothing is told of others.
+        places: of the first cubes of the row before, of `r`, and of the row behind; the others of a row follow.
         near: (≥ cubes of the row, 27) to fill.
         count: (≥ cubes of the row,) to fill: how many.
+        keys: (2, ≥ cubes of the fullest row + 3) to work in.
     """
-    column, layer, row = cubes.column, cubes.layer, cubes.row
-    first, last = row[r], row[r + 1]
-    for m in range(first, last):
-        near[m - first, 0] = m
-        count[m - first] = 1
-    for a in range(max(r - 1, 0), min(r + 2, len(row) - 1)):
-        end = row[a + 1]
-        for b in range(-1, 2):
-            q = row[a]
-            for m in range(first, last):
-                if not asked[m - first]:
-                    continue
-                low = _key(column[m] + b, layer[m] - 1)
-                while q < end and _key(column[q], layer[q]) < low:
-                    q += 1
-                t, n = q, count[m - first]
-                while t < end and _key(column[t], layer[t]) <= low + 2:
-                    if t != m:
-                        near[m - first, n] = t
-                        n += 1
-                    t += 1
-                count[m - first] = n
+    row = cubes.row
+    cubes_of_row = row[r + 1] - row[r]
+    count[:cubes_of_row] = 0
+    _row_keys(cubes, r, keys[0])
+    for a in range(3):
+        s = r - 1 + a
+        if s < 0 or s >= len(row) - 1:
+            continue
+        if a != 1:
+            _row_keys(cubes, s, keys[1])
+        own, theirs, place = keys[0], keys[0 if a == 1 else 1], places[a]
+        west, here, east = 0, 0, 0
+        for m in range(cubes_of_row):
+            if not asked[m]:
+                continue
+            low, n = own[m] - 1, count[m]
+            west, n = _fill(theirs, west, low - COLUMN_KEY, place, near, m, n)
+            here, n = _fill(theirs, here, low, place, near, m, n)
+            east, n = _fill(theirs, east, low + COLUMN_KEY, place, near, m, n)
+            count[m] = n
 
 
 @compiled
-def _key(column: int, layer: int) -> Any:
-    """One number in the order of cubes; one more is the next layer."""
-    return (np.int64(column) << 32) + layer
+def _row_keys(cubes: Any, r: int, keys: Any) -> None:
+    """The keys of a row's cubes, and behind them three that are greater than all."""
+    column, layer, first = cubes.column, cubes.layer, cubes.row[r]
+    n = cubes.row[r + 1] - first
+    for i in range(n):
+        keys[i] = column[first + i] * COLUMN_KEY + layer[first + i]
+    keys[n : n + 3] = LAST_KEY
+
+
+@compiled
+def _fill(keys: Any, q: int, low: int, place: int, near: Any, m: int, n: int) -> tuple[int, int]:
+    """Add to a window the cubes of the keys from `low` to `low` + 2, the first of which is not before number q.
+
+    Returns that first one's number and how many the window holds then. Three are written, to be written over again.
+    """
+    while keys[q] < low:
+        q += 1
+    near[m, n], near[m, n + 1], near[m, n + 2] = place + q, place + q + 1, place + q + 2
+    return q, n + (keys[q] <= low + 2) + (keys[q + 1] <= low + 2) + (keys[q + 2] <= low + 2)
 
 
 @compiled

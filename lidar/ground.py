@@ -40,6 +40,8 @@ PLANE_RADII = (3, 6, 9)
 """Cells of the windows that planes are fitted in; the last holds six points even at 0.02 points/m²."""
 PLANE_CELLS = 6
 """Cells a plane is fitted through at least: twice its unknowns."""
+REGAINING_RADII = PLANE_RADII[:2]
+"""Cells of the windows that regain ground where points lie far apart; nothing is lost where they hold too few."""
 SIDE_RADIUS = 6
 """Cells of the half windows at breaks of the terrain."""
 SHARE_RADIUS = 3
@@ -52,7 +54,7 @@ WITHOUT_GROUND = np.where(IS_NOISE, np.arange(256), Class.UNCLASSIFIED).astype(n
 """(256,) what points of a class are before ground is found."""
 BUSH = Tolerance(0.15, 0.4, 0.25)
 PLANE_TOLERANCE = Tolerance(0.15, 0.8, 0.6)
-SIDE_TOLERANCE = Tolerance(0.2, 0.5, 1.0)
+SIDE_TOLERANCE = Tolerance(0.2, 0.5, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,9 @@ class GroundParameters:
     """Rise over run (31°) by which a dike must be climbed from measured cell to measured cell."""
     dike_ways: int = 6
     """Directions by which it must be climbed; over an edge none."""
+    crest_ways: int = 5
+    """The same for what a small opening cut off, walked over bridged gaps too: a crest has its two slopes, three
+    directions each, of which a gap may hide one."""
     clearing: Tolerance = BUSH
     """Height above the plane of its neighbours up to which a provisional ground cell stays."""
     tolerance: Tolerance = PLANE_TOLERANCE
@@ -96,18 +101,24 @@ class GroundParameters:
     """Spread about the plane all round from which the terrain may be broken there."""
     side_spread: float = 0.5
     """Spread about a plane on one side up to which that side is a surface."""
-    side_rise: float = 1.0
-    """Height above the highest ground around above which no plane on one side is asked for."""
+    side_rise: float = 0.3
+    """Height above the highest ground around above which no plane on one side is asked for: the edge of a plateau is
+    as high as the plateau, what rises from it by more than the grass is something on it."""
     plane_rounds: int = 3
     """Planes are fitted, and the ground found from them is the next planes' ground."""
+    regaining_rounds: int = 2
+    """Rounds before the last that only add ground, where points lie far apart."""
+    regaining_share: float = 0.25
+    """Share of cells with points (2 m between points) below which they add: there a cliff lies in a bridged gap, whose
+    plane is lower than the edge, so that openings cut off more of it; where points lie close it would be roofs."""
 
     def __post_init__(self) -> None:
         for name in ("slope", "step", "island", "dike_step"):
             if not (isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise BadParameter(name, getattr(self, name), "must be a positive number")
-        for name in ("sight", "island_sight", "plane_rounds"):
-            if getattr(self, name) < 1:
-                raise BadParameter(name, getattr(self, name), "must be at least 1")
+        for name, least in (("sight", 1), ("island_sight", 1), ("plane_rounds", 1), ("regaining_rounds", 0)):
+            if getattr(self, name) < least:
+                raise BadParameter(name, getattr(self, name), f"must be at least {least}")
         if not self.windows or min(self.windows) < 1 or list(self.windows) != sorted(set(self.windows)):
             raise BadParameter("windows", self.windows, "must be radii of at least one cell, growing")
 
@@ -118,6 +129,7 @@ class GroundParameters:
         openings = 2 * self.windows[-1]
         sights = self.rounds * (self.sight + self.island_sight) + DIKE_WIDTH
         planes = CLEARING_RADII[-1] + self.plane_rounds * max(PLANE_RADII[-1], SIDE_RADIUS)
+        planes += self.regaining_rounds * max(REGAINING_RADII[-1], SIDE_RADIUS)
         return CELL * (lowest + openings + sights + REMAINS_REACH + planes + 1)
 
 
@@ -182,6 +194,7 @@ def ground_mask(
     ground = _provisional_ground(cells, occupied, parameters)
     for _ in range(parameters.plane_rounds - 1):
         ground[occupied] = _near_ground(cells, occupied, ground, parameters, lowest_points)
+    _regain(cells, occupied, ground, parameters, lowest_points)
     return np.asarray(_near_ground(cells, occupied, ground, parameters, points) & lowest.kept)
 
 
@@ -204,6 +217,9 @@ def _provisional_ground(cells: Cells, occupied: NDArray[np.bool_], parameters: G
     ground &= occupied
     attached, edges = sight_lines(cells.height, ground, parameters.dike_step * CELL, DIKE_WIDTH)
     dikes = occupied & ~ground & (attached >= parameters.dike_ways) & (edges == 0)
+    attached, edges = sight_lines(surface, ground, parameters.dike_step * CELL, DIKE_WIDTH)
+    small = (cut_by > 0) & (cut_by < parameters.smallest_bulge)
+    dikes |= occupied & ~ground & small & (attached >= parameters.crest_ways) & (edges == 0)
     ground |= dikes
     planes = fit_planes(cells, ground, ground, CLEARING_RADII, PLANE_CELLS + 2)
     above = cells.height - planes.height - planes.slope_x * cells.offset_x - planes.slope_y * cells.offset_y
@@ -251,19 +267,42 @@ def _islands(
     return high & walled
 
 
+def _regain(
+    cells: Cells,
+    occupied: NDArray[np.bool_],
+    ground: NDArray[np.bool_],
+    parameters: GroundParameters,
+    lowest_points: Points,
+) -> None:
+    """Add to the ground, in place, cells near its planes where points lie far apart; a window further each round."""
+    share = share_around(occupied, SHARE_RADIUS)
+    sparse = occupied & (share < np.float32(parameters.regaining_share))
+    for _ in range(parameters.regaining_rounds):
+        wanted = sparse & ~ground
+        if not wanted.any():
+            return
+        chosen = wanted[occupied]
+        row, column, x, y, z = lowest_points
+        points = Points(row[chosen], column[chosen], x[chosen], y[chosen], z[chosen])
+        ground[wanted] = _near_ground(cells, occupied, ground, parameters, points, wanted, REGAINING_RADII)
+
+
 def _near_ground(
     cells: Cells,
     occupied: NDArray[np.bool_],
     ground: NDArray[np.bool_],
     parameters: GroundParameters,
     points: Points,
+    wanted: NDArray[np.bool_] | None = None,
+    radii: tuple[int, ...] = PLANE_RADII,
 ) -> NDArray[np.bool_]:
-    """Points not higher than tolerated above the ground's plane all round or on one side."""
-    planes = fit_planes(cells, ground, occupied, PLANE_RADII, PLANE_CELLS)
+    """Points not higher than tolerated above the ground's plane all round or on one side; of `wanted` cells, or all."""
+    wanted = occupied if wanted is None else wanted
+    planes = fit_planes(cells, ground, wanted, radii, PLANE_CELLS)
     gaps = np.float32(parameters.tolerance_gaps) * (1 - share_around(occupied, SHARE_RADIUS))
     near, left = np.zeros(len(points.z), dtype=np.bool_), np.zeros(ground.shape, dtype=np.bool_)
     _mark_near(points, planes, parameters.tolerance.above(planes) + gaps, near, left)
-    left &= occupied & (planes.spread >= parameters.break_spread)
+    left &= wanted & (planes.spread >= parameters.break_spread)
     highest_ground = dilation(np.where(ground, cells.height, -EMPTY), SIDE_RADIUS)
     left &= cells.height <= highest_ground + np.float32(parameters.side_rise)
     side = fit_planes(

@@ -48,13 +48,6 @@ def add_shifted(t: Any, s: Any, dx: int, dy: int, dz: int) -> None:
 
 
 @compiled
-def add(t: Any, s: Any) -> None:
-    """Add sums `s`, kept from the same origin, to the sums `t`."""
-    for k in range(MOMENTS):
-        t[k] += s[k]
-
-
-@compiled
 def shifted(t: Any, s: Any, dx: int, dy: int, dz: int) -> None:
     """Set `t` to the sums `s` from an origin that lies at (−dx, −dy, −dz) millimetres from theirs.
 
@@ -125,26 +118,30 @@ def normal(
 
 
 @compiled
-def flattest_plane(t: Any) -> tuple[float, float, float, float, float, float]:
-    """The plane of least squares of distances: unit normal, offset along it (mm), two least variances (mm²)."""
-    mx, my, mz, xx, yy, zz, xy, xz, yz = covariance(t)
-    least, middle = two_least(xx, yy, zz, xy, xz, yz)
-    u, v, w = normal(least, xx, yy, zz, xy, xz, yz)
-    return u, v, w, u * mx + v * my + w * mz, least, middle
-
-
-@compiled
-def thicker_than(t: Any, variance: float) -> bool:
+def thicker_than(variance: float, xx: float, yy: float, zz: float, xy: float, xz: float, yz: float) -> bool:
     """Whether the least variance about any plane surely is more than so much, without finding it (mm²).
 
     All eigenvalues are greater than a number where the leading minors of the matrix less that number are positive
     (Sylvester); a thousandth is left for rounding.
     """
-    _, _, _, xx, yy, zz, xy, xz, yz = covariance(t)
     least = variance * 1.001
     a, b, c = xx - least, yy - least, zz - least
     minor = a * b - xy * xy
     return bool(a > 0.0 and minor > 0.0 and c * minor + xz * (xy * yz - b * xz) - yz * (a * yz - xy * xz) > 0.0)
+
+
+@compiled
+def flattest_plane(t: Any, variance: float) -> tuple[float, float, float, float, float, float]:
+    """The plane of least squares of distances: unit normal, offset along it (mm), two least variances (mm²).
+
+    Where the least surely is more than `variance`, all are zeros but the variances, which are infinite.
+    """
+    mx, my, mz, xx, yy, zz, xy, xz, yz = covariance(t)
+    if thicker_than(variance, xx, yy, zz, xy, xz, yz):
+        return 0.0, 0.0, 0.0, 0.0, np.inf, np.inf
+    least, middle = two_least(xx, yy, zz, xy, xz, yz)
+    u, v, w = normal(least, xx, yy, zz, xy, xz, yz)
+    return u, v, w, u * mx + v * my + w * mz, least, middle
 
 
 @compiled

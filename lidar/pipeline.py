@@ -22,7 +22,7 @@ from lidar.known import Known
 from lidar.noise import REACH as NOISE_REACH
 from lidar.noise import mark_noise
 from lidar.point_cloud import PointCloud
-from lidar.read import read_many
+from lidar.read import ATTRIBUTES, read_many
 from lidar.reconstruct import reconstruct_all
 from lidar.supplement import supplement
 from lidar.terrain import REACH as TERRAIN_REACH
@@ -78,9 +78,9 @@ def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileP
     return products(tile, grid, surroundings, buildings, points)
 
 
-def read(tile: Tile) -> PointCloud:
-    """The points of a tile and its buffer."""
-    return read_many(tile.needed, tile.bounds.buffered(tile.buffer), tile.crs)
+def read(tile: Tile, attributes: frozenset[str] = ATTRIBUTES) -> PointCloud:
+    """The points of a tile and its buffer, with those attributes."""
+    return read_many(tile.needed, tile.bounds.buffered(tile.buffer), tile.crs, attributes=attributes)
 
 
 def classified(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lidar.cells import UNIT, Cells, Mask
 from lidar.cubes import AROUND, EDGE, HALF, Cubes, SortedPoints, coarser, sorted_into_cubes, windows
-from lidar.moments import MOMENTS, N, add, add_point, flattest_plane, shifted, thicker_than
+from lidar.moments import MOMENTS, XX, XY, XZ, YY, YZ, ZZ, N, X, Y, Z, add_point, flattest_plane, shifted
 from lidar.morphology import compiled, in_threads
 
 LEVELS = 4
@@ -123,6 +123,7 @@ def _want(
     Threads may mark the same cube at a border: they write the same value.
     """
     near, count = np.empty((widest, AROUND), dtype=np.int32), np.empty(widest, dtype=np.int32)
+    keys = np.empty((2, widest + 3), dtype=np.int64)
     asked = np.empty(widest, dtype=np.bool_)
     for r in range(first, last):
         asked[:] = False
@@ -134,11 +135,17 @@ def _want(
                 some = True
         if not some:
             continue
-        windows(cubes, r, asked, near, count)
+        windows(cubes, r, asked, _begins(cubes, r), near, count, keys)
         for m in range(cubes.row[r + 1] - cubes.row[r]):
             if asked[m]:
                 for i in range(count[m]):
                     wanted[near[m, i]] = True
+
+
+@compiled
+def _begins(cubes: Any, r: int) -> tuple[int, int, int]:
+    """The numbers of the first cubes of row `r` and those beside it; what there is of them."""
+    return cubes.row[max(r - 1, 0)], cubes.row[r], cubes.row[r + 1]
 
 
 @compiled
@@ -154,37 +161,46 @@ def _fit_and_judge(
     spread: float,
     state: Any,
 ) -> None:
-    """Fit planes row by row, and judge the row behind, whose neighbours then have theirs; three rows are kept."""
-    row = cubes.row
-    near, count = np.empty((3, widest, AROUND), dtype=np.int32), np.empty((3, widest), dtype=np.int32)
-    sums = np.empty((3, widest, MOMENTS), dtype=np.int64)
-    planes, enough = np.empty((3, widest, 4), dtype=np.float32), np.empty((3, widest), dtype=np.bool_)
+    """Fit planes row by row, and judge the row behind, whose neighbours then have theirs.
+
+    Three rows are kept, row r in the places from (r mod 3) · `widest` on.
+    """
+    row, kept = cubes.row, 3 * widest
+    near, count = np.empty((kept, AROUND), dtype=np.int32), np.empty(kept, dtype=np.int32)
+    keys = np.empty((2, widest + 3), dtype=np.int64)
+    sums, corner = np.empty((kept, MOMENTS), dtype=np.int64), np.empty((kept, 3), dtype=np.int32)
+    planes, enough = np.empty((kept, 4), dtype=np.float32), np.empty(kept, dtype=np.bool_)
     begin, end = max(first - 1, 0), min(last + 1, len(row) - 1)
     for r in range(max(begin - 1, 0), begin + 1):
-        _sum_row(r, points, finest, cubes, of, sums[r % 3])
+        _sum_row(r, points, finest, cubes, of, r % 3 * widest, sums)
     for r in range(begin, end):
+        places = ((r + 2) % 3 * widest, r % 3 * widest, (r + 1) % 3 * widest)
         if r + 1 < len(row) - 1:
-            _sum_row(r + 1, points, finest, cubes, of, sums[(r + 1) % 3])
-        windows(cubes, r, wanted[row[r] : row[r + 1]], near[r % 3], count[r % 3])
-        _fit_row(r, cubes, near[r % 3], count[r % 3], sums, wanted, spread, planes[r % 3], enough[r % 3])
+            _sum_row(r + 1, points, finest, cubes, of, places[2], sums)
+        asked = wanted[row[r] : row[r + 1]]
+        windows(cubes, r, asked, places, near[places[1] :], count[places[1] :], keys)
+        _fit_row(r, cubes, places[1], asked, near, count, sums, spread, corner, planes, enough)
         if r - 1 >= first:
-            s = (r - 1) % 3
-            _judge_row(r - 1, points, finest, cubes, of, near[s], count[s], planes, enough[s], state)
+            _judge_row(r - 1, points, finest, cubes, of, places[0], near, count, corner, planes, enough, state)
     if end == last:
-        s = (last - 1) % 3
-        _judge_row(last - 1, points, finest, cubes, of, near[s], count[s], planes, enough[s], state)
+        place = (last - 1) % 3 * widest
+        _judge_row(last - 1, points, finest, cubes, of, place, near, count, corner, planes, enough, state)
 
 
 @compiled
-def _sum_row(r: int, points: Any, finest: Any, cubes: Any, of: Any, sums: Any) -> None:
-    """The moments of each cube of a row about zero: they wrap around, which the shift to a near origin undoes."""
+def _sum_row(r: int, points: Any, finest: Any, cubes: Any, of: Any, place: int, sums: Any) -> None:
+    """Fill `sums` from `place` on, the moments of each cube of a row about zero.
+
+    They wrap around, which the shift to a near origin undoes.
+    """
     column, layer, row = finest.column, finest.layer, cubes.row
-    sums[: row[r + 1] - row[r]] = 0
+    cubes_of_row, place_of = row[r + 1] - row[r], place - row[r]
+    sums[place : place + cubes_of_row] = 0
     low, high = _finest_rows(r, cubes, finest)
     for fine_row in range(low, high):
         y = (fine_row + finest.south) * HALF
         for f in range(finest.row[fine_row], finest.row[fine_row + 1]):
-            s = sums[of[f] - row[r]]
+            s = sums[place_of + of[f]]
             x, z = column[f] * HALF, layer[f] * HALF
             for i in range(points.start[f], points.start[f + 1]):
                 add_point(s, points.place[i, 0] + x, points.place[i, 1] + y, points.place[i, 2] + z)
@@ -192,48 +208,64 @@ def _sum_row(r: int, points: Any, finest: Any, cubes: Any, of: Any, sums: Any) -
 
 @compiled
 def _fit_row(
-    r: int, cubes: Any, near: Any, count: Any, sums: Any, wanted: Any, spread: float, planes: Any, enough: Any
+    r: int,
+    cubes: Any,
+    place: int,
+    asked: Any,
+    near: Any,
+    count: Any,
+    sums: Any,
+    spread: float,
+    corner: Any,
+    planes: Any,
+    enough: Any,
 ) -> None:
-    """Fill rows of `planes`, normal and its offset from the cube's corner (m), zeros where there is no good one."""
-    column, layer, row = cubes.column, cubes.layer, cubes.row
+    """Fill from `place` on `corner`, where each cube of a row is, and `planes`, if they hold `enough`.
+
+    A corner is column, row and layer in edges; a plane its normal and its offset from the corner (m), which is NaN
+    where there is no good one.
+    """
     edge = HALF << cubes.level
     limit, broad = (spread * UNIT) ** 2, (BROAD * edge) ** 2
     total, t = np.zeros(MOMENTS, dtype=np.int64), np.zeros(MOMENTS, dtype=np.int64)
-    behind, beside, ahead = sums[(r + 2) % 3], sums[r % 3], sums[(r + 1) % 3]
-    begin, end = row[r], row[r + 1]
-    for m in range(begin, end):
-        here = m - row[r]
-        planes[here, :] = 0.0
-        enough[here] = False
-        if not wanted[m]:
+    for m in range(place, place + len(asked)):
+        own = cubes.row[r] + m - place
+        corner[m, 0], corner[m, 1], corner[m, 2] = cubes.column[own], r + cubes.south, cubes.layer[own]
+        planes[m, 3] = np.nan
+        enough[m] = False
+        if not asked[m - place]:
             continue
         points = 0
-        for i in range(count[here]):
-            q = near[here, i]
-            if q < begin:
-                points += behind[q - row[r - 1], N]
-            elif q < end:
-                points += beside[q - begin, N]
-            else:
-                points += ahead[q - end, N]
+        for i in range(count[m]):
+            points += sums[near[m, i], N]
         if points < ENOUGH:
             continue
-        enough[here] = True
-        total[:] = 0
-        for i in range(count[here]):
-            q = near[here, i]
-            if q < begin:
-                add(total, behind[q - row[r - 1]])
-            elif q < end:
-                add(total, beside[q - begin])
-            else:
-                add(total, ahead[q - end])
-        shifted(t, total, -column[m] * edge, -(r + cubes.south) * edge, -layer[m] * edge)
-        if thicker_than(t, limit):
-            continue
-        u, v, w, offset, least, middle = flattest_plane(t)
-        if least <= limit and middle >= broad:
-            planes[here, 0], planes[here, 1], planes[here, 2], planes[here, 3] = u, v, w, offset / UNIT
+        enough[m] = True
+        _add_up(near, m, count[m], sums, total)
+        shifted(t, total, -corner[m, 0] * edge, -corner[m, 1] * edge, -corner[m, 2] * edge)
+        u, v, w, offset, least, middle = flattest_plane(t, limit)
+        if least <= limit and middle >= broad and not u == v == w == 0.0:
+            planes[m, 0], planes[m, 1], planes[m, 2], planes[m, 3] = u, v, w, offset / UNIT
+
+
+@compiled
+def _add_up(near: Any, m: int, count: int, sums: Any, total: Any) -> None:
+    """The sums of a window."""
+    n, x, y, z, xx, xy, xz, yy, yz, zz = 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    for i in range(count):
+        q = near[m, i]
+        n += sums[q, N]
+        x += sums[q, X]
+        y += sums[q, Y]
+        z += sums[q, Z]
+        xx += sums[q, XX]
+        xy += sums[q, XY]
+        xz += sums[q, XZ]
+        yy += sums[q, YY]
+        yz += sums[q, YZ]
+        zz += sums[q, ZZ]
+    total[N], total[X], total[Y], total[Z], total[XX] = n, x, y, z, xx
+    total[XY], total[XZ], total[YY], total[YZ], total[ZZ] = xy, xz, yy, yz, zz
 
 
 @compiled
@@ -254,43 +286,42 @@ def _judge_row(
     finest: Any,
     cubes: Any,
     of: Any,
+    place: int,
     near: Any,
     count: Any,
+    corner: Any,
     planes: Any,
     enough: Any,
     state: Any,
 ) -> None:
-    column, layer, row = cubes.column, cubes.layer, cubes.row
     edge = EDGE * (1 << cubes.level)
+    place_of = place - cubes.row[r]
     low, high = _finest_rows(r, cubes, finest)
     for fine_row in range(low, high):
         for f in range(finest.row[fine_row], finest.row[fine_row + 1]):
-            m = of[f]
-            here = m - row[r]
-            if state[points.start[f]] != UNDECIDED or not enough[here]:
+            m = place_of + of[f]
+            if state[points.start[f]] != UNDECIDED or not enough[m]:
                 continue
             dx, dy, dz = _inside(f, fine_row, finest, cubes.level)
             for i in range(points.start[f], points.start[f + 1]):
                 u = (points.place[i, 0] + dx) / UNIT
                 v = (points.place[i, 1] + dy) / UNIT
                 w = (points.place[i, 2] + dz) / UNIT
-                state[i] = 1
-                for j in range(count[here]):
-                    q = near[here, j]
-                    s = 0
-                    if q < row[r]:
-                        s = -1
-                    elif q >= row[r + 1]:
-                        s = 1
-                    plane = planes[(r + s) % 3, q - row[r + s]]
-                    a, b, c = plane[0], plane[1], plane[2]
-                    if a == 0.0 and b == 0.0 and c == 0.0:
-                        continue
-                    x = u - (column[q] - column[m]) * edge
-                    z = w - (layer[q] - layer[m]) * edge
-                    if abs(a * x + b * (v - s * edge) + c * z - plane[3]) <= DISTANCE:
-                        state[i] = PLANAR
-                        break
+                on_one = _on_plane(u, v, w, m, m, edge, corner, planes)
+                k = 0
+                while not on_one and k < count[m]:
+                    on_one = _on_plane(u, v, w, m, near[m, k], edge, corner, planes)
+                    k += 1
+                state[i] = PLANAR if on_one else 1
+
+
+@compiled
+def _on_plane(u: float, v: float, w: float, m: int, q: int, edge: float, corner: Any, planes: Any) -> bool:
+    """Whether the plane of cube q, if it has one, passes by a place, metres from the corner of cube m."""
+    x = u - (corner[q, 0] - corner[m, 0]) * edge
+    y = v - (corner[q, 1] - corner[m, 1]) * edge
+    z = w - (corner[q, 2] - corner[m, 2]) * edge
+    return bool(abs(planes[q, 0] * x + planes[q, 1] * y + planes[q, 2] * z - planes[q, 3]) <= DISTANCE)
 
 
 @compiled
@@ -305,9 +336,9 @@ def _count(points: Any, of: Any, state: Any, single: Any, counts: Any) -> None:
 @compiled
 def _weigh(first: int, last: int, cubes: Any, widest: int, counts: Any, shares: Any) -> None:
     near, count = np.empty((widest, AROUND), dtype=np.int32), np.empty(widest, dtype=np.int32)
-    every = np.ones(widest, dtype=np.bool_)
+    keys, every = np.empty((2, widest + 3), dtype=np.int64), np.ones(widest, dtype=np.bool_)
     for r in range(first, last):
-        windows(cubes, r, every, near, count)
+        windows(cubes, r, every, _begins(cubes, r), near, count, keys)
         for m in range(cubes.row[r], cubes.row[r + 1]):
             n, chosen = 0, 0
             for i in range(count[m - cubes.row[r]]):

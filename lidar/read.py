@@ -14,9 +14,10 @@ from gis.errors import BadCrs, BadParameter, MissingCrs, UnreadableFile
 from lidar.las.crs import hint_for, in_metres, same
 from lidar.las.header import LasHeader, open_file, parse_header, read_header
 from lidar.las.points import all_columns, batches
+from lidar.las.raw_columns import ATTRIBUTES
 from lidar.point_cloud import PointCloud
 
-__all__ = ["LasHeader", "batches", "read", "read_header", "read_many", "resolve_crs"]
+__all__ = ["ATTRIBUTES", "LasHeader", "batches", "read", "read_header", "read_many", "resolve_crs"]
 
 
 def read(
@@ -25,6 +26,7 @@ def read(
     crs: CRS | None = None,
     bounds: BoundingBox | None = None,
     resolution: float | None = None,
+    attributes: frozenset[str] = ATTRIBUTES,
 ) -> PointCloud:
     """All points of a file, or those inside `bounds` (edges included; read through the octree from COPC).
 
@@ -40,6 +42,8 @@ def read(
         bounds: in any CRS; the rectangle is carried into the file's.
         resolution: metres; of a COPC file, only the levels of its octree down to the first whose points are not
             farther apart.
+        attributes: columns to read beside coordinates, returns and classes; the others are zero. In the layered LAZ of
+            the point formats 6–10 they are not decompressed, nor is damage in their layers noticed.
 
     Raises:
         BadParameter: a resolution is asked for that is no length, or of a file that is no COPC.
@@ -53,7 +57,7 @@ def read(
         target, across, up = in_metres(resolve_crs(header, crs))
         window = None if bounds is None else bounds.to(horizontal(target)).tuple
         try:
-            columns = all_columns(handle, header, across, up, window, resolution)
+            columns = all_columns(handle, header, across, up, window, resolution, attributes)
         except MemoryError as error:
             raise UnreadableFile(path, f"{header.point_count} points do not fit into memory; give bounds") from error
         except OSError as error:
@@ -61,8 +65,16 @@ def read(
     return PointCloud(**columns._asdict(), crs=target)
 
 
-def read_many(paths: Sequence[Path | str], bounds: BoundingBox | None = None, crs: CRS | None = None) -> PointCloud:
+def read_many(
+    paths: Sequence[Path | str],
+    bounds: BoundingBox | None = None,
+    crs: CRS | None = None,
+    *,
+    attributes: frozenset[str] = ATTRIBUTES,
+) -> PointCloud:
     """The points of several files of one CRS, in the order of the files; those outside of `bounds` are not read.
+
+    `attributes` as of `read`.
 
     Raises:
         BadCrs: two files differ in their CRS.
@@ -73,7 +85,7 @@ def read_many(paths: Sequence[Path | str], bounds: BoundingBox | None = None, cr
         raise BadParameter("paths", paths, "give at least one file")
     clouds: list[PointCloud] = []
     for path in paths:
-        cloud = read(path, crs=crs, bounds=bounds)
+        cloud = read(path, crs=crs, bounds=bounds, attributes=attributes)
         if clouds and not same(cloud.crs, clouds[0].crs):
             raise BadCrs(
                 f"{path}: is in {name_of(cloud.crs)[:80]}, {paths[0]} in {name_of(clouds[0].crs)[:80]}; "

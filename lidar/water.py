@@ -131,9 +131,9 @@ def water(
 
 def _sums(cells: Cells, intensity: NDArray[np.uint16], ground: Mask) -> tuple[NDArray[np.int64], ...]:
     """Points, heights (mm), their squares and intensities of each cell's ground."""
-    sums = np.empty((4, *cells.shape), dtype=np.int64)
-    in_threads(_sum, cells.shape[0], cells.points, cells, intensity, ground, sums)
-    return tuple(sums)
+    sums = tuple(np.empty(cells.shape, dtype=np.int64) for _ in range(4))
+    in_threads(_sum, cells.shape[0], cells.points, cells, intensity, ground, *sums)
+    return sums
 
 
 def _levels(
@@ -289,8 +289,18 @@ def _loses_pulses(first: int, last: int, cells: Any, time: Any, ground: Any, ask
 
 
 @compiled
-def _sum(first: int, last: int, cells: Any, intensity: Any, ground: Any, sums: Any) -> None:
-    columns = sums.shape[2]
+def _sum(
+    first: int,
+    last: int,
+    cells: Any,
+    intensity: Any,
+    ground: Any,
+    counts: Any,
+    totals: Any,
+    total_squares: Any,
+    lights: Any,
+) -> None:
+    columns = counts.shape[1]
     for r in range(first, last):
         for c in range(columns):
             n, total, squares, light = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
@@ -301,7 +311,7 @@ def _sum(first: int, last: int, cells: Any, intensity: Any, ground: Any, sums: A
                     total += w
                     squares += w * w
                     light += np.int64(intensity[p])
-            sums[0, r, c], sums[1, r, c], sums[2, r, c], sums[3, r, c] = n, total, squares, light
+            counts[r, c], totals[r, c], total_squares[r, c], lights[r, c] = n, total, squares, light
 
 
 @compiled

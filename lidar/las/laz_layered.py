@@ -44,6 +44,13 @@ from lidar.las.laz_times import decode_times
 XY, Z, CLASS, FLAGS, INTENSITY, SCAN_ANGLE, USER_DATA, SOURCE, GPS_TIME = range(9)
 """Layers in the order of the chunk."""
 LAYERS: Final = 9
+_ALWAYS: Final = 1 << XY | 1 << Z | 1 << CLASS | 1 << FLAGS
+_LAYER_OF: Final = {"intensity": INTENSITY, "scan_angle": SCAN_ANGLE, "point_source_id": SOURCE, "gps_time": GPS_TIME}
+
+
+def layers_for(attributes: frozenset[str]) -> int:
+    """A bit for each layer that must be decoded for the attributes, beside shape, returns and classes."""
+    return _ALWAYS | sum(1 << layer for name, layer in _LAYER_OF.items() if name in attributes)
 
 
 def _return_map() -> NDArray[np.uint8]:
@@ -75,6 +82,7 @@ def decode_layered(
     data: Any,
     record_length: int,
     layers: int,
+    wanted: int,
     x: Any,
     y: Any,
     z: Any,
@@ -89,21 +97,24 @@ def decode_layered(
     """Decode one chunk, whose lengths were checked, into columns of its length, as its records have them.
 
     `data` are the chunk's bytes and `SPARE` more: its first point of `record_length` bytes, the point count, the
-    lengths of its `layers`, the layers. `time_bits` are the bits of the doubles.
+    lengths of its `layers`, the layers. `wanted` has a bit for each layer to decode; the columns of the others stay as
+    they are. `time_bits` are the bits of the doubles.
 
     Returns:
         Layers that end as a coder ends, layers that do not, and 1 for one channel of the scanner, 2 for more.
     """
     n = len(x)
     x[0], y[0], z[0] = int32_at(data, 0), int32_at(data, 4), int32_at(data, 8)
-    intensity[0] = uint16_at(data, 12)
     returns[0], flags[0], classes[0] = data[14], data[15], data[16]
-    scan_angle[0] = np.int16(np.uint16(uint16_at(data, 18)))
-    source[0] = uint16_at(data, 20)
-    bits = np.int64(0)
-    for i in range(8):
-        bits |= np.int64(data[22 + i]) << np.int64(8 * i)
-    time_bits[0] = bits
+    if wanted & (1 << INTENSITY):
+        intensity[0] = uint16_at(data, 12)
+    if wanted & (1 << SCAN_ANGLE):
+        scan_angle[0] = np.int16(np.uint16(uint16_at(data, 18)))
+    if wanted & (1 << SOURCE):
+        source[0] = uint16_at(data, 20)
+    if wanted & (1 << GPS_TIME):
+        for i in range(8):
+            time_bits[0] |= np.int64(data[22 + i]) << np.int64(8 * i)
     about = np.empty(n, dtype=np.uint8)
     z_context = np.empty(n, dtype=np.uint8)
     about[0] = (data[15] >> 4) & 3
@@ -112,6 +123,8 @@ def decode_layered(
     for layer in range(LAYERS):
         start, size = end, int32_at(data, record_length + 4 + 4 * layer)
         end = start + size
+        if not wanted & (1 << layer):
+            continue
         if size <= 0:
             _constant(
                 layer, x, y, z, intensity, returns, flags, classes, scan_angle, source, time_bits, about, z_context

@@ -18,8 +18,8 @@ from lidar.las.laz_arithmetic import SPARE
 from lidar.las.laz_attributes import decode_byte
 from lidar.las.laz_chunks import Chunk, LazRecord, chunk_table, decompress, laz_record, load
 from lidar.las.laz_integrity import Integrity
-from lidar.las.laz_layered import decode_layered
-from lidar.las.raw_columns import Columns, RawColumns, Seen
+from lidar.las.laz_layered import decode_layered, layers_for
+from lidar.las.raw_columns import ATTRIBUTES, Columns, RawColumns, Seen
 from lidar.las.records import (
     RawPoints,
     agrees_by_return,
@@ -46,6 +46,7 @@ def all_columns(
     up: float = 1.0,
     window: Window | None = None,
     resolution: float | None = None,
+    attributes: frozenset[str] = ATTRIBUTES,
 ) -> Columns:
     """The points of a file, or those in a window, in the file's order.
 
@@ -56,6 +57,7 @@ def all_columns(
         up: metres in one unit of z.
         window: (min x, min y, max x, max y) in metres; edges belong to it.
         resolution: metres; of a COPC file, the levels of the octree down to where its points are so far apart.
+        attributes: those of `ATTRIBUTES` that are wanted; the others are zero.
 
     Raises:
         UnreadableFile: the points are truncated, damaged or cannot be decompressed.
@@ -63,7 +65,7 @@ def all_columns(
     in_file = (
         None if window is None else (window[0] / across, window[1] / across, window[2] / across, window[3] / across)
     )
-    source = _Source(handle, header, in_file, None if resolution is None else resolution / across)
+    source = _Source(handle, header, in_file, None if resolution is None else resolution / across, attributes)
     if window is None:
         columns, seen = _in_place(source, across, up)
     else:
@@ -86,11 +88,19 @@ def batches(handle: BinaryIO, header: LasHeader) -> Iterator[RawPoints]:
 class _Source:
     """The chunks of an open file that are wanted; any thread may unpack one."""
 
-    def __init__(self, handle: BinaryIO, header: LasHeader, window: Window | None, resolution: float | None) -> None:
+    def __init__(
+        self,
+        handle: BinaryIO,
+        header: LasHeader,
+        window: Window | None,
+        resolution: float | None,
+        attributes: frozenset[str] = ATTRIBUTES,
+    ) -> None:
         self.header, self._handle, self._lock = header, handle, Lock()
+        self._attributes, self._layers_wanted = attributes, layers_for(attributes)
         self._record: LazRecord | None = None
         self._integrity: Integrity | None = None
-        self._confidence = confidence_at(header)
+        self._confidence = confidence_at(header) if "confidence" in attributes else None
         self.chunks: list[Chunk] = []
         if header.point_count and not header.is_compressed:
             self.chunks = _plain_chunks(header)
@@ -108,7 +118,7 @@ class _Source:
     def unpacked(self, chunk: Chunk) -> RawColumns:
         """The points of a chunk, decoded and checked."""
         if self._record is None or self._integrity is None:
-            return raw_columns(self._plain(chunk), self.header)
+            return raw_columns(self._plain(chunk), self._attributes)
         with self._lock:
             compressed = load(self._handle, self.header, self._record, chunk)
         if self._record.layers and self._record.version == OWN_VERSION:
@@ -117,7 +127,7 @@ class _Source:
                 return columns
         points = decompress(self.header, self._record, chunk, compressed)
         self._integrity.compare(compressed, points)
-        return raw_columns(raw_points(points, self.header), self.header)
+        return raw_columns(raw_points(points, self.header), self._attributes)
 
     def check_counts(self, seen: Iterable[Seen], *, is_whole: bool) -> None:
         """Refuse a file some of whose parts look damaged, and whose points by return are not those counted."""
@@ -133,7 +143,9 @@ class _Source:
         data = np.frombuffer(compressed + bytes(SPARE), dtype=np.uint8)
         columns = RawColumns.zeros(chunk.point_count)
         length = self.header.record_length
-        good, bad, channels = decode_layered(data, length, record.layers, *columns[:9], columns.time.view(np.int64))
+        times = columns.time.view(np.int64)
+        wanted = self._layers_wanted
+        good, bad, channels = decode_layered(data, length, record.layers, wanted, *columns[:9], times)
         if self._confidence is not None:
             if channels > 1:
                 return None

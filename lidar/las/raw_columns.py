@@ -16,6 +16,10 @@ MOST_SECONDS: Final = 1e12
 """No clock a file may count seconds by, GPS, Unix or its own in microseconds of a day, runs so high."""
 
 
+ATTRIBUTES: Final = frozenset(("intensity", "scan_angle", "point_source_id", "gps_time", "confidence"))
+"""Columns that may be left out: what is made from shape, returns and classes alone does not ask for them."""
+
+
 class RawColumns(NamedTuple):
     """n points as their records hold them: coordinates in steps, bytes with several fields unopened."""
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gis.errors import UnreadableFile
 from lidar.las.header import RECORD_LENGTHS, LasHeader
-from lidar.las.raw_columns import EXTENDED_WITHHELD, WITHHELD, Columns, RawColumns, Seen, settle
+from lidar.las.raw_columns import ATTRIBUTES, EXTENDED_WITHHELD, WITHHELD, Columns, RawColumns, Seen, settle
 
 RawPoints: TypeAlias = NDArray[np.void]
 """(n,) structured records of `record_type`."""
@@ -87,11 +87,11 @@ def confidence_at(header: LasHeader) -> int | None:
     return None
 
 
-def raw_columns(raw: RawPoints, header: LasHeader) -> RawColumns:
-    """Records as columns, copied."""
+def raw_columns(raw: RawPoints, attributes: frozenset[str] = ATTRIBUTES) -> RawColumns:
+    """Records as columns, copied; those of `ATTRIBUTES` that are not wanted stay zero."""
     columns = RawColumns.zeros(len(raw))
     for name, column in columns.by_field():
-        if name in (raw.dtype.names or ()):
+        if name in (raw.dtype.names or ()) and (name in attributes or name not in ATTRIBUTES):
             column[:] = raw[name]
     return columns
 
@@ -145,7 +145,7 @@ def decoded(raw: RawPoints, header: LasHeader, across: float = 1.0, up: float = 
         up: metres in one unit of z.
     """
     out = Columns.empty(len(raw))
-    seen = settled(raw_columns(raw, header), out, header, across, up)
+    seen = settled(raw_columns(raw), out, header, across, up)
     return out.part(0, seen.kept)._asdict()
 
 

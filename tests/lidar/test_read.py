@@ -14,7 +14,7 @@ from gis.crs import horizontal, name_of, normalise, transformer, vertical
 from gis.errors import BadCrs, BadParameter, MissingCrs
 from lidar.las.crs import guess_crs, in_metres
 from lidar.point_cloud import PointCloud
-from lidar.read import read, read_header, read_many
+from lidar.read import ATTRIBUTES, read, read_header, read_many
 from lidar.write import write_laz
 
 pytestmark = pytest.mark.shared_data
@@ -150,6 +150,31 @@ def test_every_point_format_reads(version: str, point_format: int, ending: str, 
         np.testing.assert_allclose(getattr(points, name), column, rtol=0, atol=1e-6, err_msg=name)
     assert read_header(file).extra_dims == ("reflectance",)
     assert read_header(file).version == version
+
+
+@pytest.mark.parametrize(("point_format", "ending"), [(1, "las"), (3, "laz"), (6, "las"), (6, "laz"), (7, "laz")])
+def test_attributes_not_asked_for_are_zero_and_all_else_is_as_laspy_reads_it(
+    point_format: int, ending: str, tmp_path: Path
+) -> None:
+    header = laspy.LasHeader(point_format=point_format, version="1.4")
+    header.scales = np.array([0.01, 0.01, 0.01])
+    header.add_crs(CRS("EPSG:28992"))
+    data, random = laspy.LasData(header), np.random.default_rng(3)
+    data.x, data.y, data.z = 85_000 + random.random(500), 446_000 + random.random(500), random.random(500)
+    data.classification = random.integers(0, 20, 500, dtype=np.uint8)
+    data.return_number, data.number_of_returns = np.ones(500, np.uint8), random.integers(1, 4, 500, dtype=np.uint8)
+    data.intensity, data.point_source_id = random.integers(1, 60_000, 500), random.integers(1, 9, 500)
+    data.gps_time = 1e6 + np.arange(500.0)
+    data["scan_angle" if point_format >= 6 else "scan_angle_rank"] = random.integers(1, 20, 500)
+    path = tmp_path / f"points.{ending}"
+    data.write(str(path))
+    expected = laspy.read(path)
+    for attributes in (frozenset[str](), frozenset({"intensity"}), frozenset({"gps_time", "point_source_id"})):
+        points = read(path, attributes=attributes)
+        for name in ("x", "y", "z", "classification", "return_number", "number_of_returns", *sorted(attributes)):
+            np.testing.assert_array_equal(getattr(points, name), np.asarray(getattr(expected, name)), name)
+        assert not any(getattr(points, name).any() for name in ATTRIBUTES - attributes)
+    assert read(path).scan_angle.all()
 
 
 def test_a_las_1_0_file_reads(tmp_path: Path) -> None:

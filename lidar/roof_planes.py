@@ -182,7 +182,7 @@ def _own_planes(points, near):  # type: ignore[no-untyped-def]
                 )
         if sums[moments.N] < 4:
             continue
-        u, v, w, _, least, _ = moments.flattest_plane(sums)
+        u, v, w, _, least, _ = moments.flattest_plane(sums, np.inf)
         sign = 1.0 if w >= 0.0 else -1.0
         normals[i, 0], normals[i, 1], normals[i, 2] = sign * u, sign * v, sign * w
         thickness[i] = min(np.sqrt(least * sums[moments.N] / (sums[moments.N] - 3.0)), 1e9)
@@ -227,12 +227,12 @@ def _grown(points, near, normals, thickness, seeds, tolerance, noise, fewest):  
                 moments.add_point(sums, x, y, z)
                 if tail >= next_fit:
                     next_fit = tail + tail // 3 + 1
-                    u, v, w, offset, _, middle = moments.flattest_plane(sums)
+                    u, v, w, offset, _, middle = moments.flattest_plane(sums, np.inf)
                     if w < 0.0:
                         u, v, w, offset = -u, -v, -w, -offset
         if tail < fewest:
             continue
-        u, v, w, offset, _, _ = moments.flattest_plane(sums)
+        u, v, w, offset, _, _ = moments.flattest_plane(sums, np.inf)
         kept = 0
         for k in range(tail):
             q = queue[k]
@@ -267,7 +267,7 @@ def _planes_of(sums):  # type: ignore[no-untyped-def]
     planes = np.full((sums.shape[0], 4), np.nan)
     for k in range(sums.shape[0]):
         if sums[k, moments.N] >= 3:
-            u, v, w, offset, _, _ = moments.flattest_plane(sums[k])
+            u, v, w, offset, _, _ = moments.flattest_plane(sums[k], np.inf)
             sign = 1.0 if w >= 0.0 else -1.0
             planes[k, 0], planes[k, 1], planes[k, 2], planes[k, 3] = sign * u, sign * v, sign * w, sign * offset
     return planes
@@ -325,16 +325,16 @@ def _joined(points, near, label, count, noise):  # type: ignore[no-untyped-def]
                 if lean < LEAN:
                     continue
                 both[:] = sums[a]
-                moments.add(both, sums[b])
-                _, _, _, _, least, _ = moments.flattest_plane(both)
-                _, _, _, _, of_a, _ = moments.flattest_plane(sums[a])
-                _, _, _, _, of_b, _ = moments.flattest_plane(sums[b])
+                both += sums[b]
+                _, _, _, _, least, _ = moments.flattest_plane(both, np.inf)
+                _, _, _, _, of_a, _ = moments.flattest_plane(sums[a], np.inf)
+                _, _, _, _, of_b, _ = moments.flattest_plane(sums[b], np.inf)
                 worse = np.sqrt(least) / max(JOINT * noise, JOINT * np.sqrt(max(of_a, of_b)))
                 if worse <= 1.0 and worse < best:
                     best, first, second = worse, a, b
         if first < 0:
             break
-        moments.add(sums[first], sums[second])
+        sums[first] += sums[second]
         sums[second] = 0
         for k in range(count):
             touch[first, k] += touch[second, k]
@@ -368,7 +368,7 @@ def _finished(points: Integers, label: Integers, count: int, fewest: int) -> tup
     planes, scatter = np.empty((len(order), 3)), np.empty(len(order))
     x0, y0, z0 = points[0] / 1000.0
     for at, k in enumerate(order):
-        u, v, w, offset, least, _ = moments.flattest_plane(sums[k])
+        u, v, w, offset, least, _ = moments.flattest_plane(sums[k], np.inf)
         b, c = -u / w, -v / w
         planes[at] = z0 + offset / 1000.0 / w - b * x0 - c * y0, b, c
         scatter[at] = np.sqrt(least) / 1000.0

@@ -45,6 +45,14 @@ class Reason(StrEnum):
     NO_POINTS = "no_points"
     NO_TERRAIN = "no_terrain"
     BAD_FOOTPRINT = "bad_footprint"
+    NO_PLANES = "no_planes"
+    """No roof plane was found: a block instead."""
+    NOT_PARTED = "not_parted"
+    """The lines of the roof could not be parted into faces: a block instead."""
+    NOT_VALID = "not_valid"
+    """The detailed model was no valid solid: a coarser one instead."""
+    OUT_OF_TIME = "out_of_time"
+    """The detailed model took too long: a coarser one instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +76,9 @@ class Building:
     """Of the footprint, m²."""
     sigma_area: float
     lod: str
-    """"1.2", "1.3", "2.2", or "0" when there is no solid."""
+    """Of `solid`: "1.2", "1.3", "2.2", or "0" when there is none."""
     solid: Solid | None
+    """The most detailed model."""
     point_count: int
     """Roof points inside the footprint."""
     point_density: float
@@ -78,3 +87,5 @@ class Building:
     """Share of the footprint's 0.5 m cells without any point."""
     reason: Reason = Reason.NONE
     attributes: Mapping[str, float | int | str] = field(default_factory=dict)
+    coarser: Mapping[str, Solid] = field(default_factory=dict)
+    """Further models, by their level of detail."""

@@ -1,4 +1,4 @@
-"""Footprints and points to buildings: LoD1.2 blocks with their heights and what these are worth.
+"""Footprints and points to buildings: models at LoD 1.2, 1.3 and 2.2, with heights and what these are worth.
 
 Conventions are 3DBAG's (Peters et al. 2022, "Automated 3D reconstruction of LoD2.2 and LoD1.2 models for all 10
 million buildings of the Netherlands"): the ground is the 5th percentile of the terrain at the outline, the block's
@@ -19,7 +19,9 @@ from shapely import Polygon
 from gis.city_model.building import Building, Face, Reason, Solid, Surface
 from lidar.footprints import Footprints
 from lidar.point_cloud import PointCloud
-from lidar.roof_heights import FEWEST_POINTS, RoofHeights, quantile, roof_heights
+from lidar.point_index import points_in_polygons
+from lidar.roof_heights import FEWEST_POINTS, LOWEST_ROOF, RoofHeights, quantile, roof_heights
+from lidar.roof_models import detailed_models
 from lidar.roof_points import roof_points
 from lidar.validate import defects
 
@@ -77,12 +79,14 @@ def reconstruct_all(footprints: Footprints, points: PointCloud, terrain: Terrain
     whole &= ~shapely.is_empty(polygons)
     polygons = np.where(whole, polygons, footprints.polygons)
     ground, sigma_ground = _ground(polygons, terrain)
-    heights = roof_heights(polygons, footprints.sigma_xy, points, roof_points(points, terrain), ground)
+    on_roof = roof_points(points, terrain)
+    heights = roof_heights(polygons, footprints.sigma_xy, points, on_roof, ground)
+    roofs = _roofs(polygons, points, on_roof)
     area, sigma_area = shapely.area(polygons), footprints.sigma_xy * _root_of_squared_edges(polygons)
     return tuple(
         _building(
-            uid, polygon, float(ground[i]), float(sigma_ground[i]), heights[i], float(area[i]), float(sigma_area[i]),
-            "derived" if footprints.derived[i] else "known",
+            uid, polygon, float(ground[i]), float(sigma_ground[i]), heights[i], roofs[i], float(area[i]),
+            float(sigma_area[i]), "derived" if footprints.derived[i] else "known",
         )
         for i, (uid, polygon) in enumerate(zip(footprints.uids, polygons, strict=True))
     )  # fmt: skip
@@ -116,12 +120,13 @@ def _building(
     ground: float,
     sigma_ground: float,
     roof: RoofHeights,
+    xyz: NDArray[np.float64],
     area: float,
     sigma_area: float,
     source: str,
 ) -> Building:
-    """One building, with its solid if there can be one."""
-    reason, solid = Reason.NONE, None
+    """One building, with its solids if there can be any."""
+    reason, solids = Reason.NONE, dict[str, Solid]()
     if roof.no_data >= 1:
         reason = Reason.NO_POINTS
     elif not np.isfinite(ground):
@@ -129,8 +134,16 @@ def _building(
     elif roof.points < FEWEST_POINTS:
         reason = Reason.FEW_POINTS
     if reason is Reason.NONE:
-        solid = _valid_block(polygon, ground, _millimetres(roof.p70))
-        reason = Reason.NONE if solid is not None else Reason.BAD_FOOTPRINT
+        sound = _sound(polygon, ground, _millimetres(roof.p70))
+        reason = Reason.BAD_FOOTPRINT
+        if sound is not None:
+            outline, solids["1.2"] = sound
+            xyz = xyz[(xyz[:, 2] > ground + LOWEST_ROOF) & (xyz[:, 2] <= roof.maximum)]
+            detailed = detailed_models(outline, xyz, ground, ground + LOWEST_ROOF)
+            solids |= detailed.solids
+            reason = detailed.reason
+    lod = max(solids, default="0")
+    solid = solids.pop(lod, None)
     known = roof.points >= FEWEST_POINTS
     return Building(
         uid=uid,
@@ -144,26 +157,36 @@ def _building(
         sigma_height=_millimetres(sqrt(roof.sigma_p70**2 + sigma_ground**2 + POINT_SIGMA**2)) if known else np.nan,
         area=round(area, 3),
         sigma_area=round(sigma_area, 3),
-        lod="0" if solid is None else "1.2",
+        lod=lod,
         solid=solid,
         point_count=roof.points,
         point_density=round(roof.points / area, 3) if area > 0 else 0.0,
         no_data_fraction=round(roof.no_data, 4),
         reason=reason,
         attributes={"footprint_source": source, "ground_fraction": round(roof.ground, 4)},
+        coarser=solids,
     )
 
 
-def _valid_block(polygon: Polygon, ground: float, roof: float) -> Solid | None:
-    """The block if it is a valid solid; of an outline that touches itself, the block over it opened by a centimetre."""
+def _roofs(polygons: NDArray[np.object_], points: PointCloud, on_roof: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+    """The points on the roof inside each outline, (n, 3)."""
+    chosen = np.flatnonzero(on_roof)
+    x, y, z = points.x[chosen], points.y[chosen], points.z[chosen]
+    inside = points_in_polygons(x, y, polygons)
+    xyz = np.column_stack([x, y, z])
+    return [xyz[inside.points[a:b]] for a, b in zip(inside.offsets[:-1], inside.offsets[1:], strict=True)]
+
+
+def _sound(polygon: Polygon, ground: float, roof: float) -> tuple[Polygon, Solid] | None:
+    """An outline and the valid block over it: the outline itself, or opened by a centimetre if it touches itself."""
     solid = block(polygon, ground, roof)
     if not defects(solid):
-        return solid
+        return polygon, solid
     opened = shapely.set_precision(polygon.buffer(-0.01, join_style="mitre"), MILLIMETRE)
     if opened.geom_type != "Polygon" or opened.is_empty or opened.area < 0.9 * polygon.area:
         return None
     solid = block(opened, ground, roof)
-    return None if defects(solid) else solid
+    return None if defects(solid) else (opened, solid)
 
 
 def _millimetres(value: float) -> float:

@@ -51,8 +51,8 @@ class Reason(StrEnum):
     """The lines of the roof could not be parted into faces: a block instead."""
     NOT_VALID = "not_valid"
     """The detailed model was no valid solid: a coarser one instead."""
-    OUT_OF_TIME = "out_of_time"
-    """The detailed model took too long: a coarser one instead."""
+    TOO_COMPLEX = "too_complex"
+    """More planes, lines or points than a roof has: a coarser model instead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def test_a_flat_roof_gets_its_height_and_a_small_sigma() -> None:
     outline = box(10, 10, 14, 25)
     made = one(outline, scanned(EXTENT, [(outline, 12.5)]))
     assert made.reason is Reason.NONE
-    assert made.lod == "1.2"
+    assert (made.lod, sorted(made.coarser)) == ("2.2", ["1.2", "1.3"])
     assert made.height == pytest.approx(10.5, abs=0.05)
     assert 0.05 < made.sigma_height < 0.15
     assert made.ground_height == pytest.approx(GROUND, abs=1e-3)
@@ -154,7 +154,8 @@ def test_awkward_outlines_give_valid_solids_or_a_reason(name: str) -> None:
     footprints = Footprints.of([(name, AWKWARD[name])], CRS)
     points = scanned(EXTENT, [(box(0, 0, 60, 60), 12.0)])
     for made in reconstruct_all(footprints, points, level_terrain(*EXTENT)):
-        assert (made.solid is None) == (made.reason is not Reason.NONE)
+        assert made.solid is not None or made.reason is not Reason.NONE
+        assert (made.lod == "2.2") == (made.reason is Reason.NONE)
         assert made.solid is None or defects(made.solid) == ()
     assert len(footprints) > 0
 

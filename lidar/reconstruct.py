@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 from gis.city_model.building import Building, Face, Reason, Solid, Surface
+from lidar.building_attributes import attributes_of, no_data_radius, party_walls
 from lidar.footprints import Footprints
 from lidar.point_cloud import PointCloud
 from lidar.point_index import points_in_polygons
@@ -83,10 +84,11 @@ def reconstruct_all(footprints: Footprints, points: PointCloud, terrain: Terrain
     heights = roof_heights(polygons, footprints.sigma_xy, points, on_roof, ground)
     roofs = _roofs(polygons, points, on_roof)
     area, sigma_area = shapely.area(polygons), footprints.sigma_xy * _root_of_squared_edges(polygons)
+    shared = party_walls(polygons, ground, np.array([roof.p70 for roof in heights]))
     return tuple(
         _building(
             uid, polygon, float(ground[i]), float(sigma_ground[i]), heights[i], roofs[i], float(area[i]),
-            float(sigma_area[i]), "derived" if footprints.derived[i] else "known",
+            float(sigma_area[i]), float(shared[i]), "derived" if footprints.derived[i] else "known",
         )
         for i, (uid, polygon) in enumerate(zip(footprints.uids, polygons, strict=True))
     )  # fmt: skip
@@ -123,10 +125,13 @@ def _building(
     xyz: NDArray[np.float64],
     area: float,
     sigma_area: float,
+    shared: float,
     source: str,
 ) -> Building:
     """One building, with its solids if there can be any."""
     reason, solids = Reason.NONE, dict[str, Solid]()
+    sigma_height = sqrt(roof.sigma_p70**2 + sigma_ground**2 + POINT_SIGMA**2)
+    facts: dict[str, float | int | str] = {"footprint_source": source, "ground_fraction": round(roof.ground, 4)}
     if roof.no_data >= 1:
         reason = Reason.NO_POINTS
     elif not np.isfinite(ground):
@@ -142,6 +147,10 @@ def _building(
             detailed = detailed_models(outline, xyz, ground, ground + LOWEST_ROOF)
             solids |= detailed.solids
             reason = detailed.reason
+            facts |= attributes_of(detailed, solids, xyz, ground, roof.p70, (sigma_height, sigma_area), area)
+            facts["area_party_wall_m2"] = round(shared, 2)
+            facts["area_outer_wall_m2"] = round(max(float(facts["area_wall_m2"]) - shared, 0.0), 2)
+            facts["no_data_radius_m"] = round(no_data_radius(outline, xyz[:, :2]), 2)
     lod = max(solids, default="0")
     solid = solids.pop(lod, None)
     known = roof.points >= FEWEST_POINTS
@@ -154,7 +163,7 @@ def _building(
         roof_height_70p=_millimetres(roof.p70) if known else np.nan,
         roof_height_max=_millimetres(roof.maximum) if known else np.nan,
         height=_millimetres(_millimetres(roof.p70) - ground) if known else np.nan,
-        sigma_height=_millimetres(sqrt(roof.sigma_p70**2 + sigma_ground**2 + POINT_SIGMA**2)) if known else np.nan,
+        sigma_height=_millimetres(sigma_height) if known else np.nan,
         area=round(area, 3),
         sigma_area=round(sigma_area, 3),
         lod=lod,
@@ -163,7 +172,7 @@ def _building(
         point_density=round(roof.points / area, 3) if area > 0 else 0.0,
         no_data_fraction=round(roof.no_data, 4),
         reason=reason,
-        attributes={"footprint_source": source, "ground_fraction": round(roof.ground, 4)},
+        attributes=facts,
         coarser=solids,
     )
 

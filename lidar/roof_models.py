@@ -41,7 +41,9 @@ class RoofModels:
     reason: Reason
     planes: RoofPlanes | None = None
     parts: RoofPartition | None = None
-    facts: dict[str, float | int | str] = field(default_factory=dict)
+    surfaces: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    """(k, 3) of each level of detail, the plane over each plane's area, metres from the origin."""
+    origin: tuple[int, int] = (0, 0)
 
 
 def detailed_models(polygon: Polygon, xyz: NDArray[np.float64], ground: float, lowest: float) -> RoofModels:
@@ -70,13 +72,14 @@ def detailed_models(polygon: Polygon, xyz: NDArray[np.float64], ground: float, l
     flat = np.zeros((len(levels), 3))
     flat[:, 0] = levels
     reason = Reason.NONE
+    surfaces = {"1.3": flat[of_plane], "2.2": roof.planes}
     for lod, label, planes in (("1.3", of_plane[parts.label], flat), ("2.2", parts.label, roof.planes)):
         solid = _valid(parts, label, planes, ground, origin)
         if solid is None:
             reason = Reason.NOT_VALID
         else:
             solids[lod] = solid
-    return RoofModels(solids, reason, roof, parts)
+    return RoofModels(solids, reason, roof, parts, surfaces, origin)
 
 
 def _valid(

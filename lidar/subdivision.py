@@ -199,3 +199,25 @@ def _holds(vertices, edges, following, start, x, y):  # type: ignore[no-untyped-
                 within = not within
         at = following[at]
     return within
+
+
+def faces_at(parts: Subdivision, xy: NDArray[np.float64]) -> Integers:
+    """(n,) the face that holds each point (n, 2), metres from the origin; -1 outside."""
+    half = np.arange(len(parts.face))
+    start, end = parts.edges[half >> 1, half & 1], parts.edges[half >> 1, 1 - (half & 1)]
+    sides = np.concatenate([parts.vertices[start], parts.vertices[end]], axis=1) * UNIT
+    return np.asarray(_faces_below(np.ascontiguousarray(xy), sides, parts.face))
+
+
+@compiled
+def _faces_below(xy, sides, face):  # type: ignore[no-untyped-def]
+    """What lies under the lowest edge above each point."""
+    found = np.full(xy.shape[0], -1, dtype=np.int64)
+    for i in range(xy.shape[0]):
+        x, y, best = xy[i, 0], xy[i, 1], np.inf
+        for h in range(sides.shape[0]):
+            if sides[h, 0] > x and sides[h, 2] <= x:  # runs west: its left is below
+                at = sides[h, 1] + (x - sides[h, 0]) * (sides[h, 3] - sides[h, 1]) / (sides[h, 2] - sides[h, 0])
+                if at > y and at < best:
+                    best, found[i] = at, face[h]
+    return found

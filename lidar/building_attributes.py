@@ -1,0 +1,192 @@
+"""What is told of a building beside its models: roof type, areas, volumes, how well the models fit, storeys.
+
+The quantities are those of 3DBAG's attribute specification, under English names with their unit.
+"""
+
+from __future__ import annotations
+
+from math import ceil, cos, hypot, radians, sqrt
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy import ndimage
+from shapely import Polygon
+
+from gis.city_model.building import Face, Solid, Surface
+from lidar.roof_models import RoofModels
+from lidar.subdivision import faces_at
+from lidar.validate import signed_volume
+
+LEVEL = 5.0
+"""Degrees: a roof of less slope is flat."""
+SAME_LEVEL = 0.5
+"""m: flat roofs whose heights differ by less are one level."""
+CELL = 0.5
+"""m: cells in which holes in the data are looked for."""
+STOREY, LOWEST_STOREY, HIGHEST_STOREY = 3.4, 2.9, 3.9
+"""m from floor to floor: usual, and the range it is estimated in (ground floors of shops are the highest)."""
+TOUCHING = 0.10
+"""m: walls of two outlines nearer than this are one."""
+
+
+def attributes_of(
+    models: RoofModels,
+    solids: dict[str, Solid],
+    xyz: NDArray[np.float64],
+    ground: float,
+    roof: float,
+    sigmas: tuple[float, float],
+    area: float,
+) -> dict[str, float | int | str]:
+    """Attributes by name; those that cannot be told are left out.
+
+    Args:
+        models: of the roof.
+        solids: all valid models, by level of detail.
+        xyz: (n, 3) the roof's points, in the CRS.
+        ground: m.
+        roof: m, of LoD 1.2.
+        sigmas: m and m², of the height and of the area.
+        area: m², of the outline.
+    """
+    found: dict[str, float | int | str] = {}
+    for lod, solid in sorted(solids.items()):
+        volume, name = signed_volume(solid), lod.replace(".", "")
+        found[f"volume_lod{name}_m3"] = round(volume, 2)
+        height = volume / area if area > 0 else 0.0
+        found[f"sigma_volume_lod{name}_m3"] = round(hypot(area * sigmas[0], height * sigmas[1]), 2)
+    if not solids:
+        return found
+    best = solids[max(solids)]
+    found |= _surfaces(best)
+    top = max(best.vertices[list(f.rings[0]), 2].max() for f in best.faces if f.surface is Surface.ROOF)
+    eave = _eave(best)
+    found["ridge_height_m"], found["eave_height_m"] = round(float(top), 3), round(eave, 3)
+    found |= storeys(eave - ground)
+    found |= _fit(models, xyz, roof)
+    return found
+
+
+def storeys(height: float) -> dict[str, int]:
+    """How many storeys fit under an eave so high above the ground, and at least and at most."""
+    return {
+        "storeys": max(round(height / STOREY), 1),
+        "storeys_least": max(int(height / HIGHEST_STOREY), 1),
+        "storeys_most": max(ceil(height / LOWEST_STOREY), 1),
+    }
+
+
+def party_walls(
+    polygons: NDArray[np.object_], ground: NDArray[np.float64], roof: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(m,) m² of wall that each outline shares with its neighbours, as high as the lower of both blocks.
+
+    Args:
+        polygons: (m,) outlines, metres.
+        ground: (m,) m where each building stands; NaN where unknown.
+        roof: (m,) m, of its block; NaN where unknown.
+    """
+    shared = np.zeros(len(polygons))
+    tree = shapely.STRtree(polygons)
+    first, second = tree.query(polygons, predicate="dwithin", distance=TOUCHING)
+    known = np.isfinite(ground) & np.isfinite(roof)
+    pairs = (first < second) & known[first] & known[second]
+    for a, b in zip(first[pairs], second[pairs], strict=True):
+        height = min(roof[a], roof[b]) - max(ground[a], ground[b])
+        if height <= 0:
+            continue
+        for one, other in ((a, b), (b, a)):
+            near = shapely.buffer(polygons[other], TOUCHING, cap_style="flat", join_style="mitre")
+            length = shapely.length(shapely.intersection(shapely.boundary(polygons[one]), near))
+            # Walls that only end at the neighbour reach into its surroundings by so much.
+            shared[one] += max(length - 2 * TOUCHING, 0.0) * height
+    return shared
+
+
+def no_data_radius(polygon: Polygon, xy: NDArray[np.float64]) -> float:
+    """m, of the largest circle inside an outline that holds no point (n, 2), to half a cell."""
+    west, south, east, north = polygon.bounds
+    columns, rows = ceil((east - west) / CELL) + 2, ceil((north - south) / CELL) + 2
+    column, row = np.meshgrid(np.arange(columns), np.arange(rows))
+    free = shapely.contains_xy(polygon, west + (column - 0.5) * CELL, south + (row - 0.5) * CELL)
+    at = ((xy[:, 1] - south) / CELL + 1).astype(np.int64), ((xy[:, 0] - west) / CELL + 1).astype(np.int64)
+    free[at] = False
+    if not free.any():
+        return 0.0
+    return float(ndimage.distance_transform_edt(free).max() - 0.5) * CELL
+
+
+def _area(solid: Solid, face: Face) -> tuple[float, float]:
+    """m² of a face, its holes taken off, and the upward part of its normal."""
+    total = np.zeros(3)
+    for ring in face.rings:
+        corners = solid.vertices[list(ring)]
+        local = corners - corners[0]
+        total += np.cross(local, np.roll(local, -1, axis=0)).sum(axis=0) / 2.0
+    length = float(np.linalg.norm(total))
+    return length, (float(total[2]) / length if length > 0 else 0.0)
+
+
+def _surfaces(solid: Solid) -> dict[str, float | int | str]:
+    """Areas by kind, and the type of roof."""
+    areas = {Surface.GROUND: 0.0, Surface.WALL: 0.0}
+    flat, sloped, levels, slanted = 0.0, 0.0, [], 0
+    for face in solid.faces:
+        size, up = _area(solid, face)
+        if face.surface is not Surface.ROOF:
+            areas[face.surface] += size
+        elif up >= cos(radians(LEVEL)):
+            flat += size
+            levels.append(float(solid.vertices[list(face.rings[0]), 2].mean()))
+        else:
+            sloped += size
+            slanted += 1
+    steps = 1 + int((np.diff(np.sort(levels)) > SAME_LEVEL).sum()) if levels else 0
+    kind = "mixed" if levels and slanted else ("sloped" if slanted else ("flat" if steps == 1 else "flat_levels"))
+    return {
+        "roof_type": kind,
+        "roof_faces": len(levels) + slanted,
+        "area_ground_m2": round(areas[Surface.GROUND], 2),
+        "area_flat_roof_m2": round(flat, 2),
+        "area_sloped_roof_m2": round(sloped, 2),
+        "area_wall_m2": round(areas[Surface.WALL], 2),
+    }
+
+
+def _eave(solid: Solid) -> float:
+    """m: the height that the roof has along half of the outline at least."""
+    ground = next(face for face in solid.faces if face.surface is Surface.GROUND)
+    rim = {tuple(solid.vertices[i, :2]) for ring in ground.rings for i in ring}
+    heights = [
+        float(solid.vertices[i, 2])
+        for face in solid.faces
+        if face.surface is Surface.ROOF
+        for i in face.rings[0]
+        if tuple(solid.vertices[i, :2]) in rim
+    ]
+    return float(np.percentile(heights, 25))
+
+
+def _fit(models: RoofModels, xyz: NDArray[np.float64], roof: float) -> dict[str, float | int | str]:
+    """How far points lie from the models: upright from each, and square to the nearest plane."""
+    found: dict[str, float | int | str] = {"rmse_lod12_m": round(sqrt(float(np.mean((xyz[:, 2] - roof) ** 2))), 3)}
+    if models.planes is None or models.parts is None:
+        return found
+    planes, parts = models.planes, models.parts
+    local = xyz - np.array([*models.origin, 0.0])
+    face = faces_at(parts.parts, local[:, :2])
+    inside = face >= 0
+    heights = planes.planes[:, 0] + local[:, :2] @ planes.planes[:, 1:].T
+    away = np.abs(local[:, 2:] - heights) / np.sqrt(1.0 + (planes.planes[:, 1:] ** 2).sum(axis=1))
+    found["roof_planes"] = len(planes)
+    found["rmse_planes_m"] = round(sqrt(float(np.mean(away.min(axis=1)[planes.label >= 0] ** 2))), 3)
+    for lod, surface in models.surfaces.items():
+        if lod not in models.solids:
+            continue
+        height = surface[parts.label[face[inside]]]
+        z = height[:, 0] + (height[:, 1:] * local[inside, :2]).sum(axis=1)
+        off = local[inside, 2] - z
+        found[f"rmse_lod{lod.replace('.', '')}_m"] = round(sqrt(float(np.mean(off**2))), 3)
+    found["point_noise_m"] = round(planes.noise, 3)
+    return found

@@ -141,9 +141,10 @@ def saw_tooth(side: float, density: float, noise: float) -> None:
     outline = shapely.set_precision(Polygon(ring), 0.001)
     began = time.process_time()
     solids, reason = modelled(outline, xyz)
+    spent = time.process_time() - began
     faces = sum(face.surface is Surface.ROOF for face in solids[max(solids)].faces)
     print(
-        f"\nsaw-tooth {side:g} × {side:g} m, {len(xyz):,} points: {time.process_time() - began:.2f} s, LoD {max(solids)}, "
+        f"\nsaw-tooth {side:g} × {side:g} m, {len(xyz):,} points: {spent:.2f} s, LoD {max(solids)}, "
         f"{faces} faces of {len(cells)} ({reason.value})"
     )
 

@@ -10,7 +10,7 @@ from math import ceil, cos, hypot, radians, sqrt
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy.spatial import KDTree
 from shapely import Polygon
 
 from gis.city_model.building import Face, Solid, Surface
@@ -23,7 +23,7 @@ LEVEL = 5.0
 SAME_LEVEL = 0.5
 """m: flat roofs whose heights differ by less are one level."""
 CELL = 0.5
-"""m: cells in which holes in the data are looked for."""
+"""m between the places at which holes in the data are looked for."""
 STOREY, LOWEST_STOREY, HIGHEST_STOREY = 3.4, 2.9, 3.9
 """m from floor to floor: usual, and the range it is estimated in (ground floors of shops are the highest)."""
 TOUCHING = 0.10
@@ -105,16 +105,20 @@ def party_walls(
 
 
 def no_data_radius(polygon: Polygon, xy: NDArray[np.float64]) -> float:
-    """m, of the largest circle inside an outline that holds no point (n, 2), to half a cell."""
+    """m, of the largest circle inside an outline that holds no point (n, 2), its middle on a lattice of 0.5 m."""
     west, south, east, north = polygon.bounds
-    columns, rows = ceil((east - west) / CELL) + 2, ceil((north - south) / CELL) + 2
-    column, row = np.meshgrid(np.arange(columns), np.arange(rows))
-    free = shapely.contains_xy(polygon, west + (column - 0.5) * CELL, south + (row - 0.5) * CELL)
-    at = ((xy[:, 1] - south) / CELL + 1).astype(np.int64), ((xy[:, 0] - west) / CELL + 1).astype(np.int64)
-    free[at] = False
-    if not free.any():
+    x, y = (
+        lattice.ravel()
+        for lattice in np.meshgrid(np.arange(west + CELL / 2, east, CELL), np.arange(south + CELL / 2, north, CELL))
+    )
+    inside = shapely.contains_xy(polygon, x, y)
+    if not inside.any():
         return 0.0
-    return float(ndimage.distance_transform_edt(free).max() - 0.5) * CELL
+    places = np.column_stack([x, y])[inside]
+    away = shapely.distance(shapely.boundary(polygon), shapely.points(places))
+    if len(xy):
+        away = np.minimum(away, KDTree(xy).query(places)[0])
+    return float(away.max())
 
 
 def _area(solid: Solid, face: Face) -> tuple[float, float]:

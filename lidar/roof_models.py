@@ -26,6 +26,8 @@ from lidar.validate import defects
 JUMP = 3.0
 """m: parts of a roof whose levels differ by less are one in LoD 1.3 (3DBAG)."""
 PERCENTILE = 70.0
+EXPLAINED = 0.4
+"""Share of the points that must lie on planes: what is left is no roof of planes, or no roof."""
 MOST_POINTS = 400_000
 """Roof points of one building: 40,000 m² at 10 a m²."""
 MOST_PLANES = 300
@@ -60,7 +62,7 @@ def detailed_models(polygon: Polygon, xyz: NDArray[np.float64], ground: float, l
     origin = (floor(polygon.bounds[0]), floor(polygon.bounds[1]))
     local = xyz - np.array([*origin, 0.0])
     roof = roof_planes(local)
-    if len(roof) == 0:
+    if len(roof) == 0 or np.mean(roof.label >= 0) < EXPLAINED:
         return RoofModels({}, Reason.NO_PLANES)
     if len(roof) > MOST_PLANES:
         return RoofModels({}, Reason.TOO_COMPLEX)

@@ -61,7 +61,7 @@ def border_lines(
     columns = ceil((edges[:, [0, 2]].max() - west) / cell) + 1
     rows = ceil((edges[:, [1, 3]].max() - south) / cell) + 1
     frame = np.array([west, south, cell])
-    inside = _cells_inside(edges, west, south, cell, rows, columns)
+    inside = cells_inside(edges, west, south, cell, rows, columns)
     label = _nearest_labels(xy, roof.label, len(roof), frame, inside)
     contacts = _contacts(label, frame)
     lines = _all_lines(contacts, _boxes(label, len(roof), _directions(edges), roof, frame), roof, edges, cell)
@@ -69,7 +69,7 @@ def border_lines(
 
 
 @compiled
-def _cells_inside(edges, west, south, cell, rows, columns):  # type: ignore[no-untyped-def]
+def cells_inside(edges, west, south, cell, rows, columns):  # type: ignore[no-untyped-def]
     """(rows, columns) whether a cell's centre lies in the footprint."""
     inside = np.zeros((rows, columns), dtype=np.bool_)
     for r in range(rows):

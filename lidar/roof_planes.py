@@ -39,7 +39,7 @@ FEW = 6
 """Nearest points that a point's own plane is fitted to where more of them do not lie on one: small parts of a roof."""
 NARROW = 0.2
 """m, standard deviation across its length: parts less than 0.7 m wide are parapets and gutters, whose slope is unsure."""
-SMOOTH_SHARE = 0.3
+SMOOTH_SHARE = 0.4
 """Share of points that surely lie amid a plane: the noise is what these scatter at most."""
 AGREE = 1.0
 """Price of a neighbour under another label, in units of half a squared deviation: what decides between planes that are

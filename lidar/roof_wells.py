@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lidar.roof_lines import cells_inside
-from lidar.roof_planes import RoofPlanes
+from lidar.roof_planes import NONE, RoofPlanes
 
 CHANCE = 1e-4
 """Probability of an empty disc of the radius from which a gap is one, were points strewn at random."""
@@ -24,10 +24,15 @@ RIM = 0.3
 """Spacings: a gap's edge is this far from the roof's points, for the nearest of a row of points is about as near."""
 SMALLEST, LARGEST = 1.0, 60.0
 """m²: smaller shafts are chimneys, larger ones are parts that were not seen."""
-DEEP = 2.0
-"""m below the roof around it: what is less deep is no well."""
+COVERED = 0.5
+"""Share of a gap that a plane's own points cover, from which it is a part of the roof, not a gap."""
+FLOOR = 9.0
+"""m²: planes of fewer points than cover so much may be a well's floor or wall."""
+BELOW, STOREY = 1.0, 3.5
+"""m below the roof around it that at least a quarter of a gap's points lie, and the lowest: through a skylight pulses
+come to the floor of a room, not farther."""
 EVIDENCE = 2
-"""Points that far down; and they are at least half of what returned from the gap."""
+"""Points below, at least."""
 FLAT = 0.2
 """m: points of one floor lie within it."""
 
@@ -53,7 +58,9 @@ def with_wells(
     inside = cells_inside(edges, low[0], low[1], cell, rows, columns)
     at = np.clip(np.floor((xyz[:, :2] - low) / cell).astype(np.int64), 0, [columns - 1, rows - 1])
     row, column = at[:, 1], at[:, 0]
-    on_roof = roof.label >= 0
+    counts = np.bincount(roof.label[roof.label >= 0], minlength=len(roof))
+    small = np.append(counts * roof.spacing**2 < FLOOR, True)[roof.label]  # the last is that of points without a plane
+    on_roof = ~small
     blank = np.ones((rows, columns), dtype=bool)
     blank[row[on_roof], column[on_roof]] = False
     away = ndimage.distance_transform_edt(np.pad(blank, 1, constant_values=True))[1:-1, 1:-1] * cell
@@ -65,31 +72,34 @@ def with_wells(
     gap = inside & (away >= RIM * roof.spacing)
     gap &= ndimage.distance_transform_edt(~middle) * cell <= radius - RIM * roof.spacing
     pieces, count = ndimage.label(gap)
+    label = roof.label.copy()
     added, labels, floors = [], [], []
-    top = np.column_stack([xyz[on_roof, :2], np.arange(len(xyz))[on_roof]])
     for piece in range(1, count + 1):
         held = pieces == piece
-        if not SMALLEST <= held.sum() * cell**2 <= LARGEST or not (held & middle).any():
+        area = held.sum() * cell**2
+        if not SMALLEST <= area <= LARGEST or not (held & middle).any():
             continue
         around = ndimage.binary_dilation(held, iterations=int(np.ceil(roof.spacing / cell)) + 2)
-        beside = top[around[row[on_roof], column[on_roof]], 2].astype(np.int64)
+        beside = roof.label[on_roof & around[row, column]]
         within = np.flatnonzero(held[row, column])
-        if len(beside) == 0 or len(within) < EVIDENCE:
+        if len(beside) == 0 or (roof.label[within] >= 0).sum() * roof.spacing**2 >= COVERED * area:
+            continue
+        p, q, r = roof.planes[np.argmax(np.bincount(beside))]
+        depth = p + q * xyz[within, 0] + r * xyz[within, 1] - xyz[within, 2]
+        below = (depth > BELOW).sum()
+        if below < EVIDENCE or 4 * below < len(within) or depth.max() < STOREY:
             continue
         fallen = np.sort(xyz[within, 2])
-        deep = fallen[fallen < np.sort(xyz[beside, 2])[len(beside) // 4] - DEEP]
-        if len(deep) < EVIDENCE or 2 * len(deep) < len(fallen):
-            continue
-        floor = deep[deep <= deep[0] + FLAT]
-        r, c = np.nonzero(held)
-        centres = np.column_stack([low[0] + (c + 0.5) * cell, low[1] + (r + 0.5) * cell])
+        floor = fallen[fallen <= fallen[0] + FLAT]
+        label[within] = NONE
+        rows_held, columns_held = np.nonzero(held)
+        centres = low + (np.column_stack([columns_held, rows_held]) + 0.5) * cell
         height = round(float(floor[(len(floor) - 1) // 2]), 3)
         added.append(np.column_stack([centres, np.full(len(centres), height)]))
         labels.append(np.full(len(centres), len(roof) + len(floors)))
         floors.append([height, 0.0, 0.0])
     if not added:
         return xyz, roof
-    label = roof.label.copy()
     return np.concatenate([xyz, *added]), replace(
         roof,
         label=np.concatenate([label, *labels]),

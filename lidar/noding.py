@@ -43,12 +43,12 @@ def noded(segments: Integers, outline: NDArray[np.bool_]) -> tuple[Integers, Int
     for _ in range(ROUNDS):
         start, end, source, along = _routed(pieces, sources, rims, vertices, len(fixed))
         edges, sign, origin = _single(start, end, source, along)
-        crossings = _crossings(vertices, edges)
-        if len(crossings) == 0:
+        met = crossings(vertices, edges)
+        if len(met) == 0:
             return vertices, edges, sign, origin
-        grown = _accepted(vertices, rim, crossings)
+        grown = _accepted(vertices, rim, met)
         if len(grown) == len(vertices):
-            grown = _unique_after(vertices, crossings)
+            grown = _unique_after(vertices, met)
         vertices = grown
         ends = vertices[edges]
         backwards = sign < 0
@@ -228,7 +228,7 @@ def _single(
 
 
 @compiled
-def _crossings(vertices, edges):  # type: ignore[no-untyped-def]
+def crossings(vertices, edges):  # type: ignore[no-untyped-def]
     """Where edges cross or touch without a vertex of both being there; sorted."""
     n = edges.shape[0]
     west = np.empty(n, dtype=np.int64)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lidar.morphology import compiled
-from lidar.roof_planes import RoofPlanes
+from lidar.roof_planes import SMALLEST, RoofPlanes
 
 CELL_SPACINGS, LEAST_CELL, MOST_CELL = 0.7, 0.15, 0.6
 """Side of a cell in points' spacings, and its bounds in m."""
@@ -38,7 +38,8 @@ TOGETHER, PARALLEL = 0.25, 0.07
 """m, radians (4°): steps this near and parallel are one."""
 BEYOND = 1.2
 """m by which a line is drawn out at both ends, at least; half of its length if that is more."""
-RIDGE, STEP = 0, 1
+FILLED = 0.6
+"""Share of a rectangle that a piece of a plane must fill, or that it of the piece, to be bounded by its sides."""
 
 
 def border_lines(
@@ -60,15 +61,15 @@ def border_lines(
     columns = ceil((edges[:, [0, 2]].max() - west) / cell) + 1
     rows = ceil((edges[:, [1, 3]].max() - south) / cell) + 1
     frame = np.array([west, south, cell])
-    inside = _cells_inside(edges, west, south, cell, rows, columns)
+    inside = cells_inside(edges, west, south, cell, rows, columns)
     label = _nearest_labels(xy, roof.label, len(roof), frame, inside)
     contacts = _contacts(label, frame)
-    lines = _all_lines(contacts, roof, edges, cell)
+    lines = _all_lines(contacts, _boxes(label, len(roof), _directions(edges), roof, frame), roof, edges, cell)
     return lines, label, frame
 
 
 @compiled
-def _cells_inside(edges, west, south, cell, rows, columns):  # type: ignore[no-untyped-def]
+def cells_inside(edges, west, south, cell, rows, columns):  # type: ignore[no-untyped-def]
     """(rows, columns) whether a cell's centre lies in the footprint."""
     inside = np.zeros((rows, columns), dtype=np.bool_)
     for r in range(rows):
@@ -114,8 +115,48 @@ def _contacts(label: NDArray[np.int64], frame: NDArray[np.float64]) -> NDArray[n
     return np.concatenate(found)
 
 
+def _boxes(
+    label: NDArray[np.int64], count: int, directions: NDArray[np.float64], roof: RoofPlanes, frame: NDArray[np.float64]
+) -> list[tuple[float, ...]]:
+    """Sides of the rectangles that pieces of a plane fill: those of a dormer are too short to be found one by one."""
+    west, south, cell = frame
+    least = max(SHORTEST, 2 * roof.spacing) / 2
+    sides: list[tuple[float, ...]] = []
+    for plane in range(count):
+        pieces, number = ndimage.label(label == plane)
+        for piece in range(1, number + 1):
+            row, column = np.nonzero(pieces == piece)
+            if len(row) * cell**2 < SMALLEST:
+                continue
+            places = np.column_stack([west + (column + 0.5) * cell, south + (row + 0.5) * cell])
+            best: tuple[float, list[tuple[float, ...]]] | None = None
+            for angle in directions:
+                run = np.array([np.cos(angle), np.sin(angle)])
+                low, high = _extent(places @ run, cell)
+                left, right = _extent(places @ (-run[1], run[0]), cell)
+                if min(high - low, right - left) < least:
+                    continue
+                filled = len(row) * cell**2 / ((high - low) * (right - left))
+                if filled >= FILLED and (best is None or abs(filled - 1.0) < best[0] - 1e-9):
+                    corners = [(a * run[0] - b * run[1], a * run[1] + b * run[0]) for a, b in (
+                        (low, left), (high, left), (high, right), (low, right))]  # fmt: skip
+                    box = [(*a, *b) for a, b in zip(corners, corners[1:] + corners[:1], strict=True)]
+                    best = abs(filled - 1.0), box
+            if best is not None:
+                sides += best[1]
+    return sides
+
+
+def _extent(across: NDArray[np.float64], cell: float) -> tuple[float, float]:
+    """First and last of the strips, a cell wide, that hold at least half as much as is usual."""
+    low = float(across.min()) - cell / 2
+    held = np.bincount(((across - low) / cell).astype(np.int64))
+    full = np.flatnonzero(2 * held >= np.median(held[held > 0]))
+    return low + float(full[0]) * cell, low + float(full[-1] + 1) * cell
+
+
 def _all_lines(
-    contacts: NDArray[np.float64], roof: RoofPlanes, edges: NDArray[np.float64], cell: float
+    contacts: NDArray[np.float64], boxes: list[tuple[float, ...]], roof: RoofPlanes, edges: NDArray[np.float64], cell: float
 ) -> NDArray[np.float64]:
     """Ridges as they are, then steps that are neither ridges nor the outline, near ones made one."""
     directions = _directions(edges)
@@ -131,7 +172,7 @@ def _all_lines(
                 float(np.arctan2(q, p)) % (np.pi / 2) for _, p, q in roof.planes[[a, b]] if hypot(p, q) > 5 * BEND
             ]
             _steps(left, np.concatenate([directions, own]), roof.spacing, cell, steps)
-    kept = _single_steps(steps, ridges, edges)
+    kept = _single_steps(steps + boxes, ridges, edges)
     lines = np.array(ridges + kept, dtype=np.float64).reshape(-1, 4)
     return _drawn_out(lines)
 

@@ -7,7 +7,7 @@ where it would rise above all that was measured.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -44,6 +44,8 @@ class RoofPartition:
     parts: Subdivision
     label: NDArray[np.int64]
     """(f,) plane of each face."""
+    planes: NDArray[np.float64]
+    """(k, 3) the roof's planes, and a level one at the highest point allowed where one was needed."""
 
 
 def partition(
@@ -62,6 +64,42 @@ def partition(
         lines, cells, frame = np.empty((0, 4)), np.zeros((1, 1), np.int64), np.array([0.0, 0.0, 1e9])
     else:
         lines, cells, frame = border_lines(xyz[:, :2], roof, edges)
+    heights = _allowed(xyz, roof, lowest)
+    made = _parted(rings, lines, xyz, roof, cells, frame, heights)
+    if made is None:
+        return None
+    too_high = _too_high(made, heights[0, 1])
+    if len(too_high) == 0:
+        return made
+    # Planes are cut off level where they would rise above what was measured.
+    top = float(heights[0, 1])
+    cuts = [_level_line(roof.planes[k], top, edges) for k in too_high]
+    capped = replace(
+        roof, planes=np.concatenate([roof.planes, [[top, 0.0, 0.0]]]), scatter=np.append(roof.scatter, roof.noise)
+    )
+    return _parted(
+        rings, np.concatenate([lines, cuts]), xyz, capped, cells, frame, np.concatenate([heights, [[lowest, top]]])
+    )
+
+
+def _allowed(xyz: NDArray[np.float64], roof: RoofPlanes, lowest: float) -> NDArray[np.float64]:
+    """(k, 2) m, the least and the greatest height each plane may have; a well's floor may be low."""
+    on_plane = roof.label >= 0
+    own = np.full(len(roof), np.inf)
+    np.minimum.at(own, roof.label[on_plane], xyz[on_plane, 2])
+    highest = float(xyz[on_plane, 2].max()) + ABOVE
+    return np.column_stack([np.minimum(own, lowest) - BELOW, np.full(len(roof), highest)])
+
+
+def _parted(
+    rings: NDArray[np.int64],
+    lines: NDArray[np.float64],
+    xyz: NDArray[np.float64],
+    roof: RoofPlanes,
+    cells: NDArray[np.int64],
+    frame: NDArray[np.float64],
+    heights: NDArray[np.float64],
+) -> RoofPartition | None:
     segments = np.concatenate([rings, np.rint(lines / UNIT).astype(np.int64)])
     parts = subdivide(segments, np.arange(len(segments)) < len(rings))
     if parts is None:
@@ -70,11 +108,33 @@ def partition(
         label = np.zeros(len(parts.area), dtype=np.int64)
         if len(parts.area) == 1 and len(roof) > 1:
             label[:] = np.argmax(np.bincount(cells[cells >= 0], minlength=len(roof)))
-        return RoofPartition(parts, label)
-    cost = _costs(xyz, roof, parts, cells, frame, lowest)
+        return RoofPartition(parts, label, roof.planes)
+    cost = _costs(xyz, roof, parts, cells, frame, heights)
     first, second, price = _borders(parts, BORDER * roof.spacing)
     label = expansion_labels(cost, first, second, price, np.argmin(cost, axis=1))
-    return RoofPartition(parts, label)
+    return RoofPartition(parts, label, roof.planes)
+
+
+def _too_high(made: RoofPartition, highest: float) -> list[int]:
+    """Planes that rise above the highest point allowed at a corner of a face of theirs."""
+    half = np.flatnonzero(made.parts.face >= 0)
+    plane = made.label[made.parts.face[half]]
+    xy = made.parts.vertices[made.parts.edges[half >> 1, half & 1]] * UNIT
+    p, q, r = made.planes[plane].T
+    above = p + q * xy[:, 0] + r * xy[:, 1] > highest + 1e-9
+    return [int(k) for k in np.unique(plane[above])]
+
+
+def _level_line(plane: NDArray[np.float64], height: float, edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(4,) both ends of the line in which a plane has a height, from one side of the footprint to the other."""
+    p, q, r = plane
+    steep = float(np.hypot(q, r))
+    normal = np.array([q, r]) / steep
+    run = np.array([-normal[1], normal[0]])
+    foot = (height - p) / steep * normal
+    along = edges[:, :2] @ run
+    low, high = float(along.min()) - 1.0, float(along.max()) + 1.0
+    return np.concatenate([foot + low * run, foot + high * run])
 
 
 def rings_of(polygon: Polygon, origin: tuple[float, float]) -> NDArray[np.int64]:
@@ -93,7 +153,7 @@ def _costs(
     parts: Subdivision,
     cells: NDArray[np.int64],
     frame: NDArray[np.float64],
-    lowest: float,
+    heights: NDArray[np.float64],
 ) -> NDArray[np.int64]:
     """(f, k) thousandths of a m² that each plane costs on each face."""
     half = np.arange(len(parts.face))
@@ -103,11 +163,10 @@ def _costs(
     row, column = np.nonzero(cells >= 0)
     centres = np.column_stack([column + 0.5, row + 0.5]) * frame[2] + frame[:2]
     on_plane = xyz[roof.label >= 0]
-    highest = float(on_plane[:, 2].max()) + ABOVE
     return np.asarray(
         _face_costs(
             sides, parts.face, used, parts.area, on_plane, roof.planes, OFF + NOISES * roof.noise,
-            EXPECTED * roof.spacing**2, centres, cells[row, column], highest, lowest - BELOW,
+            EXPECTED * roof.spacing**2, centres, cells[row, column], heights,
         )
     )  # fmt: skip
 
@@ -125,7 +184,7 @@ def _face_at(x, y, sides, face):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _face_costs(sides, face, used, area, xyz, planes, off, expected, centres, cell_label, highest, lowest):  # type: ignore[no-untyped-def]
+def _face_costs(sides, face, used, area, xyz, planes, off, expected, centres, cell_label, heights):  # type: ignore[no-untyped-def]
     faces, count = area.shape[0], planes.shape[0]
     misfit = np.zeros((faces, count))
     points = np.zeros(faces)
@@ -149,7 +208,7 @@ def _face_costs(sides, face, used, area, xyz, planes, off, expected, centres, ce
         if used[h]:
             for k in range(count):
                 z = planes[k, 0] + planes[k, 1] * sides[h, 0] + planes[k, 2] * sides[h, 1]
-                wrong[face[h], k] |= z > highest or z < lowest
+                wrong[face[h], k] |= z < heights[k, 0] or z > heights[k, 1] + 1e-3
     cost = np.zeros((faces, count), dtype=np.int64)
     for f in range(faces):
         known = min(points[f] * expected, area[f])

@@ -33,8 +33,14 @@ TURN = 0.90
 """Cosine of 26°: the most that a point's own normal may lean from its plane's."""
 UNSURE = 2.0
 """Times the noise: points whose surroundings are rougher lie at an edge, their own normal says nothing."""
-UPRIGHT = 0.17
-"""Least vertical part of a plane's normal, 80°: steeper ones are walls."""
+UPRIGHT = 0.26
+"""Least vertical part of a plane's normal, 75°: mansards reach it, steeper ones are walls."""
+FEW = 6
+"""Nearest points that a point's own plane is fitted to where more of them do not lie on one: small parts of a roof."""
+NARROW = 0.2
+"""m, standard deviation across its length: parts less than 0.7 m wide are parapets and gutters, whose slope is unsure."""
+SMOOTH_SHARE = 0.4
+"""Share of points that surely lie amid a plane: the noise is what these scatter at most."""
 AGREE = 1.0
 """Price of a neighbour under another label, in units of half a squared deviation: what decides between planes that are
 as near."""
@@ -78,7 +84,9 @@ def roof_planes(xyz: NDArray[np.float64]) -> RoofPlanes:
         return RoofPlanes(np.full(len(points), NONE), np.empty((0, 3)), np.empty(0), LEAST_NOISE / 1000.0, 1.0)
     near, spacing = neighbours(points, NEIGHBOURS)
     normals, thickness = _own_planes(points, near)
-    noise = float(np.clip(np.median(thickness), LEAST_NOISE, MOST_NOISE))
+    smooth = np.partition(thickness, int(SMOOTH_SHARE * len(points)))[int(SMOOTH_SHARE * len(points))]
+    noise = float(np.clip(smooth, LEAST_NOISE, MOST_NOISE))
+    _own_planes_of_few(points, near, normals, thickness, UNSURE * noise)
     tolerance = BASE + SPREAD * noise
     fewest = max(FEWEST, int(np.ceil(SMALLEST * 1e6 / spacing**2)))
     seeds = np.lexsort((np.arange(len(points)), thickness.astype(np.int64)))
@@ -172,21 +180,36 @@ def _own_planes(points, near):  # type: ignore[no-untyped-def]
     normals, thickness = np.zeros((n, 3)), np.full(n, np.inf)
     sums = np.zeros(moments.MOMENTS, dtype=np.int64)
     for i in range(n):
-        sums[:] = 0
-        moments.add_point(sums, 0, 0, 0)
-        for k in range(near.shape[1]):
-            j = near[i, k]
-            if j >= 0:
-                moments.add_point(
-                    sums, points[j, 0] - points[i, 0], points[j, 1] - points[i, 1], points[j, 2] - points[i, 2]
-                )
-        if sums[moments.N] < 4:
-            continue
-        u, v, w, _, least, _ = moments.flattest_plane(sums, np.inf)
+        _own_plane(points, near, i, near.shape[1], sums, normals, thickness, np.inf)
+    return normals, thickness
+
+
+@compiled
+def _own_plane(points, near, i, count, sums, normals, thickness, most):  # type: ignore[no-untyped-def]
+    """Set a point's normal and thickness to those of its nearest so many points, if these are no rougher than `most`."""
+    sums[:] = 0
+    moments.add_point(sums, 0, 0, 0)
+    for k in range(count):
+        j = near[i, k]
+        if j >= 0:
+            moments.add_point(sums, points[j, 0] - points[i, 0], points[j, 1] - points[i, 1], points[j, 2] - points[i, 2])
+    if sums[moments.N] < 4:
+        return
+    u, v, w, _, least, _ = moments.flattest_plane(sums, np.inf)
+    thick = min(np.sqrt(least * sums[moments.N] / (sums[moments.N] - 3.0)), 1e9)
+    if thick <= most:
         sign = 1.0 if w >= 0.0 else -1.0
         normals[i, 0], normals[i, 1], normals[i, 2] = sign * u, sign * v, sign * w
-        thickness[i] = min(np.sqrt(least * sums[moments.N] / (sums[moments.N] - 3.0)), 1e9)
-    return normals, thickness
+        thickness[i] = thick
+
+
+@compiled
+def _own_planes_of_few(points, near, normals, thickness, most):  # type: ignore[no-untyped-def]
+    """Set planes of the nearest few where those of more neighbours are rougher than `most`, and these are not."""
+    sums = np.zeros(moments.MOMENTS, dtype=np.int64)
+    for i in range(points.shape[0]):
+        if thickness[i] > most:
+            _own_plane(points, near, i, FEW, sums, normals, thickness, most)
 
 
 @compiled
@@ -232,7 +255,9 @@ def _grown(points, near, normals, thickness, seeds, tolerance, noise, fewest):  
                         u, v, w, offset = -u, -v, -w, -offset
         if tail < fewest:
             continue
-        u, v, w, offset, _, _ = moments.flattest_plane(sums, np.inf)
+        u, v, w, offset, _, middle = moments.flattest_plane(sums, np.inf)
+        if middle < (1000.0 * NARROW) ** 2:
+            continue
         kept = 0
         for k in range(tail):
             q = queue[k]
@@ -360,7 +385,8 @@ def _finished(points: Integers, label: Integers, count: int, fewest: int) -> tup
     """Labels by size, with the planes as heights over x and y; walls and what is too small are given up."""
     sums = _sums_of(points, label, count)
     fitted = _planes_of(sums)
-    good = (sums[:, moments.N] >= fewest) & (np.abs(fitted[:, 2]) >= UPRIGHT)
+    broad = [moments.flattest_plane(own, np.inf)[5] >= (1000.0 * NARROW) ** 2 for own in sums]
+    good = (sums[:, moments.N] >= fewest) & (np.abs(fitted[:, 2]) >= UPRIGHT) & np.array(broad, dtype=bool)
     order = [k for k in np.argsort(-sums[:, moments.N], kind="stable") if good[k]]
     number = np.full(count + 1, NONE)
     number[order] = np.arange(len(order))

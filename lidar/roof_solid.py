@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.city_model.building import Face, Solid, Surface
-from lidar.noding import UNIT, Integers
+from lidar.noding import UNIT, Integers, crossings
 from lidar.subdivision import Subdivision, linked
 
 OUTSIDE = -1
@@ -157,7 +157,10 @@ def _settle(regions: _Map, planes: NDArray[np.float64]) -> None:
         dx, dy = (yy * right_x - xy * right_y) / determinant, (xx * right_y - xy * right_x) / determinant
         if hypot(dx, dy) <= FARTHEST:
             moved[v] = x + dx, y + dy
-    regions.xy = np.round(moved, DIGITS)
+    before, after = (np.rint(xy / UNIT).astype(np.int64) for xy in (regions.xy, moved))
+    edges = np.array(regions.edges, dtype=np.int64)
+    if np.array_equal(linked(before, edges), linked(after, edges)) and not len(crossings(after, edges)):
+        regions.xy = np.round(moved, DIGITS)
 
 
 def _line(regions: _Map, planes: NDArray[np.float64], e: int, x: float, y: float) -> tuple[float, float, float, float]:

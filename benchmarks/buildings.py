@@ -30,6 +30,7 @@ from lidar.scene.solids import Cell, build_solid
 from lidar.validate import defects, signed_volume
 
 GROUND = 2.0
+NOTHING = np.empty((0, 3))
 KINDS = ("flat", "shed", "gable", "hip", "two levels", "dormer")
 CORNER = (603_000.0, 1_191_000.0)
 
@@ -72,7 +73,7 @@ def scanned(cells: list[Cell], density: float, noise: float, random: np.random.G
 def modelled(outline: Polygon, xyz: NDArray[np.float64]) -> tuple[dict[str, Solid], Reason]:
     """All models of a building, validated, with attributes."""
     roof = float(np.percentile(xyz[:, 2], 70))
-    detailed = detailed_models(outline, xyz, GROUND, GROUND + 1.5)
+    detailed = detailed_models(outline, xyz, NOTHING, GROUND, GROUND + 1.5)
     solids = {"1.2": block(outline, GROUND, round(roof, 3)), **detailed.solids}
     if defects(solids["1.2"]):
         raise SystemExit("the block is not valid")

@@ -19,7 +19,7 @@ from shapely import Polygon
 from gis.city_model.building import Building, Face, Reason, Solid, Surface
 from lidar.building_attributes import attributes_of, no_data_radius, party_walls
 from lidar.footprints import Footprints
-from lidar.point_cloud import PointCloud
+from lidar.point_cloud import Class, PointCloud
 from lidar.point_index import points_in_polygons
 from lidar.roof_heights import FEWEST_POINTS, LOWEST_ROOF, RoofHeights, quantile, roof_heights
 from lidar.roof_models import detailed_models
@@ -38,6 +38,8 @@ POINT_SIGMA = 0.05
 """m: height error that the points of one survey have in common (strip adjustment; AHN and the like state 0.05)."""
 MEASURED, MEASURED_SHARE = 0.10, 0.2
 """m: terrain of a better σ was measured, not bridged; where less than this share of an outline has such, its best."""
+OPEN = (Class.NEVER_CLASSIFIED, Class.UNCLASSIFIED, Class.GROUND)
+"""Classes of points that show where a roof is open."""
 TERRAIN_SIGMA = 0.10
 """m: standard deviation of a terrain model that states none."""
 
@@ -122,7 +124,7 @@ def _building(
     ground: float,
     sigma_ground: float,
     roof: RoofHeights,
-    xyz: NDArray[np.float64],
+    inside: tuple[NDArray[np.float64], NDArray[np.float64]],
     area: float,
     sigma_area: float,
     shared: float,
@@ -143,8 +145,11 @@ def _building(
         reason = Reason.BAD_FOOTPRINT
         if sound is not None:
             outline, solids["1.2"] = sound
-            xyz = xyz[(xyz[:, 2] > ground + LOWEST_ROOF) & (xyz[:, 2] <= roof.maximum)]
-            detailed = detailed_models(outline, xyz, ground, ground + LOWEST_ROOF)
+            xyz, below = inside
+            high = xyz[:, 2] > ground + LOWEST_ROOF
+            below = np.concatenate([below, xyz[~high]])
+            xyz = xyz[high & (xyz[:, 2] <= roof.maximum)]
+            detailed = detailed_models(outline, xyz, below, ground, ground + LOWEST_ROOF)
             solids |= detailed.solids
             reason = detailed.reason
             facts |= attributes_of(detailed, solids, xyz, ground, roof.p70, (sigma_height, sigma_area), area)
@@ -177,13 +182,20 @@ def _building(
     )
 
 
-def _roofs(polygons: NDArray[np.object_], points: PointCloud, on_roof: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
-    """The points on the roof inside each outline, (n, 3)."""
-    chosen = np.flatnonzero(on_roof)
-    x, y, z = points.x[chosen], points.y[chosen], points.z[chosen]
-    inside = points_in_polygons(x, y, polygons)
-    xyz = np.column_stack([x, y, z])
-    return [xyz[inside.points[a:b]] for a, b in zip(inside.offsets[:-1], inside.offsets[1:], strict=True)]
+def _roofs(
+    polygons: NDArray[np.object_], points: PointCloud, on_roof: NDArray[np.bool_]
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """The points on the roof inside each outline, (n, 3), and last returns that are not, of the ground or no class."""
+    last = points.return_number >= points.number_of_returns
+    chosen = np.flatnonzero(on_roof | (last & np.isin(points.classification, OPEN)))
+    xyz = np.column_stack([points.x[chosen], points.y[chosen], points.z[chosen]])
+    inside = points_in_polygons(xyz[:, 0], xyz[:, 1], polygons)
+    found = []
+    for a, b in zip(inside.offsets[:-1], inside.offsets[1:], strict=True):
+        own = inside.points[a:b]
+        roof = on_roof[chosen[own]]
+        found.append((xyz[own[roof]], xyz[own[~roof]]))
+    return found
 
 
 def _sound(polygon: Polygon, ground: float, roof: float) -> tuple[Polygon, Solid] | None:

@@ -9,7 +9,7 @@ After Biljecki, Ledoux & Stoter (2016), "An improved LOD specification for 3D bu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import floor
 
 import numpy as np
@@ -18,14 +18,19 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 from gis.city_model.building import Reason, Solid
+from lidar.noding import UNIT
+from lidar.roof_mending import mended_solid
 from lidar.roof_partition import RoofPartition, partition, rings_of
-from lidar.roof_planes import RoofPlanes, roof_planes
-from lidar.roof_solid import NotManifold, solid_of
+from lidar.roof_planes import MOST_NOISE, NONE, RoofPlanes, roof_planes
+from lidar.roof_wells import with_wells
 from lidar.validate import defects
 
 JUMP = 3.0
 """m: parts of a roof whose levels differ by less are one in LoD 1.3 (3DBAG)."""
 PERCENTILE = 70.0
+ROUGH = MOST_NOISE / 1000.0
+"""m: points that scatter so much about their own surroundings lie in a crown or in clutter; what planes they seem to
+have, they have by chance."""
 EXPLAINED = 0.4
 """Share of the points that must lie on planes: what is left is no roof of planes, or no roof."""
 MOST_POINTS = 400_000
@@ -48,73 +53,74 @@ class RoofModels:
     origin: tuple[int, int] = (0, 0)
 
 
-def detailed_models(polygon: Polygon, xyz: NDArray[np.float64], ground: float, lowest: float) -> RoofModels:
+def detailed_models(
+    polygon: Polygon, xyz: NDArray[np.float64], below: NDArray[np.float64], ground: float, lowest: float
+) -> RoofModels:
     """LoD 1.3 and 2.2 of a building, those that are valid.
 
     Args:
         polygon: the outline, coordinates on whole millimetres.
         xyz: (n, 3) roof points inside it, in the outline's CRS.
+        below: (m, 3) further points inside it, which tell where the roof is open: floors and walls of light wells.
         ground: m, where the building stands.
-        lowest: m, no roof is lower.
+        lowest: m, no roof is lower, but a well's floor may be.
     """
     if shapely.get_num_coordinates(polygon) > MOST_CORNERS or len(xyz) > MOST_POINTS:
         return RoofModels({}, Reason.TOO_COMPLEX)
     origin = (floor(polygon.bounds[0]), floor(polygon.bounds[1]))
-    local = xyz - np.array([*origin, 0.0])
-    roof = roof_planes(local)
-    if len(roof) == 0 or np.mean(roof.label >= 0) < EXPLAINED:
+    corner = np.array([*origin, 0.0])
+    roof = roof_planes(xyz - corner)
+    if len(roof) == 0 or roof.noise >= ROUGH or np.mean(roof.label >= 0) < EXPLAINED:
         return RoofModels({}, Reason.NO_PLANES)
     if len(roof) > MOST_PLANES:
         return RoofModels({}, Reason.TOO_COMPLEX)
-    parts = partition(rings_of(polygon, origin), local, roof, lowest)
+    rings = rings_of(polygon, origin)
+    every = np.concatenate([xyz, below]) - corner
+    labelled = replace(roof, label=np.append(roof.label, np.full(len(below), NONE)))
+    every, labelled = with_wells(np.asarray(rings * UNIT, dtype=np.float64), every, labelled)
+    parts = partition(rings, every, labelled, lowest)
     if parts is None:
         return RoofModels({}, Reason.NOT_PARTED, roof)
-    solids: dict[str, Solid] = {}
-    levels, of_plane = _levels(parts, roof, local)
+    levels, of_plane = _levels(parts, labelled, every)
     flat = np.zeros((len(levels), 3))
     flat[:, 0] = levels
+    block = replace(parts, label=of_plane[parts.label], planes=flat)
+    solids: dict[str, Solid] = {}
     reason = Reason.NONE
-    surfaces = {"1.3": flat[of_plane], "2.2": roof.planes}
-    for lod, label, planes in (("1.3", of_plane[parts.label], flat), ("2.2", parts.label, roof.planes)):
-        solid = _valid(parts, label, planes, ground, origin)
-        if solid is None:
+    for lod, parted in (("1.3", block), ("2.2", parts)):
+        solid = mended_solid(parted, ground, origin)
+        if solid is None or defects(solid):
             reason = Reason.NOT_VALID
         else:
             solids[lod] = solid
-    return RoofModels(solids, reason, roof, parts, surfaces, origin)
-
-
-def _valid(
-    parts: RoofPartition, label: NDArray[np.int64], planes: NDArray[np.float64], ground: float, origin: tuple[int, int]
-) -> Solid | None:
-    try:
-        solid = solid_of(parts.parts, label, planes, ground, origin)
-    except NotManifold:
-        return None
-    return None if defects(solid) else solid
+    return RoofModels(solids, reason, roof, parts, {"1.3": flat[of_plane], "2.2": parts.planes}, origin)
 
 
 def _levels(
     parts: RoofPartition, roof: RoofPlanes, xyz: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Heights of the parts of a roof that no jump divides, and the part of each plane."""
-    count = len(roof)
-    height = np.array([np.percentile(xyz[roof.label == k, 2], PERCENTILE) for k in range(count)])
+    """Heights of the parts of a roof that no jump divides, and the part of each plane.
+
+    The smallest jumps are bridged first, as long as no part comes to hold planes that differ by a jump.
+    """
+    count = len(parts.planes)
+    height = parts.planes[:, 0].copy()  # of a plane without points, which is level
+    for k in np.unique(roof.label[roof.label >= 0]):
+        height[k] = np.percentile(xyz[roof.label == k, 2], PERCENTILE)
     left, right = parts.parts.face[0::2], parts.parts.face[1::2]
     inner = (left >= 0) & (right >= 0)
-    a, b = parts.label[left[inner]], parts.label[right[inner]]
+    pairs = np.unique(np.sort(np.column_stack([parts.label[left[inner]], parts.label[right[inner]]]), axis=1), axis=0)
+    used = np.isin(np.arange(count), parts.label)
     part = np.arange(count)
-    pairs = np.unique(np.sort(np.column_stack([a, b]), axis=1), axis=0)
-    differ = [(abs(float(height[p] - height[q])), int(p), int(q)) for p, q in pairs if p != q]
-    for jump, p, q in sorted(differ):
-        if jump < JUMP and part[p] != part[q]:
-            low, high = sorted((part[p], part[q]))
-            both = (part == low) | (part == high)
-            if np.ptp(height[both & np.isin(np.arange(count), parts.label)]) < JUMP:
-                part[part == high] = low
+    for jump, p, q in sorted((abs(float(height[p] - height[q])), int(p), int(q)) for p, q in pairs if p != q):
+        both = used & ((part == part[p]) | (part == part[q]))
+        if jump < JUMP and np.ptp(height[both]) < JUMP:
+            part[part == part[q]] = part[p]
     names, part = np.unique(part, return_inverse=True)
     part = part.reshape(-1)
-    on = roof.label >= 0
-    of_point = part[roof.label[on]]
-    levels = [np.percentile(xyz[on, 2][of_point == k], PERCENTILE) for k in range(len(names))]
+    of_point = np.append(part, NONE)[roof.label]  # the last is that of points without a plane
+    levels = [
+        np.percentile(xyz[of_point == k, 2], PERCENTILE) if (of_point == k).any() else height[part == k].max()
+        for k in range(len(names))
+    ]
     return np.round(np.array(levels), 3), part

@@ -15,6 +15,7 @@ from lidar.roof_models import detailed_models
 
 OUTLINE = box(10.0, 20.0, 18.0, 30.0)
 GROUND = 1.0
+NOTHING = np.empty((0, 3))
 
 
 def attributes(height_at_ridge: float) -> dict[str, float | int | str]:
@@ -22,7 +23,7 @@ def attributes(height_at_ridge: float) -> dict[str, float | int | str]:
     x, y = (a.ravel() for a in np.meshgrid(np.arange(10.1, 18, 0.25), np.arange(20.1, 30, 0.25)))
     slope = (height_at_ridge - 7.0) / 4.0
     xyz = np.column_stack([x, y, 7.0 + slope * (4.0 - np.abs(x - 14.0))])
-    models = detailed_models(OUTLINE, xyz, GROUND, GROUND + 1.5)
+    models = detailed_models(OUTLINE, xyz, NOTHING, GROUND, GROUND + 1.5)
     roof = float(np.percentile(xyz[:, 2], 70))
     solids: dict[str, Solid] = {"1.2": block(OUTLINE, GROUND, roof), **models.solids}
     return attributes_of(models, solids, xyz, GROUND, roof, (0.1, 2.0), OUTLINE.area)

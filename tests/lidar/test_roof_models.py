@@ -18,6 +18,7 @@ from lidar.scene.solids import Cell, build_solid
 from lidar.validate import defects, signed_volume
 
 GROUND = 2.0
+NOTHING = np.empty((0, 3))
 AXES = Axes(603_010.0, 1_191_020.0, cos(0.4), sin(0.4))
 RING = AXES.rectangle(0.0, 0.0, 9.0, 14.0)
 SHIFT = np.array([1000.0, -2000.0, 0.0])
@@ -37,7 +38,7 @@ def scanned(cells: list[Cell], density: float = 8.0, seed: int = 1) -> NDArray[n
 
 
 def modelled(cells: list[Cell], density: float = 8.0) -> RoofModels:
-    return detailed_models(OUTLINE, scanned(cells, density), GROUND, GROUND + 1.5)
+    return detailed_models(OUTLINE, scanned(cells, density), NOTHING, GROUND, GROUND + 1.5)
 
 
 def roof_faces(solid: Solid) -> int:
@@ -72,21 +73,21 @@ def test_a_block_is_parted_where_the_roof_jumps_by_a_storey(drop: float, parts: 
 
 def test_the_block_of_a_gable_lies_at_the_seventieth_percentile() -> None:
     points = scanned(roofs.gable(RING, AXES, 9.0, 0.6))
-    made = detailed_models(OUTLINE, points, GROUND, GROUND + 1.5)
+    made = detailed_models(OUTLINE, points, NOTHING, GROUND, GROUND + 1.5)
     top = made.solids["1.3"].vertices[:, 2].max()
     assert top == pytest.approx(np.percentile(points[:, 2], 70), abs=0.02)
 
 
 def test_neither_the_order_of_points_nor_whole_metres_change_a_model() -> None:
     points = scanned(roofs.hip(RING, AXES, 9.0, 0.6))
-    made = detailed_models(OUTLINE, points, GROUND, GROUND + 1.5)
+    made = detailed_models(OUTLINE, points, NOTHING, GROUND, GROUND + 1.5)
     order = np.random.default_rng(3).permutation(len(points))
-    shuffled = detailed_models(OUTLINE, points[order], GROUND, GROUND + 1.5)
+    shuffled = detailed_models(OUTLINE, points[order], NOTHING, GROUND, GROUND + 1.5)
     for lod, solid in made.solids.items():
         np.testing.assert_array_equal(shuffled.solids[lod].vertices, solid.vertices)
         assert shuffled.solids[lod].faces == solid.faces
     moved = shapely.set_precision(shapely.transform(OUTLINE, lambda xy: xy + SHIFT[:2]), 0.001)
-    elsewhere = detailed_models(moved, points + SHIFT, GROUND, GROUND + 1.5)
+    elsewhere = detailed_models(moved, points + SHIFT, NOTHING, GROUND, GROUND + 1.5)
     for lod, solid in made.solids.items():
         np.testing.assert_allclose(elsewhere.solids[lod].vertices, solid.vertices + SHIFT, rtol=0, atol=1e-3)
 
@@ -94,11 +95,13 @@ def test_neither_the_order_of_points_nor_whole_metres_change_a_model() -> None:
 def test_points_without_any_plane_are_said_to_have_none() -> None:
     random = np.random.default_rng(1)
     xy = scanned(roofs.flat(RING, 9.0))[:, :2]
-    made = detailed_models(OUTLINE, np.column_stack([xy, random.uniform(5, 25, len(xy))]), GROUND, GROUND + 1.5)
+    made = detailed_models(
+        OUTLINE, np.column_stack([xy, random.uniform(5, 25, len(xy))]), NOTHING, GROUND, GROUND + 1.5
+    )
     assert (made.reason, made.solids) == (Reason.NO_PLANES, {})
 
 
 def test_an_outline_of_too_many_corners_is_told_so() -> None:
     circle = shapely.Point(AXES.x, AXES.y).buffer(20, quad_segs=6000)
-    made = detailed_models(circle, scanned(roofs.flat(RING, 9.0)), GROUND, GROUND + 1.5)
+    made = detailed_models(circle, scanned(roofs.flat(RING, 9.0)), NOTHING, GROUND, GROUND + 1.5)
     assert (made.reason, made.solids) == (Reason.TOO_COMPLEX, {})

@@ -1,50 +1,18 @@
-"""A footprint, its points and planes to a valid solid: parted, raised, checked, and mended where regions meet in a point."""
+"""A partition of a roof to its solid, mended where regions meet in a point only."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gis.city_model.building import Reason, Solid
+from gis.city_model.building import Solid
 from lidar.noding import UNIT
-from lidar.roof_partition import RoofPartition, partition
-from lidar.roof_planes import RoofPlanes
+from lidar.roof_partition import RoofPartition
 from lidar.roof_solid import NotManifold, solid_of
-from lidar.roof_wells import with_wells
 from lidar.subdivision import Subdivision
-from lidar.validate import defects
 
-LEAST_ROOF = 1.5
-"""m above the ground: no roof is lower but where points say so."""
 MENDED = 12
 """Places where regions touch in a point that are mended before the model is given up."""
-
-
-def roof_model(
-    rings: NDArray[np.int64],
-    xyz: NDArray[np.float64],
-    roof: RoofPlanes,
-    ground: float,
-    origin: tuple[float, float],
-) -> Solid | Reason:
-    """The valid solid of a building with its roof, or why there is none.
-
-    Args:
-        rings: (e, 4) edges of the footprint in units of 0.1 mm from the origin, the inside on the left (`rings_of`).
-        xyz: (n, 3) m from the origin, heights above the vertical datum: the points that `roof` labels. Those below
-            the roof, without a label, tell where light wells are.
-        roof: its planes.
-        ground: m above the vertical datum.
-        origin: in the CRS.
-    """
-    if len(roof) == 0:
-        return Reason.NO_PLANES
-    xyz, roof = with_wells(rings * UNIT, xyz, roof)
-    parted = partition(rings, xyz, roof, ground + LEAST_ROOF)
-    if parted is None:
-        return Reason.NOT_PARTED
-    solid = mended_solid(parted, ground, origin)
-    return Reason.NOT_VALID if solid is None or defects(solid) else solid
 
 
 def mended_solid(parted: RoofPartition, ground: float, origin: tuple[float, float]) -> Solid | None:

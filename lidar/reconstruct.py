@@ -7,6 +7,7 @@ roof the 70th percentile of the roof.
 
 from __future__ import annotations
 
+import logging
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,14 @@ from lidar.footprints import Footprints
 from lidar.point_cloud import Class, PointCloud
 from lidar.point_index import points_in_polygons
 from lidar.roof_heights import FEWEST_POINTS, LOWEST_ROOF, RoofHeights, quantile, roof_heights
-from lidar.roof_models import detailed_models
+from lidar.roof_models import RoofModels, detailed_models
 from lidar.roof_points import roof_points
 from lidar.validate import defects
 
 if TYPE_CHECKING:
     from lidar.terrain import Terrain
+
+_log = logging.getLogger(__name__)
 
 MILLIMETRE = 0.001
 """m: coordinates and heights of a model are multiples of it."""
@@ -149,7 +152,11 @@ def _building(
             high = xyz[:, 2] > ground + LOWEST_ROOF
             below = np.concatenate([below, xyz[~high]])
             xyz = xyz[high & (xyz[:, 2] <= roof.maximum)]
-            detailed = detailed_models(outline, xyz, below, ground, ground + LOWEST_ROOF)
+            try:
+                detailed = detailed_models(outline, xyz, below, ground, ground + LOWEST_ROOF)
+            except Exception:  # noqa: BLE001  a fault in one building must not stop a city
+                _log.exception("building %s: the detailed model failed", uid)
+                detailed = RoofModels({}, Reason.FAILED)
             solids |= detailed.solids
             reason = detailed.reason
             facts |= attributes_of(detailed, solids, xyz, ground, roof.p70, (sigma_height, sigma_area), area)

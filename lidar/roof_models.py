@@ -21,16 +21,16 @@ from gis.city_model.building import Reason, Solid
 from lidar.noding import UNIT
 from lidar.roof_mending import mended_solid
 from lidar.roof_partition import RoofPartition, partition, rings_of
-from lidar.roof_planes import MOST_NOISE, NONE, RoofPlanes, roof_planes
+from lidar.roof_planes import BASE, MOST_NOISE, NONE, SPREAD, RoofPlanes, roof_planes
 from lidar.roof_wells import with_wells
 from lidar.validate import defects
 
 JUMP = 3.0
 """m: parts of a roof whose levels differ by less are one in LoD 1.3 (3DBAG)."""
 PERCENTILE = 70.0
-ROUGH = MOST_NOISE / 1000.0
-"""m: points that scatter so much about their own surroundings lie in a crown or in clutter; what planes they seem to
-have, they have by chance."""
+CHANCE = 0.36
+"""Scatter of points about their planes, in the tolerance they were let in by, beyond which planes of the greatest noise
+there may be are found by chance: points anywhere within it would have 0.4 to 0.5, those of a roof have less."""
 EXPLAINED = 0.4
 """Share of the points that must lie on planes: what is left is no roof of planes, or no roof."""
 MOST_POINTS = 400_000
@@ -70,7 +70,7 @@ def detailed_models(
     origin = (floor(polygon.bounds[0]), floor(polygon.bounds[1]))
     corner = np.array([*origin, 0.0])
     roof = roof_planes(xyz - corner)
-    if len(roof) == 0 or roof.noise >= ROUGH or np.mean(roof.label >= 0) < EXPLAINED:
+    if len(roof) == 0 or _by_chance(roof):
         return RoofModels({}, Reason.NO_PLANES)
     if len(roof) > MOST_PLANES:
         return RoofModels({}, Reason.TOO_COMPLEX)
@@ -94,6 +94,17 @@ def detailed_models(
         else:
             solids[lod] = solid
     return RoofModels(solids, reason, roof, parts, {"1.3": flat[of_plane], "2.2": parts.planes}, origin)
+
+
+def _by_chance(roof: RoofPlanes) -> bool:
+    """Whether the planes of a roof are none: found in a crown or in clutter."""
+    counts = np.bincount(roof.label[roof.label >= 0], minlength=len(roof))
+    scatter = np.sqrt(np.sum(counts * roof.scatter**2) / counts.sum())
+    tolerance = BASE / 1000.0 + SPREAD * roof.noise
+    return bool(
+        counts.sum() < EXPLAINED * len(roof.label)
+        or (1000.0 * roof.noise >= MOST_NOISE and scatter > CHANCE * tolerance)
+    )
 
 
 def _levels(

@@ -51,6 +51,8 @@ class Reason(StrEnum):
     """The lines of the roof could not be parted into faces: a block instead."""
     NOT_VALID = "not_valid"
     """The detailed model was no valid solid: a coarser one instead."""
+    FAILED = "failed"
+    """A fault of the program, which is logged: a block instead."""
     TOO_COMPLEX = "too_complex"
     """More planes, lines or points than a roof has: a coarser model instead."""
 

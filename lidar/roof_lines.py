@@ -64,7 +64,7 @@ def border_lines(
     inside = cells_inside(edges, west, south, cell, rows, columns)
     label = _nearest_labels(xy, roof.label, len(roof), frame, inside)
     contacts = _contacts(label, frame)
-    lines = _all_lines(contacts, _boxes(label, xy, _directions(edges), roof, frame), roof, edges, cell)
+    lines = _all_lines(contacts, _boxes(label, xy, wall_directions(edges), roof, frame), roof, edges, cell)
     return lines, label, frame
 
 
@@ -198,7 +198,7 @@ def _all_lines(
     contacts: NDArray[np.float64], boxes: list[tuple[float, ...]], roof: RoofPlanes, edges: NDArray[np.float64], cell: float
 ) -> NDArray[np.float64]:
     """Ridges as they are, then steps that are neither ridges nor the outline, near ones made one."""
-    directions = _directions(edges)
+    directions = wall_directions(edges)
     ridges: list[tuple[float, ...]] = []
     steps: list[tuple[float, ...]] = []
     order = np.lexsort((contacts[:, 3], contacts[:, 2], contacts[:, 1], contacts[:, 0]))
@@ -216,7 +216,7 @@ def _all_lines(
     return _drawn_out(lines)
 
 
-def _directions(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def wall_directions(edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """The outline's directions within a quarter turn, the one with most wall first, those that differ by 4° or more."""
     run = edges[:, 2:] - edges[:, :2]
     angle, length = np.arctan2(run[:, 1], run[:, 0]) % (np.pi / 2), np.hypot(run[:, 0], run[:, 1])

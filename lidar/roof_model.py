@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,12 +41,20 @@ def roof_model(
     """
     if len(roof) == 0:
         return Reason.NO_PLANES
+    xyz, roof = _in_order(xyz, roof)
+    rings = rings[np.lexsort(rings.T[::-1])]
     xyz, roof = with_wells(rings * UNIT, xyz, roof)
     parted = partition(rings, xyz, roof, ground + LEAST_ROOF)
     if parted is None:
         return Reason.NOT_PARTED
     solid = mended_solid(parted, ground, origin)
     return Reason.NOT_VALID if solid is None or defects(solid) else solid
+
+
+def _in_order(xyz: NDArray[np.float64], roof: RoofPlanes) -> tuple[NDArray[np.float64], RoofPlanes]:
+    """Points in the order of their coordinates: then sums over them are the same whichever order they came in."""
+    order = np.lexsort((roof.label, *xyz.T[::-1]))
+    return xyz[order], replace(roof, label=roof.label[order])
 
 
 def mended_solid(parted: RoofPartition, ground: float, origin: tuple[float, float]) -> Solid | None:

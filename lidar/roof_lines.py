@@ -195,7 +195,11 @@ def _extent(across: NDArray[np.float64], cell: float) -> tuple[float, float]:
 
 
 def _all_lines(
-    contacts: NDArray[np.float64], boxes: list[tuple[float, ...]], roof: RoofPlanes, edges: NDArray[np.float64], cell: float
+    contacts: NDArray[np.float64],
+    boxes: list[tuple[float, ...]],
+    roof: RoofPlanes,
+    edges: NDArray[np.float64],
+    cell: float,
 ) -> NDArray[np.float64]:
     """Ridges as they are, then steps that are neither ridges nor the outline, near ones made one."""
     directions = wall_directions(edges)
@@ -207,9 +211,7 @@ def _all_lines(
     for (a, b), places in zip(pairs, np.split(contacts[:, 2:], where[1:]), strict=True):
         left = _ridges(places, roof.planes[a] - roof.planes[b], roof.spacing, cell, ridges)
         if len(left):
-            own = [
-                float(np.arctan2(q, p)) % (np.pi / 2) for _, p, q in roof.planes[[a, b]] if hypot(p, q) > 5 * BEND
-            ]
+            own = [float(np.arctan2(q, p)) % (np.pi / 2) for _, p, q in roof.planes[[a, b]] if hypot(p, q) > 5 * BEND]
             _steps(left, np.concatenate([directions, own]), roof.spacing, cell, steps)
     kept = _single_steps(steps + boxes, ridges, edges)
     lines = np.array(ridges + kept, dtype=np.float64).reshape(-1, 4)
@@ -357,7 +359,9 @@ def _single_steps(
     return kept
 
 
-def _across(line: tuple[float, ...] | NDArray[np.float64], step: tuple[float, ...]) -> tuple[float, float, float, float]:
+def _across(
+    line: tuple[float, ...] | NDArray[np.float64], step: tuple[float, ...]
+) -> tuple[float, float, float, float]:
     """Of a step's ends: distances from a line, and places along it as shares of its length."""
     ax, ay, bx, by = line
     length = max(hypot(bx - ax, by - ay), 1e-9)

@@ -226,9 +226,7 @@ def _face_costs(sides, face, used, area, xyz, planes, off, expected, centres, ce
     return cost
 
 
-def _borders(
-    parts: Subdivision, price: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _borders(parts: Subdivision, price: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Faces on both sides of each inner edge, and what it costs that they differ."""
     left, right = parts.face[0::2], parts.face[1::2]
     inner = np.flatnonzero((left >= 0) & (right >= 0) & (left != right))

@@ -157,7 +157,11 @@ def neighbours(points, wanted):  # type: ignore[no-untyped-def]
                         j = member[k]
                         if j == i:
                             continue
-                        dx, dy, dz = points[j, 0] - points[i, 0], points[j, 1] - points[i, 1], points[j, 2] - points[i, 2]
+                        dx, dy, dz = (
+                            points[j, 0] - points[i, 0],
+                            points[j, 1] - points[i, 1],
+                            points[j, 2] - points[i, 2],
+                        )
                         away = dx * dx + dy * dy + dz * dz
                         if found == wanted and (away, j) >= (best[wanted - 1], near[i, wanted - 1]):
                             continue
@@ -305,7 +309,9 @@ def _chosen(points, near, label, count, tolerance, noise):  # type: ignore[no-un
             candidate = label[i] if k < 0 else (label[near[i, k]] if near[i, k] >= 0 else -1)
             if candidate < 0 or candidate == best:
                 continue
-            away = abs(planes[candidate, 0] * x + planes[candidate, 1] * y + planes[candidate, 2] * z - planes[candidate, 3])
+            away = abs(
+                planes[candidate, 0] * x + planes[candidate, 1] * y + planes[candidate, 2] * z - planes[candidate, 3]
+            )
             if not away <= tolerance:
                 continue
             others = 0
@@ -375,7 +381,9 @@ def _joined(points, near, label, count, noise):  # type: ignore[no-untyped-def]
     return label, left
 
 
-def _finished(points: Integers, label: Integers, count: int, fewest: int) -> tuple[Integers, NDArray[np.float64], NDArray[np.float64]]:
+def _finished(
+    points: Integers, label: Integers, count: int, fewest: int
+) -> tuple[Integers, NDArray[np.float64], NDArray[np.float64]]:
     """Labels by size, with the planes as heights over x and y; walls and what is too small are given up."""
     sums = _sums_of(points, label, count)
     fitted = _planes_of(sums)

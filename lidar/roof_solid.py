@@ -226,9 +226,7 @@ def _split(regions: _Map, planes: NDArray[np.float64], level: dict[tuple[int, in
     return bool(added)
 
 
-def _raised(
-    regions: _Map, level: dict[tuple[int, int], float], ground: float, origin: tuple[float, float]
-) -> Solid:
+def _raised(regions: _Map, level: dict[tuple[int, int], float], ground: float, origin: tuple[float, float]) -> Solid:
     """Ground, roofs and walls."""
     edges = np.array(regions.edges, dtype=np.int64)
     following = linked(np.rint(regions.xy / UNIT).astype(np.int64), edges).tolist()

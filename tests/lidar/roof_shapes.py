@@ -19,9 +19,7 @@ def segments(corners: list[tuple[float, float]]) -> NDArray[np.int64]:
     return np.concatenate([xy, np.roll(xy, -1, axis=0)], axis=1)
 
 
-def strewn(
-    outline: Polygon, height: Height, density: float = 8.0, noise: float = 0.02, seed: int = 0
-) -> Points:
+def strewn(outline: Polygon, height: Height, density: float = 8.0, noise: float = 0.02, seed: int = 0) -> Points:
     """(n, 3) points at random places over an outline, heights with normal noise."""
     rng = np.random.default_rng(seed)
     west, south, east, north = outline.bounds

@@ -16,7 +16,9 @@ Graph = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[n
 def _graph(seed: int, labels: int) -> Graph:
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 8))
-    pairs = np.array([p for p in itertools.combinations(range(n), 2) if rng.random() < 0.5], dtype=np.int64).reshape(-1, 2)
+    pairs = np.array([p for p in itertools.combinations(range(n), 2) if rng.random() < 0.5], dtype=np.int64).reshape(
+        -1, 2
+    )
     return rng.integers(0, 100, (n, labels)), pairs[:, 0].copy(), pairs[:, 1].copy(), rng.integers(0, 60, len(pairs))
 
 

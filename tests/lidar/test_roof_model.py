@@ -18,6 +18,8 @@ RECTANGLE = box(0, 0, 12, 8)
 L_SHAPE = Polygon([(0, 0), (12, 0), (12, 6), (6, 6), (6, 12), (0, 12)])
 COURT = Polygon([(0, 0), (16, 0), (16, 14), (0, 14)], [[(5, 5), (5, 9), (11, 9), (11, 5)]])
 
+SHIFT = np.array([3.0, -2.0, 0.0])
+
 
 def model(outline: Polygon, xyz: NDArray[np.float64], ground: float = 0.0) -> Solid:
     made = roof_model(rings_of(outline, (0.0, 0.0)), xyz, roof_planes(xyz), ground, (0.0, 0.0))
@@ -76,8 +78,8 @@ def test_neither_order_nor_whole_metres_nor_the_start_of_the_ring_change_the_mod
     assert _roof_corners(one) == _roof_corners(shuffled)
     shifted = roof_model(
         rings_of(L_SHAPE, (-3.0, 2.0)),
-        xyz + [3.0, -2.0, 0.0],
-        roof_planes(xyz + [3.0, -2.0, 0.0]),
+        xyz + SHIFT,
+        roof_planes(xyz + SHIFT),
         0.0,
         (-3.0, 2.0),
     )

@@ -11,6 +11,7 @@ from lidar.roof_planes import RoofPlanes, roof_planes
 from tests.lidar import roof_shapes as shapes
 
 HIP = box(0, 0, 12, 8)
+SHIFT = np.array([4.0, -7.0, 100.0])
 
 
 def _height_error(found: RoofPlanes, xyz: NDArray[np.float64], height: shapes.Height) -> float:
@@ -56,7 +57,7 @@ def test_the_noise_is_that_of_the_points_across_their_planes() -> None:
 def test_neither_order_nor_whole_metres_change_what_is_found() -> None:
     xyz = np.round(shapes.strewn(HIP, shapes.hip), 3)
     order = np.random.default_rng(1).permutation(len(xyz))
-    one, shuffled, shifted = roof_planes(xyz), roof_planes(xyz[order]), roof_planes(xyz + [4.0, -7.0, 100.0])
+    one, shuffled, shifted = roof_planes(xyz), roof_planes(xyz[order]), roof_planes(xyz + SHIFT)
     assert (one.label[order] == shuffled.label).all()
     assert (one.planes == shuffled.planes).all()
     assert (one.label == shifted.label).all()

@@ -23,7 +23,8 @@ def expansion_labels(cost: Integers, first: Integers, second: Integers, price: I
 
     Args:
         cost: (n, k) of each label at each node, not negative.
-        first, second: (m,) nodes on both sides of each border.
+        first: (m,) node on one side of each border.
+        second: (m,) node on its other side.
         price: (m,) of different labels there, not negative.
         start: (n,) labels to begin with.
     """

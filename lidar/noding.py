@@ -1,4 +1,4 @@
-"""Segments cut where they meet, on a grid of 0.1 mm: snap rounding with a snap of 2 cm that leaves the outline as it is.
+"""Segments cut where they meet, on a grid of 0.1 mm: snap rounding to 2 cm that leaves the outline as it is.
 
 After Hobby (1999), "Practical segment intersection with finite precision output": a segment that passes near a vertex
 is led through it. What is nearer together than the snap becomes one, so that no sliver is left where lines that were
@@ -144,10 +144,9 @@ def _accepted(fixed, rim, candidates):  # type: ignore[no-untyped-def]
             placed[k, 1] = np.int64(np.rint(rim[edge, 1] + where * (rim[edge, 3] - rim[edge, 1])))
             kind[k] = 1
         for v in range(m):
-            if abs(fixed[v, 0] - placed[k, 0]) <= SNAP and abs(fixed[v, 1] - placed[k, 1]) <= SNAP:
-                if np.hypot(float(fixed[v, 0] - placed[k, 0]), float(fixed[v, 1] - placed[k, 1])) <= SNAP:
-                    kind[k] = 2
-                    break
+            if _together(fixed[v], placed[k]):
+                kind[k] = 2
+                break
     vertices = np.empty((m + n, 2), dtype=np.int64)
     vertices[:m] = fixed
     count = m
@@ -157,14 +156,20 @@ def _accepted(fixed, rim, candidates):  # type: ignore[no-untyped-def]
                 continue
             free = True
             for v in range(count - 1, m - 1, -1):
-                if abs(vertices[v, 0] - placed[k, 0]) <= SNAP and abs(vertices[v, 1] - placed[k, 1]) <= SNAP:
-                    if np.hypot(float(vertices[v, 0] - placed[k, 0]), float(vertices[v, 1] - placed[k, 1])) <= SNAP:
-                        free = False
-                        break
+                if _together(vertices[v], placed[k]):
+                    free = False
+                    break
             if free:
                 vertices[count] = placed[k]
                 count += 1
     return vertices[:count]
+
+
+@compiled
+def _together(one, other):  # type: ignore[no-untyped-def]
+    """Whether two places are no farther apart than the snap; exact."""
+    dx, dy = one[0] - other[0], one[1] - other[1]
+    return abs(dx) <= SNAP and abs(dy) <= SNAP and dx * dx + dy * dy <= SNAP * SNAP
 
 
 @compiled
@@ -180,7 +185,7 @@ def _nearest(x, y, vertices):  # type: ignore[no-untyped-def]
 
 @compiled
 def _routed(segments, sources, rims, vertices, fixed):  # type: ignore[no-untyped-def]
-    """Each segment as a chain of the vertices it passes: start, end, source and whether of the outline, of each link."""
+    """Each segment as a chain of the vertices it passes: start, end, source and whether outline, of each link."""
     links = []
     for i in range(segments.shape[0]):
         segment = segments[i]
@@ -192,7 +197,7 @@ def _routed(segments, sources, rims, vertices, fixed):  # type: ignore[no-untype
         passed = []
         for v in range(vertices.shape[0]):
             x, y = vertices[v, 0], vertices[v, 1]
-            if v == first or v == last or x < west or x > east or y < south or y > north:
+            if v in (first, last) or x < west or x > east or y < south or y > north:
                 continue
             away, t = _distance(x, y, segment)
             if away <= reach and t > 0.0 and t < 1.0:
@@ -243,7 +248,7 @@ def crossings(vertices, edges):  # type: ignore[no-untyped-def]
             if west[order[j]] > east:
                 break
             c, d = edges[order[j], 0], edges[order[j], 1]
-            if a == c or a == d or b == c or b == d:
+            if a in (c, d) or b in (c, d):
                 continue
             ab_c, ab_d = _side(vertices, a, b, c), _side(vertices, a, b, d)
             cd_a, cd_b = _side(vertices, c, d, a), _side(vertices, c, d, b)

@@ -64,7 +64,7 @@ def border_lines(
     inside = cells_inside(edges, west, south, cell, rows, columns)
     label = _nearest_labels(xy, roof.label, len(roof), frame, inside)
     contacts = _contacts(label, frame)
-    lines = _all_lines(contacts, _boxes(label, len(roof), _directions(edges), roof, frame), roof, edges, cell)
+    lines = _all_lines(contacts, _boxes(label, xy, wall_directions(edges), roof, frame), roof, edges, cell)
     return lines, label, frame
 
 
@@ -116,35 +116,74 @@ def _contacts(label: NDArray[np.int64], frame: NDArray[np.float64]) -> NDArray[n
 
 
 def _boxes(
-    label: NDArray[np.int64], count: int, directions: NDArray[np.float64], roof: RoofPlanes, frame: NDArray[np.float64]
+    label: NDArray[np.int64],
+    xy: NDArray[np.float64],
+    directions: NDArray[np.float64],
+    roof: RoofPlanes,
+    frame: NDArray[np.float64],
 ) -> list[tuple[float, ...]]:
     """Sides of the rectangles that pieces of a plane fill: those of a dormer are too short to be found one by one."""
     west, south, cell = frame
     least = max(SHORTEST, 2 * roof.spacing) / 2
     sides: list[tuple[float, ...]] = []
-    for plane in range(count):
+    for plane in range(len(roof)):
         pieces, number = ndimage.label(label == plane)
         for piece in range(1, number + 1):
             row, column = np.nonzero(pieces == piece)
             if len(row) * cell**2 < SMALLEST:
                 continue
             places = np.column_stack([west + (column + 0.5) * cell, south + (row + 0.5) * cell])
-            best: tuple[float, list[tuple[float, ...]]] | None = None
+            best: tuple[float, float, tuple[float, float], tuple[float, float]] | None = None
             for angle in directions:
                 run = np.array([np.cos(angle), np.sin(angle)])
-                low, high = _extent(places @ run, cell)
-                left, right = _extent(places @ (-run[1], run[0]), cell)
-                if min(high - low, right - left) < least:
+                along, across = _extent(places @ run, cell), _extent(places @ (-run[1], run[0]), cell)
+                if min(along[1] - along[0], across[1] - across[0]) < least:
                     continue
-                filled = len(row) * cell**2 / ((high - low) * (right - left))
-                if filled >= FILLED and (best is None or abs(filled - 1.0) < best[0] - 1e-9):
-                    corners = [(a * run[0] - b * run[1], a * run[1] + b * run[0]) for a, b in (
-                        (low, left), (high, left), (high, right), (low, right))]  # fmt: skip
-                    box = [(*a, *b) for a, b in zip(corners, corners[1:] + corners[:1], strict=True)]
-                    best = abs(filled - 1.0), box
+                unlike = abs(len(row) * cell**2 / ((along[1] - along[0]) * (across[1] - across[0])) - 1.0)
+                if unlike <= 1.0 - FILLED and (best is None or unlike < best[0] - 1e-9):
+                    best = unlike, float(angle), along, across
             if best is not None:
-                sides += best[1]
+                sides += _sides(*best[1:], xy, roof.label == plane, roof.label >= 0, 1.5 * cell)
     return sides
+
+
+def _sides(
+    angle: float,
+    along: tuple[float, float],
+    across: tuple[float, float],
+    xy: NDArray[np.float64],
+    own: NDArray[np.bool_],
+    on_plane: NDArray[np.bool_],
+    reach: float,
+) -> list[tuple[float, ...]]:
+    """A rectangle's four sides, each put where it parts the plane's points from others best, within a reach."""
+    run = np.array([np.cos(angle), np.sin(angle)])
+    u, v = xy @ run, xy @ (-run[1], run[0])
+    beside_u = on_plane & (v > across[0]) & (v < across[1])
+    beside_v = on_plane & (u > along[0]) & (u < along[1])
+    low = -_parting(-u[beside_u], own[beside_u], -along[0], reach)
+    high = _parting(u[beside_u], own[beside_u], along[1], reach)
+    left = -_parting(-v[beside_v], own[beside_v], -across[0], reach)
+    right = _parting(v[beside_v], own[beside_v], across[1], reach)
+    corners = [
+        (a * run[0] - b * run[1], a * run[1] + b * run[0])
+        for a, b in ((low, left), (high, left), (high, right), (low, right))
+    ]
+    return [(*a, *b) for a, b in zip(corners, corners[1:] + corners[:1], strict=True)]
+
+
+def _parting(at: NDArray[np.float64], own: NDArray[np.bool_], start: float, reach: float) -> float:
+    """Where most of a plane's own points lie before it and others behind; the start where there are not both."""
+    near = np.abs(at - start) <= reach
+    order = np.lexsort((own[near], at[near]))
+    at, own = at[near][order], own[near][order]
+    if own.all() or not own.any():
+        return start
+    wrong = np.append(0, np.cumsum(~own)) + np.append(np.cumsum(own[::-1])[::-1], 0)
+    bounds = np.concatenate([[start - reach], at, [start + reach]])
+    width = np.where(wrong == wrong.min(), np.diff(bounds), -1.0)
+    best = int(np.argmax(width))
+    return float(bounds[best] + bounds[best + 1]) / 2.0
 
 
 def _extent(across: NDArray[np.float64], cell: float) -> tuple[float, float]:
@@ -156,10 +195,14 @@ def _extent(across: NDArray[np.float64], cell: float) -> tuple[float, float]:
 
 
 def _all_lines(
-    contacts: NDArray[np.float64], boxes: list[tuple[float, ...]], roof: RoofPlanes, edges: NDArray[np.float64], cell: float
+    contacts: NDArray[np.float64],
+    boxes: list[tuple[float, ...]],
+    roof: RoofPlanes,
+    edges: NDArray[np.float64],
+    cell: float,
 ) -> NDArray[np.float64]:
     """Ridges as they are, then steps that are neither ridges nor the outline, near ones made one."""
-    directions = _directions(edges)
+    directions = wall_directions(edges)
     ridges: list[tuple[float, ...]] = []
     steps: list[tuple[float, ...]] = []
     order = np.lexsort((contacts[:, 3], contacts[:, 2], contacts[:, 1], contacts[:, 0]))
@@ -168,16 +211,14 @@ def _all_lines(
     for (a, b), places in zip(pairs, np.split(contacts[:, 2:], where[1:]), strict=True):
         left = _ridges(places, roof.planes[a] - roof.planes[b], roof.spacing, cell, ridges)
         if len(left):
-            own = [
-                float(np.arctan2(q, p)) % (np.pi / 2) for _, p, q in roof.planes[[a, b]] if hypot(p, q) > 5 * BEND
-            ]
+            own = [float(np.arctan2(q, p)) % (np.pi / 2) for _, p, q in roof.planes[[a, b]] if hypot(p, q) > 5 * BEND]
             _steps(left, np.concatenate([directions, own]), roof.spacing, cell, steps)
     kept = _single_steps(steps + boxes, ridges, edges)
     lines = np.array(ridges + kept, dtype=np.float64).reshape(-1, 4)
     return _drawn_out(lines)
 
 
-def _directions(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def wall_directions(edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """The outline's directions within a quarter turn, the one with most wall first, those that differ by 4° or more."""
     run = edges[:, 2:] - edges[:, :2]
     angle, length = np.arctan2(run[:, 1], run[:, 0]) % (np.pi / 2), np.hypot(run[:, 0], run[:, 1])
@@ -318,7 +359,9 @@ def _single_steps(
     return kept
 
 
-def _across(line: tuple[float, ...] | NDArray[np.float64], step: tuple[float, ...]) -> tuple[float, float, float, float]:
+def _across(
+    line: tuple[float, ...] | NDArray[np.float64], step: tuple[float, ...]
+) -> tuple[float, float, float, float]:
     """Of a step's ends: distances from a line, and places along it as shares of its length."""
     ax, ay, bx, by = line
     length = max(hypot(bx - ax, by - ay), 1e-9)

@@ -75,8 +75,12 @@ def detailed_models(
     if len(roof) > MOST_PLANES:
         return RoofModels({}, Reason.TOO_COMPLEX)
     rings = rings_of(polygon, origin)
+    rings = rings[np.lexsort(rings.T[::-1])]
     every = np.concatenate([xyz, below]) - corner
-    labelled = replace(roof, label=np.append(roof.label, np.full(len(below), NONE)))
+    # In the order of their coordinates sums over them are the same whichever order they came in.
+    label = np.append(roof.label, np.full(len(below), NONE))
+    order = np.lexsort((label, *every.T[::-1]))
+    every, labelled = every[order], replace(roof, label=label[order])
     every, labelled = with_wells(np.asarray(rings * UNIT, dtype=np.float64), every, labelled)
     parts = partition(rings, every, labelled, lowest)
     if parts is None:

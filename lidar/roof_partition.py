@@ -1,4 +1,4 @@
-"""A footprint parted into the areas of its roof's planes: lines, faces between them, and the labelling that costs least.
+"""A footprint parted into the areas of its planes: lines, faces between them, and the labelling that costs least.
 
 Each face may take any plane. It costs the area whose points do not lie on it, and each metre of border between planes
 has a price: what is gained must be worth its outline. Faces without points follow their neighbours; no plane is used
@@ -29,6 +29,8 @@ EMPTY = 0.4
 """Price of a m² without points under another plane than that of the nearest point."""
 ABOVE, BELOW = 0.3, 0.3
 """m above the highest point, and below the lowest roof allowed, where a plane may not go."""
+LEVEL = 0.002
+"""m: to which corners lie on the line in which a plane has a height, for slopes up to 75° and corners to 0.1 mm."""
 FORBIDDEN = 4.0
 """Price of a m² under a plane that goes there."""
 EXPECTED = 1.5
@@ -68,18 +70,17 @@ def partition(
     made = _parted(rings, lines, xyz, roof, cells, frame, heights)
     if made is None:
         return None
-    too_high = _too_high(made, heights[0, 1])
-    if len(too_high) == 0:
+    beyond = _beyond(made, heights)
+    if len(beyond) == 0:
         return made
-    # Planes are cut off level where they would rise above what was measured.
-    top = float(heights[0, 1])
-    cuts = [_level_line(roof.planes[k], top, edges) for k in too_high]
-    capped = replace(
-        roof, planes=np.concatenate([roof.planes, [[top, 0.0, 0.0]]]), scatter=np.append(roof.scatter, roof.noise)
-    )
-    return _parted(
-        rings, np.concatenate([lines, cuts]), xyz, capped, cells, frame, np.concatenate([heights, [[lowest, top]]])
-    )
+    # Planes are cut off level where they would rise above, or fall below, what was measured.
+    cuts = [_level_line(roof.planes[k], height, edges) for k, height in beyond]
+    levels = np.array(sorted({height for _, height in beyond}))
+    level_planes = np.column_stack([levels, np.zeros((len(levels), 2))])
+    scatter = np.append(roof.scatter, np.full(len(levels), roof.noise))
+    cut_off = replace(roof, planes=np.concatenate([roof.planes, level_planes]), scatter=scatter)
+    heights = np.concatenate([heights, np.column_stack([levels, levels])])
+    return _parted(rings, np.concatenate([lines, cuts]), xyz, cut_off, cells, frame, heights)
 
 
 def _allowed(xyz: NDArray[np.float64], roof: RoofPlanes, lowest: float) -> NDArray[np.float64]:
@@ -115,14 +116,18 @@ def _parted(
     return RoofPartition(parts, label, roof.planes)
 
 
-def _too_high(made: RoofPartition, highest: float) -> list[int]:
-    """Planes that rise above the highest point allowed at a corner of a face of theirs."""
+def _beyond(made: RoofPartition, heights: NDArray[np.float64]) -> list[tuple[int, float]]:
+    """Planes that pass one of the heights they may have at a corner of a face of theirs, with that height."""
     half = np.flatnonzero(made.parts.face >= 0)
     plane = made.label[made.parts.face[half]]
     xy = made.parts.vertices[made.parts.edges[half >> 1, half & 1]] * UNIT
     p, q, r = made.planes[plane].T
-    above = p + q * xy[:, 0] + r * xy[:, 1] > highest + 1e-9
-    return [int(k) for k in np.unique(plane[above])]
+    z = p + q * xy[:, 0] + r * xy[:, 1]
+    low, high = heights[plane].T
+    above, below = (z > high + LEVEL) & (np.hypot(q, r) > 0), (z < low - LEVEL) & (np.hypot(q, r) > 0)
+    return [(int(k), float(heights[k, 1])) for k in np.unique(plane[above])] + [
+        (int(k), float(heights[k, 0])) for k in np.unique(plane[below])
+    ]
 
 
 def _level_line(plane: NDArray[np.float64], height: float, edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -208,7 +213,7 @@ def _face_costs(sides, face, used, area, xyz, planes, off, expected, centres, ce
         if used[h]:
             for k in range(count):
                 z = planes[k, 0] + planes[k, 1] * sides[h, 0] + planes[k, 2] * sides[h, 1]
-                wrong[face[h], k] |= z < heights[k, 0] or z > heights[k, 1] + 1e-3
+                wrong[face[h], k] |= z < heights[k, 0] - LEVEL or z > heights[k, 1] + LEVEL
     cost = np.zeros((faces, count), dtype=np.int64)
     for f in range(faces):
         known = min(points[f] * expected, area[f])
@@ -221,9 +226,7 @@ def _face_costs(sides, face, used, area, xyz, planes, off, expected, centres, ce
     return cost
 
 
-def _borders(
-    parts: Subdivision, price: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _borders(parts: Subdivision, price: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Faces on both sides of each inner edge, and what it costs that they differ."""
     left, right = parts.face[0::2], parts.face[1::2]
     inner = np.flatnonzero((left >= 0) & (right >= 0) & (left != right))

@@ -38,7 +38,9 @@ UPRIGHT = 0.26
 FEW = 6
 """Nearest points that a point's own plane is fitted to where more of them do not lie on one: small parts of a roof."""
 NARROW = 0.2
-"""m, standard deviation across its length: parts less than 0.7 m wide are parapets and gutters, whose slope is unsure."""
+"""m, standard deviation across its length: parts below 0.7 m of width are parapets, gutters; their slope is unsure."""
+FEW_MORE = 1.1
+"""By how much the scatter of so few about their plane is the less, at the share below (χ² of 4 and of 10 degrees)."""
 SMOOTH_SHARE = 0.4
 """Share of points that surely lie amid a plane: the noise is what these scatter at most."""
 AGREE = 1.0
@@ -84,9 +86,11 @@ def roof_planes(xyz: NDArray[np.float64]) -> RoofPlanes:
         return RoofPlanes(np.full(len(points), NONE), np.empty((0, 3)), np.empty(0), LEAST_NOISE / 1000.0, 1.0)
     near, spacing = neighbours(points, NEIGHBOURS)
     normals, thickness = _own_planes(points, near)
-    smooth = np.partition(thickness, int(SMOOTH_SHARE * len(points)))[int(SMOOTH_SHARE * len(points))]
+    few_normals, few_thickness = _own_planes(points, near[:, :FEW])
+    smooth = min(_smooth(thickness), FEW_MORE * _smooth(few_thickness))
     noise = float(np.clip(smooth, LEAST_NOISE, MOST_NOISE))
-    _own_planes_of_few(points, near, normals, thickness, UNSURE * noise)
+    better = (thickness > UNSURE * noise) & (few_thickness <= UNSURE * noise)
+    normals[better], thickness[better] = few_normals[better], few_thickness[better]
     tolerance = BASE + SPREAD * noise
     fewest = max(FEWEST, int(np.ceil(SMALLEST * 1e6 / spacing**2)))
     seeds = np.lexsort((np.arange(len(points)), thickness.astype(np.int64)))
@@ -153,7 +157,11 @@ def neighbours(points, wanted):  # type: ignore[no-untyped-def]
                         j = member[k]
                         if j == i:
                             continue
-                        dx, dy, dz = points[j, 0] - points[i, 0], points[j, 1] - points[i, 1], points[j, 2] - points[i, 2]
+                        dx, dy, dz = (
+                            points[j, 0] - points[i, 0],
+                            points[j, 1] - points[i, 1],
+                            points[j, 2] - points[i, 2],
+                        )
                         away = dx * dx + dy * dy + dz * dz
                         if found == wanted and (away, j) >= (best[wanted - 1], near[i, wanted - 1]):
                             continue
@@ -170,6 +178,11 @@ def neighbours(points, wanted):  # type: ignore[no-untyped-def]
     return near, max(np.median(room), 1.0)
 
 
+def _smooth(thickness: NDArray[np.float64]) -> float:
+    at = int(SMOOTH_SHARE * len(thickness))
+    return float(np.partition(thickness, at)[at])
+
+
 @compiled
 def _own_planes(points, near):  # type: ignore[no-untyped-def]
     """(n, 3) normal of the plane through each point and its neighbours, and (n,) their standard deviation in mm."""
@@ -177,36 +190,21 @@ def _own_planes(points, near):  # type: ignore[no-untyped-def]
     normals, thickness = np.zeros((n, 3)), np.full(n, np.inf)
     sums = np.zeros(moments.MOMENTS, dtype=np.int64)
     for i in range(n):
-        _own_plane(points, near, i, near.shape[1], sums, normals, thickness, np.inf)
-    return normals, thickness
-
-
-@compiled
-def _own_plane(points, near, i, count, sums, normals, thickness, most):  # type: ignore[no-untyped-def]
-    """Set a point's normal and thickness to those of its nearest so many points, if these are no rougher than `most`."""
-    sums[:] = 0
-    moments.add_point(sums, 0, 0, 0)
-    for k in range(count):
-        j = near[i, k]
-        if j >= 0:
-            moments.add_point(sums, points[j, 0] - points[i, 0], points[j, 1] - points[i, 1], points[j, 2] - points[i, 2])
-    if sums[moments.N] < 4:
-        return
-    u, v, w, _, least, _ = moments.flattest_plane(sums, np.inf)
-    thick = min(np.sqrt(least * sums[moments.N] / (sums[moments.N] - 3.0)), 1e9)
-    if thick <= most:
+        sums[:] = 0
+        moments.add_point(sums, 0, 0, 0)
+        for k in range(near.shape[1]):
+            j = near[i, k]
+            if j >= 0:
+                moments.add_point(
+                    sums, points[j, 0] - points[i, 0], points[j, 1] - points[i, 1], points[j, 2] - points[i, 2]
+                )
+        if sums[moments.N] < 4:
+            continue
+        u, v, w, _, least, _ = moments.flattest_plane(sums, np.inf)
         sign = 1.0 if w >= 0.0 else -1.0
         normals[i, 0], normals[i, 1], normals[i, 2] = sign * u, sign * v, sign * w
-        thickness[i] = thick
-
-
-@compiled
-def _own_planes_of_few(points, near, normals, thickness, most):  # type: ignore[no-untyped-def]
-    """Set planes of the nearest few where those of more neighbours are rougher than `most`, and these are not."""
-    sums = np.zeros(moments.MOMENTS, dtype=np.int64)
-    for i in range(points.shape[0]):
-        if thickness[i] > most:
-            _own_plane(points, near, i, FEW, sums, normals, thickness, most)
+        thickness[i] = min(np.sqrt(least * sums[moments.N] / (sums[moments.N] - 3.0)), 1e9)
+    return normals, thickness
 
 
 @compiled
@@ -308,7 +306,9 @@ def _chosen(points, near, label, count, tolerance, noise):  # type: ignore[no-un
             candidate = label[i] if k < 0 else (label[near[i, k]] if near[i, k] >= 0 else -1)
             if candidate < 0 or candidate == best:
                 continue
-            away = abs(planes[candidate, 0] * x + planes[candidate, 1] * y + planes[candidate, 2] * z - planes[candidate, 3])
+            away = abs(
+                planes[candidate, 0] * x + planes[candidate, 1] * y + planes[candidate, 2] * z - planes[candidate, 3]
+            )
             if not away <= tolerance:
                 continue
             others = 0
@@ -378,7 +378,9 @@ def _joined(points, near, label, count, noise):  # type: ignore[no-untyped-def]
     return label, left
 
 
-def _finished(points: Integers, label: Integers, count: int, fewest: int) -> tuple[Integers, NDArray[np.float64], NDArray[np.float64]]:
+def _finished(
+    points: Integers, label: Integers, count: int, fewest: int
+) -> tuple[Integers, NDArray[np.float64], NDArray[np.float64]]:
     """Labels by size, with the planes as heights over x and y; walls and what is too small are given up."""
     sums = _sums_of(points, label, count)
     fitted = _planes_of(sums)

@@ -38,7 +38,7 @@ Ring = list[int]
 
 
 class NotManifold(Exception):
-    """Four walls meet in one vertical line: regions touch there in a point only."""
+    """Four walls meet in one vertical line, or a region meets itself there: regions touch in a point only."""
 
     def __init__(self, place: tuple[float, float]) -> None:
         self.place = place
@@ -226,9 +226,7 @@ def _split(regions: _Map, planes: NDArray[np.float64], level: dict[tuple[int, in
     return bool(added)
 
 
-def _raised(
-    regions: _Map, level: dict[tuple[int, int], float], ground: float, origin: tuple[float, float]
-) -> Solid:
+def _raised(regions: _Map, level: dict[tuple[int, int], float], ground: float, origin: tuple[float, float]) -> Solid:
     """Ground, roofs and walls."""
     edges = np.array(regions.edges, dtype=np.int64)
     following = linked(np.rint(regions.xy / UNIT).astype(np.int64), edges).tolist()
@@ -285,7 +283,7 @@ def _check_manifold(
     following: Sequence[int],
     level: dict[tuple[int, int], float],
 ) -> None:
-    """Raise if in a vertical line more than two walls meet at one height.
+    """Raise if in a vertical line more than two walls meet at one height, or a region meets itself.
 
     Raises:
         NotManifold: they do.
@@ -296,14 +294,17 @@ def _check_manifold(
         if v in seen:
             continue
         seen.add(v)
-        turn, h = [], first
+        turn, regions_here, h = [], [], first
         while True:
             turn.append(level[v, region[h]])
+            regions_here.append(region[h])
             h = following[h ^ 1]
             if h == first:
                 break
         if len(turn) < 4:
             continue
+        if len(set(regions_here)) < len(regions_here):
+            raise NotManifold((float(regions.xy[v][0]), float(regions.xy[v][1])))
         steps = list(zip(turn, turn[1:] + turn[:1], strict=True))
         for low, high in zip(sorted(set(turn)), sorted(set(turn))[1:], strict=False):
             if sum(min(a, b) <= low and max(a, b) >= high for a, b in steps) > 2:

@@ -1,7 +1,8 @@
 """Light wells and shafts in a roof: gaps between its points that chance does not leave, with returns from far below.
 
 A tube house is lit by a well of 2 by 2 m that is open to near the ground. Few pulses reach its floor, so that it is no
-plane of points; but the roof has a gap there, and what returns from the gap comes from well below the roof.
+plane of points; but the roof has a gap there, and what returns from the gap comes from well below the roof. Wells are
+taken for rectangles, the largest without a point of the roof.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lidar.roof_lines import cells_inside
+from lidar.roof_lines import cells_inside, wall_directions
 from lidar.roof_planes import NONE, RoofPlanes
 
 CHANCE = 1e-4
 """Probability of an empty disc of the radius from which a gap is one, were points strewn at random."""
 CELL = 0.35
 """Side of a cell in points' spacings."""
-RIM = 0.3
-"""Spacings: a gap's edge is this far from the roof's points, for the nearest of a row of points is about as near."""
+WIDEST = 8.0
+"""m from a gap's middle that it is followed."""
+PLAINLY = 1.1
+"""Times larger that a gap must be for another direction than that of the longest wall."""
+BESIDE = 2.0
+"""Spacings round a gap in which the roof beside it is looked for."""
 SMALLEST, LARGEST = 1.0, 60.0
 """m²: smaller shafts are chimneys, larger ones are parts that were not seen."""
 COVERED = 0.5
@@ -66,23 +71,26 @@ def with_wells(
     away = ndimage.distance_transform_edt(np.pad(blank, 1, constant_values=True))[1:-1, 1:-1] * cell
     # A gap at the eaves is outside as much as inside: there the outline counts as if it were a row of points.
     rim = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1] * cell
-    middle = inside & (np.minimum(away, rim) >= radius)
-    if not middle.any():
+    clear = np.where(inside, np.minimum(away, rim), 0.0)
+    pieces, count = ndimage.label(clear >= radius)
+    if count == 0:
         return xyz, roof
-    gap = inside & (away >= RIM * roof.spacing)
-    gap &= ndimage.distance_transform_edt(~middle) * cell <= radius - RIM * roof.spacing
-    pieces, count = ndimage.label(gap)
+    solid = np.concatenate([xyz[on_roof, :2], _along(edges, cell)])
     label = roof.label.copy()
     added, labels, floors = [], [], []
     for piece in range(1, count + 1):
-        held = pieces == piece
-        area = held.sum() * cell**2
-        if not SMALLEST <= area <= LARGEST or not (held & middle).any():
+        at_row, at_column = np.unravel_index(np.argmax(np.where(pieces == piece, clear, 0.0)), clear.shape)
+        middle = low + (np.array([at_column, at_row]) + 0.5) * cell
+        run, gap = _largest_gap(solid, middle, wall_directions(edges))
+        sides = gap[1] - gap[0]
+        area = float(sides[0] * sides[1])
+        local = (xyz[:, :2] - middle) @ np.column_stack([run, (-run[1], run[0])])
+        within = np.flatnonzero(((local > gap[0]) & (local < gap[1])).all(axis=1))
+        ring = ((local > gap[0] - BESIDE * roof.spacing) & (local < gap[1] + BESIDE * roof.spacing)).all(axis=1)
+        beside = roof.label[ring & on_roof]
+        if not SMALLEST <= area <= LARGEST or len(beside) == 0:
             continue
-        around = ndimage.binary_dilation(held, iterations=int(np.ceil(roof.spacing / cell)) + 2)
-        beside = roof.label[on_roof & around[row, column]]
-        within = np.flatnonzero(held[row, column])
-        if len(beside) == 0 or (roof.label[within] >= 0).sum() * roof.spacing**2 >= COVERED * area:
+        if (roof.label[within] >= 0).sum() * roof.spacing**2 >= COVERED * area:
             continue
         p, q, r = roof.planes[np.argmax(np.bincount(beside))]
         depth = p + q * xyz[within, 0] + r * xyz[within, 1] - xyz[within, 2]
@@ -91,12 +99,16 @@ def with_wells(
             continue
         fallen = np.sort(xyz[within, 2])
         floor = fallen[fallen <= fallen[0] + FLAT]
-        label[within] = NONE
-        rows_held, columns_held = np.nonzero(held)
-        centres = low + (np.column_stack([columns_held, rows_held]) + 0.5) * cell
+        # The edge is nearer than the first point behind it, by the mean gap that points leave in a strip so long; the
+        # border is later put half-way between the points strewn here and that first point.
+        room = np.minimum(2 * roof.spacing**2 / sides[::-1], sides / 4)
+        u, v = (np.linspace(a, b, int((b - a) / cell) + 2) for a, b in zip(gap[0] + room, gap[1] - room, strict=True))
+        grid = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
         height = round(float(floor[(len(floor) - 1) // 2]), 3)
-        added.append(np.column_stack([centres, np.full(len(centres), height)]))
-        labels.append(np.full(len(centres), len(roof) + len(floors)))
+        xy = middle + grid @ np.array([run, (-run[1], run[0])])
+        label[within] = NONE
+        added.append(np.column_stack([xy, np.full(len(xy), height)]))
+        labels.append(np.full(len(xy), len(roof) + len(floors)))
         floors.append([height, 0.0, 0.0])
     if not added:
         return xyz, roof
@@ -106,3 +118,39 @@ def with_wells(
         planes=np.concatenate([roof.planes, floors]),
         scatter=np.concatenate([roof.scatter, np.full(len(floors), roof.noise)]),
     )
+
+
+def _along(edges: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """(n, 2) places along the outline."""
+    run = edges[:, 2:] - edges[:, :2]
+    count = np.ceil(np.hypot(run[:, 0], run[:, 1]) / step).astype(int)
+    return np.concatenate([a + np.arange(n)[:, None] / n * r for a, n, r in zip(edges[:, :2], count, run, strict=True)])
+
+
+def _largest_gap(
+    xy: NDArray[np.float64], middle: NDArray[np.float64], directions: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The largest rectangle round a place that holds no point: direction, and (2, 2) its least and greatest extent."""
+    best: tuple[float, NDArray[np.float64], NDArray[np.float64]] | None = None
+    near = (xy - middle)[np.abs(xy - middle).max(axis=1) <= WIDEST]
+    for angle in directions:
+        run = np.array([np.cos(angle), np.sin(angle)])
+        u, v = near @ run, near @ (-run[1], run[0])
+        (top, west_t, east_t), (bottom, west_b, east_b) = _narrowing(u, v), _narrowing(u, -v)
+        west, east = np.maximum.outer(west_t, west_b), np.minimum.outer(east_t, east_b)
+        area = np.add.outer(top, bottom) * (east - west)
+        i, j = np.unravel_index(np.argmax(area), area.shape)
+        if best is None or area[i, j] > PLAINLY * best[0]:
+            best = float(area[i, j]), run, np.array([[west[i, j], -bottom[j]], [east[i, j], top[i]]])
+    assert best is not None  # noqa: S101 - an outline has a direction
+    return best[1], best[2]
+
+
+def _narrowing(u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Heights that a rectangle over the u-axis may reach, and how far west and east it then does."""
+    over = np.flatnonzero(v >= 0)
+    order = over[np.lexsort((u[over], v[over]))]
+    u, v = u[order], v[order]
+    west = np.maximum.accumulate(np.append(-WIDEST, np.where(u <= 0, u, -WIDEST)))
+    east = np.minimum.accumulate(np.append(WIDEST, np.where(u > 0, u, WIDEST)))
+    return np.append(v, WIDEST), west, east

@@ -149,7 +149,11 @@ def _faces(vertices, edges, rim, following):  # type: ignore[no-untyped-def]
             at = following[at]
         best = np.int64(0)
         for m in range(loops):
-            if doubled[m] > 0 and (owner[k] < 0 or doubled[m] < best) and _holds(vertices, edges, following, start[m], x, y):
+            if (
+                doubled[m] > 0
+                and (owner[k] < 0 or doubled[m] < best)
+                and _holds(vertices, edges, following, start[m], x, y)
+            ):
                 owner[k], best = m, doubled[m]
     inside = np.zeros(loops, dtype=np.bool_)
     for h in range(n):

@@ -1,0 +1,145 @@
+"""Roofs parted and raised, against the volumes and heights of the shapes that points were strewn over."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from shapely import Polygon, box
+from shapely.affinity import translate
+
+from gis.city_model.building import Reason, Solid, Surface
+from lidar.roof_models import detailed_models
+from lidar.validate import defects, signed_volume
+from tests.lidar import roof_shapes as shapes
+
+RECTANGLE = box(0, 0, 12, 8)
+L_SHAPE = Polygon([(0, 0), (12, 0), (12, 6), (6, 6), (6, 12), (0, 12)])
+COURT = Polygon([(0, 0), (16, 0), (16, 14), (0, 14)], [[(5, 5), (5, 9), (11, 9), (11, 5)]])
+
+NOTHING = np.empty((0, 3))
+SHIFT = np.array([3.0, -2.0, 0.0])
+
+
+def model(outline: Polygon, xyz: NDArray[np.float64], ground: float = 0.0) -> Solid:
+    made = detailed_models(outline, xyz, NOTHING, ground, ground + 1.5)
+    assert made.reason is Reason.NONE
+    assert not defects(made.solids["2.2"])
+    return made.solids["2.2"]
+
+
+def roofs(solid: Solid) -> int:
+    return sum(face.surface is Surface.ROOF for face in solid.faces)
+
+
+@pytest.mark.parametrize(
+    ("outline", "height", "faces", "volume"),
+    [
+        # A hip roof is a prism over the ridge, 4 m long, and a pyramid of the two ends.
+        (RECTANGLE, shapes.hip, 4, 96 * 6 + 4 * 8 * 4 / 2 + 8 * 8 * 4 / 3),
+        (box(0, 0, 10, 10), shapes.pyramid, 4, 100 * 5 + 100 * 4 / 3),
+        (box(0, 0, 20, 12), shapes.saw_tooth, 4, 240 * 7.0),
+        (RECTANGLE, shapes.two_levels, 2, 48 * 9 + 48 * 5.5),
+        # An L of two hips 6 m wide: each arm a prism and half a pyramid, together a pyramid of 6 × 6 at the ends.
+        (L_SHAPE, shapes.l_shaped_hip, 6, None),
+        (COURT, lambda x, y: 7.0 + 0.0 * x, 1, (224 - 24) * 7.0),
+    ],
+)
+@pytest.mark.parametrize("density", [4.0, 8.0])
+def test_volume_and_faces_are_those_of_the_roof(
+    outline: Polygon, height: shapes.Height, faces: int, volume: float | None, density: float
+) -> None:
+    solid = model(outline, shapes.strewn(outline, height, density))
+    if volume is None:
+        grid = np.arange(0.025, 12.0, 0.05)
+        x, y = (part.ravel() for part in np.meshgrid(grid, grid))
+        inside = ~((x > 6) & (y > 6))
+        volume = float(height(x[inside], y[inside]).sum()) * 0.05**2
+    assert roofs(solid) == faces
+    assert signed_volume(solid) == pytest.approx(volume, rel=0.01)
+
+
+def test_the_ridge_of_a_hip_roof_is_where_it_should_be() -> None:
+    solid = model(RECTANGLE, shapes.strewn(RECTANGLE, shapes.hip))
+    top = solid.vertices[solid.vertices[:, 2] > 9.8]
+    assert sorted(np.round(top[:, 0]).tolist()) == [4.0, 8.0]
+    assert top[:, 2] == pytest.approx(10.0, abs=0.05)
+    assert top[:, 1] == pytest.approx(4.0, abs=0.05)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_neither_order_nor_whole_metres_nor_the_start_of_the_ring_change_the_model(seed: int) -> None:
+    xyz = np.round(shapes.strewn(L_SHAPE, shapes.l_shaped_hip, seed=seed), 3)
+    order = np.random.default_rng(seed).permutation(len(xyz))
+    corners = list(L_SHAPE.exterior.coords)[:-1]
+    turned = Polygon(corners[seed + 1 :] + corners[: seed + 1])
+    one = model(L_SHAPE, xyz)
+    shuffled = model(turned, xyz[order])
+    assert _roof_corners(one) == _roof_corners(shuffled)
+    shifted = model(translate(L_SHAPE, *SHIFT[:2]), xyz + SHIFT)
+    # Planes are kept by their height at the origin: the last digit may round otherwise.
+    assert len(shifted.faces) == len(one.faces)
+    assert np.sort(shifted.vertices - SHIFT, axis=0) == pytest.approx(np.sort(one.vertices, axis=0), abs=0.0002)
+
+
+def _roof_corners(solid: Solid) -> set[tuple[tuple[float, ...], ...]]:
+    return {
+        tuple(sorted(tuple(corner) for corner in np.round(solid.vertices[list(face.rings[0])], 3).tolist()))
+        for face in solid.faces
+        if face.surface is Surface.ROOF
+    }
+
+
+def test_a_gable_seen_on_one_side_only_rises_no_higher_than_its_highest_point() -> None:
+    seen = box(0, 0, 12, 4)
+    xyz = shapes.strewn(seen, lambda x, y: 6.0 + 0.9 * y)
+    solid = model(RECTANGLE, xyz)
+    assert solid.vertices[:, 2].max() <= xyz[:, 2].max() + 0.301
+
+
+def test_no_part_of_a_roof_is_lower_than_the_ground() -> None:
+    seen = box(0, 3, 12, 8)
+    xyz = shapes.strewn(seen, lambda x, y: -8.0 + 2.5 * y)
+    solid = model(RECTANGLE, xyz[xyz[:, 2] > 1.0], ground=0.0)
+    assert solid.vertices[:, 2].min() == 0.0
+
+
+def _with_well(seed: int, density: float, floor: float) -> tuple[NDArray[np.float64], Polygon]:
+    """A flat roof at 12 m over a tube house with a well of 2 × 2 m; walls and floor of it return a few points."""
+    house = box(0, 0, 4.5, 16)
+    xyz = shapes.strewn(house, lambda x, y: 12.0 + 0.0 * x, density, seed=seed)
+    in_well = (np.abs(xyz[:, 0] - 2.2) < 1) & (np.abs(xyz[:, 1] - 9) < 1)
+    rng = np.random.default_rng(seed)
+    few = np.column_stack([rng.uniform(1.3, 3.1, 6), rng.uniform(8.1, 9.9, 6), [floor, floor, 5.0, 7.0, 9.0, 10.0]])
+    return np.concatenate([xyz[~in_well], few]), house
+
+
+@pytest.mark.parametrize("density", [4.0, 8.0, 16.0])
+def test_a_light_well_is_sunk_to_its_lowest_points(density: float) -> None:
+    xyz, house = _with_well(0, density, 1.2)
+    solid = model(house, xyz)
+    assert roofs(solid) == 2
+    missing = 4.5 * 16 * 12 - signed_volume(solid)
+    assert missing == pytest.approx(2 * 2 * (12 - 1.2), rel=0.25)
+
+
+def test_a_gap_without_points_from_below_is_no_well() -> None:
+    xyz, house = _with_well(1, 8.0, 1.2)
+    assert roofs(model(house, xyz[xyz[:, 2] > 11.0])) == 1
+
+
+def test_points_seen_through_a_skylight_are_no_well() -> None:
+    xyz, house = _with_well(2, 8.0, 9.3)
+    assert roofs(model(house, xyz[xyz[:, 2] > 9.0])) == 1
+
+
+def test_regions_that_touch_in_a_point_are_mended() -> None:
+    outline = box(0, 0, 12, 12)
+    xyz = shapes.strewn(outline, lambda x, y: np.where((x < 6) == (y < 6), 9.0, 5.0))
+    solid = model(outline, xyz)
+    assert roofs(solid) >= 2
+
+
+def test_without_planes_the_reason_is_told() -> None:
+    xyz = np.zeros((3, 3))
+    assert detailed_models(RECTANGLE, xyz, NOTHING, 0.0, 1.5).reason is Reason.NO_PLANES

@@ -1,4 +1,4 @@
-"""A footprint, its points and planes to a valid solid: parted, raised, checked, and mended where regions meet in a point."""
+"""A footprint, its points and planes to a valid solid: parted, raised, mended where regions touch in a point and checked."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def roof_model(
         return Reason.NO_PLANES
     xyz, roof = _in_order(xyz, roof)
     rings = rings[np.lexsort(rings.T[::-1])]
-    xyz, roof = with_wells(rings * UNIT, xyz, roof)
+    xyz, roof = with_wells(np.asarray(rings * UNIT, dtype=np.float64), xyz, roof)
     parted = partition(rings, xyz, roof, ground + LEAST_ROOF)
     if parted is None:
         return Reason.NOT_PARTED

@@ -77,7 +77,8 @@ def with_wells(
         return xyz, roof
     solid = np.concatenate([xyz[on_roof, :2], _along(edges, cell)])
     label = roof.label.copy()
-    added, labels, floors = [], [], []
+    added, labels = [], []
+    floors: list[list[float]] = []
     for piece in range(1, count + 1):
         at_row, at_column = np.unravel_index(np.argmax(np.where(pieces == piece, clear, 0.0)), clear.shape)
         middle = low + (np.array([at_column, at_row]) + 0.5) * cell

@@ -7,6 +7,8 @@ it. Cuts are found by Dinic's algorithm on integers, so that the result is the s
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,7 +78,7 @@ def expansion_labels(cost: Integers, first: Integers, second: Integers, price: I
 
 
 @compiled
-def _energy(cost, first, second, price, label):  # type: ignore[no-untyped-def]
+def _energy(cost: Any, first: Any, second: Any, price: Any, label: Any) -> Any:
     total = np.int64(0)
     for i in range(cost.shape[0]):
         total += cost[i, label[i]]
@@ -87,7 +89,7 @@ def _energy(cost, first, second, price, label):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _arc(a, tail, tip, forth, back, head, capacity, after, begin):  # type: ignore[no-untyped-def]
+def _arc(a: Any, tail: Any, tip: Any, forth: Any, back: Any, head: Any, capacity: Any, after: Any, begin: Any) -> Any:
     head[a], capacity[a], after[a] = tip, forth, begin[tail]
     begin[tail] = a
     head[a + 1], capacity[a + 1], after[a + 1] = tail, back, begin[tip]
@@ -95,7 +97,7 @@ def _arc(a, tail, tip, forth, back, head, capacity, after, begin):  # type: igno
 
 
 @compiled
-def _cut(n, head, capacity, after, begin):  # type: ignore[no-untyped-def]
+def _cut(n: Any, head: Any, capacity: Any, after: Any, begin: Any) -> Any:
     """(n + 2,) whether each node stays on the source's side of a minimum cut; the source is n, the sink n + 1."""
     source, sink = n, n + 1
     depth, queue = np.empty(n + 2, np.int64), np.empty(n + 2, np.int64)

@@ -7,6 +7,8 @@ estimated should have met in one place.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,7 +71,7 @@ def _unique_after(first: Integers, more: Integers) -> Integers:
 
 
 @compiled
-def _meetings(segments, outline):  # type: ignore[no-untyped-def]
+def _meetings(segments: Any, outline: Any) -> Any:
     """Where lines meet each other or the outline, and their ends; in the order of their coordinates, not of lines."""
     n = segments.shape[0]
     found = []
@@ -91,7 +93,7 @@ def _meetings(segments, outline):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _meeting(first, second):  # type: ignore[no-untyped-def]
+def _meeting(first: Any, second: Any) -> Any:
     """Whether two segments meet, ends drawn out by the snap, and where, rounded."""
     ax, ay, bx, by = first[0], first[1], first[2], first[3]
     cx, cy, dx, dy = second[0], second[1], second[2], second[3]
@@ -108,7 +110,7 @@ def _meeting(first, second):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _distance(x, y, segment):  # type: ignore[no-untyped-def]
+def _distance(x: Any, y: Any, segment: Any) -> Any:
     """Distance of a point from a segment, and the nearest place on it as a share of its length."""
     rx, ry = float(segment[2] - segment[0]), float(segment[3] - segment[1])
     px, py = float(x - segment[0]), float(y - segment[1])
@@ -118,7 +120,7 @@ def _distance(x, y, segment):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _accepted(fixed, rim, candidates):  # type: ignore[no-untyped-def]
+def _accepted(fixed: Any, rim: Any, candidates: Any) -> Any:
     """Fixed vertices and those candidates that no vertex is near; what is near the outline is put on it.
 
     Candidates are sorted; those put on the outline come first.
@@ -166,14 +168,14 @@ def _accepted(fixed, rim, candidates):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _together(one, other):  # type: ignore[no-untyped-def]
+def _together(one: Any, other: Any) -> Any:
     """Whether two places are no farther apart than the snap; exact."""
     dx, dy = one[0] - other[0], one[1] - other[1]
     return abs(dx) <= SNAP and abs(dy) <= SNAP and dx * dx + dy * dy <= SNAP * SNAP
 
 
 @compiled
-def _nearest(x, y, vertices):  # type: ignore[no-untyped-def]
+def _nearest(x: Any, y: Any, vertices: Any) -> Any:
     best, found = np.int64(-1), -1
     for v in range(vertices.shape[0]):
         dx, dy = vertices[v, 0] - x, vertices[v, 1] - y
@@ -184,7 +186,7 @@ def _nearest(x, y, vertices):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _routed(segments, sources, rims, vertices, fixed):  # type: ignore[no-untyped-def]
+def _routed(segments: Any, sources: Any, rims: Any, vertices: Any, fixed: Any) -> Any:
     """Each segment as a chain of the vertices it passes: start, end, source and whether outline, of each link."""
     links = []
     for i in range(segments.shape[0]):
@@ -233,7 +235,7 @@ def _single(
 
 
 @compiled
-def crossings(vertices, edges):  # type: ignore[no-untyped-def]
+def crossings(vertices: Any, edges: Any) -> Any:
     """Where edges cross or touch without a vertex of both being there; sorted."""
     n = edges.shape[0]
     west = np.empty(n, dtype=np.int64)
@@ -265,7 +267,7 @@ def crossings(vertices, edges):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _side(vertices, a, b, c):  # type: ignore[no-untyped-def]
+def _side(vertices: Any, a: Any, b: Any, c: Any) -> Any:
     """1 if c lies to the left of the line from a to b, -1 to the right, 0 on it; exact up to 90 km."""
     value = (vertices[b, 0] - vertices[a, 0]) * (vertices[c, 1] - vertices[a, 1]) - (
         vertices[b, 1] - vertices[a, 1]

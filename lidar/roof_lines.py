@@ -8,13 +8,15 @@ sides in one of the directions that the building has.
 from __future__ import annotations
 
 from math import ceil, hypot
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from lidar.morphology import compiled
-from lidar.roof_planes import SMALLEST, RoofPlanes
+from lidar.roof_boxes import SHORTEST, box_sides
+from lidar.roof_planes import RoofPlanes
 
 CELL_SPACINGS, LEAST_CELL, MOST_CELL = 0.7, 0.15, 0.6
 """Side of a cell in points' spacings, and its bounds in m."""
@@ -24,8 +26,6 @@ DOUBT = 0.03
 """m: how far planes may be off in height; by as much over the bend their line may be off sideways."""
 MOST_DOUBT = 0.8
 """m: no more is made of it."""
-SHORTEST = 0.7
-"""m: a border shorter than this (or than two spacings) is no line."""
 GAP = 2.5
 """m: pieces of a line farther apart than this are two."""
 AGAIN = 6
@@ -38,8 +38,6 @@ TOGETHER, PARALLEL = 0.25, 0.07
 """m, radians (4°): steps this near and parallel are one."""
 BEYOND = 1.2
 """m by which a line is drawn out at both ends, at least; half of its length if that is more."""
-FILLED = 0.6
-"""Share of a rectangle that a piece of a plane must fill, or that it of the piece, to be bounded by its sides."""
 
 
 def border_lines(
@@ -64,12 +62,12 @@ def border_lines(
     inside = cells_inside(edges, west, south, cell, rows, columns)
     label = _nearest_labels(xy, roof.label, len(roof), frame, inside)
     contacts = _contacts(label, frame)
-    lines = _all_lines(contacts, _boxes(label, xy, wall_directions(edges), roof, frame), roof, edges, cell)
+    lines = _all_lines(contacts, box_sides(label, xy, wall_directions(edges), roof, frame), roof, edges, cell)
     return lines, label, frame
 
 
 @compiled
-def cells_inside(edges, west, south, cell, rows, columns):  # type: ignore[no-untyped-def]
+def cells_inside(edges: Any, west: Any, south: Any, cell: Any, rows: Any, columns: Any) -> Any:
     """(rows, columns) whether a cell's centre lies in the footprint."""
     inside = np.zeros((rows, columns), dtype=np.bool_)
     for r in range(rows):
@@ -113,85 +111,6 @@ def _contacts(label: NDArray[np.int64], frame: NDArray[np.float64]) -> NDArray[n
         y = south + (row + (1.0 if axis == 0 else 0.5)) * cell
         found.append(np.column_stack([np.minimum(a, b), np.maximum(a, b), x, y]))
     return np.concatenate(found)
-
-
-def _boxes(
-    label: NDArray[np.int64],
-    xy: NDArray[np.float64],
-    directions: NDArray[np.float64],
-    roof: RoofPlanes,
-    frame: NDArray[np.float64],
-) -> list[tuple[float, ...]]:
-    """Sides of the rectangles that pieces of a plane fill: those of a dormer are too short to be found one by one."""
-    west, south, cell = frame
-    least = max(SHORTEST, 2 * roof.spacing) / 2
-    sides: list[tuple[float, ...]] = []
-    for plane in range(len(roof)):
-        pieces, number = ndimage.label(label == plane)
-        for piece in range(1, number + 1):
-            row, column = np.nonzero(pieces == piece)
-            if len(row) * cell**2 < SMALLEST:
-                continue
-            places = np.column_stack([west + (column + 0.5) * cell, south + (row + 0.5) * cell])
-            best: tuple[float, float, tuple[float, float], tuple[float, float]] | None = None
-            for angle in directions:
-                run = np.array([np.cos(angle), np.sin(angle)])
-                along, across = _extent(places @ run, cell), _extent(places @ (-run[1], run[0]), cell)
-                if min(along[1] - along[0], across[1] - across[0]) < least:
-                    continue
-                unlike = abs(len(row) * cell**2 / ((along[1] - along[0]) * (across[1] - across[0])) - 1.0)
-                if unlike <= 1.0 - FILLED and (best is None or unlike < best[0] - 1e-9):
-                    best = unlike, float(angle), along, across
-            if best is not None:
-                sides += _sides(*best[1:], xy, roof.label == plane, roof.label >= 0, 1.5 * cell)
-    return sides
-
-
-def _sides(
-    angle: float,
-    along: tuple[float, float],
-    across: tuple[float, float],
-    xy: NDArray[np.float64],
-    own: NDArray[np.bool_],
-    on_plane: NDArray[np.bool_],
-    reach: float,
-) -> list[tuple[float, ...]]:
-    """A rectangle's four sides, each put where it parts the plane's points from others best, within a reach."""
-    run = np.array([np.cos(angle), np.sin(angle)])
-    u, v = xy @ run, xy @ (-run[1], run[0])
-    beside_u = on_plane & (v > across[0]) & (v < across[1])
-    beside_v = on_plane & (u > along[0]) & (u < along[1])
-    low = -_parting(-u[beside_u], own[beside_u], -along[0], reach)
-    high = _parting(u[beside_u], own[beside_u], along[1], reach)
-    left = -_parting(-v[beside_v], own[beside_v], -across[0], reach)
-    right = _parting(v[beside_v], own[beside_v], across[1], reach)
-    corners = [
-        (a * run[0] - b * run[1], a * run[1] + b * run[0])
-        for a, b in ((low, left), (high, left), (high, right), (low, right))
-    ]
-    return [(*a, *b) for a, b in zip(corners, corners[1:] + corners[:1], strict=True)]
-
-
-def _parting(at: NDArray[np.float64], own: NDArray[np.bool_], start: float, reach: float) -> float:
-    """Where most of a plane's own points lie before it and others behind; the start where there are not both."""
-    near = np.abs(at - start) <= reach
-    order = np.lexsort((own[near], at[near]))
-    at, own = at[near][order], own[near][order]
-    if own.all() or not own.any():
-        return start
-    wrong = np.append(0, np.cumsum(~own)) + np.append(np.cumsum(own[::-1])[::-1], 0)
-    bounds = np.concatenate([[start - reach], at, [start + reach]])
-    width = np.where(wrong == wrong.min(), np.diff(bounds), -1.0)
-    best = int(np.argmax(width))
-    return float(bounds[best] + bounds[best + 1]) / 2.0
-
-
-def _extent(across: NDArray[np.float64], cell: float) -> tuple[float, float]:
-    """First and last of the strips, a cell wide, that hold at least half as much as is usual."""
-    low = float(across.min()) - cell / 2
-    held = np.bincount(((across - low) / cell).astype(np.int64))
-    full = np.flatnonzero(2 * held >= np.median(held[held > 0]))
-    return low + float(full[0]) * cell, low + float(full[-1] + 1) * cell
 
 
 def _all_lines(
@@ -262,7 +181,8 @@ def _ridges(
     for low, high in _runs(along, cell):
         if high - low >= max(SHORTEST, 2 * spacing):
             ridges.append((*(foot + low * run), *(foot + high * run)))
-    return places[~near]
+    left: NDArray[np.float64] = places[~near]
+    return left
 
 
 def _runs(along: NDArray[np.float64], cell: float) -> list[tuple[float, float]]:
@@ -319,7 +239,7 @@ def _free_direction(places: NDArray[np.float64]) -> list[float]:
 
 
 @compiled
-def _best_offset(across, along, width, cell):  # type: ignore[no-untyped-def]
+def _best_offset(across: Any, along: Any, width: Any, cell: Any) -> Any:
     """The most cells of length that a strip of the width covers, in m, and the strip's middle."""
     order = np.argsort(across, kind="mergesort")
     n = order.shape[0]

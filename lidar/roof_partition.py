@@ -1,4 +1,4 @@
-"""A footprint parted into the areas of its planes: lines, faces between them, and the labelling that costs least.
+"""A footprint parted into the areas of its roof's planes: lines, faces between them, the labelling that costs least.
 
 Each face may take any plane. It costs the area whose points do not lie on it, and each metre of border between planes
 has a price: what is gained must be worth its outline. Faces without points follow their neighbours; no plane is used
@@ -8,6 +8,7 @@ where it would rise above all that was measured.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import shapely
@@ -61,7 +62,7 @@ def partition(
         roof: at least one plane.
         lowest: m, the least height a roof has.
     """
-    edges = rings * UNIT
+    edges = np.asarray(rings * UNIT, dtype=np.float64)
     if len(roof) == 1:
         lines, cells, frame = np.empty((0, 4)), np.zeros((1, 1), np.int64), np.array([0.0, 0.0, 1e9])
     else:
@@ -177,7 +178,7 @@ def _costs(
 
 
 @compiled
-def _face_at(x, y, sides, face):  # type: ignore[no-untyped-def]
+def _face_at(x: Any, y: Any, sides: Any, face: Any) -> Any:
     """The face that holds a point: what lies under the lowest edge above it; -1 outside."""
     best, found = np.inf, -1
     for h in range(sides.shape[0]):
@@ -189,7 +190,19 @@ def _face_at(x, y, sides, face):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _face_costs(sides, face, used, area, xyz, planes, off, expected, centres, cell_label, heights):  # type: ignore[no-untyped-def]
+def _face_costs(
+    sides: Any,
+    face: Any,
+    used: Any,
+    area: Any,
+    xyz: Any,
+    planes: Any,
+    off: Any,
+    expected: Any,
+    centres: Any,
+    cell_label: Any,
+    heights: Any,
+) -> Any:
     faces, count = area.shape[0], planes.shape[0]
     misfit = np.zeros((faces, count))
     points = np.zeros(faces)

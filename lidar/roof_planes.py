@@ -10,6 +10,7 @@ coordinates first and sums are of whole numbers: the order in which points come 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ UPRIGHT = 0.26
 FEW = 6
 """Nearest points that a point's own plane is fitted to where more of them do not lie on one: small parts of a roof."""
 NARROW = 0.2
-"""m, standard deviation across its length: parts below 0.7 m of width are parapets, gutters; their slope is unsure."""
+"""m, standard deviation across its length: parts less than 0.7 m wide are parapets and gutters, of unsure slope."""
 FEW_MORE = 1.1
 """By how much the scatter of so few about their plane is the less, at the share below (χ² of 4 and of 10 degrees)."""
 SMOOTH_SHARE = 0.4
@@ -106,7 +107,7 @@ def roof_planes(xyz: NDArray[np.float64]) -> RoofPlanes:
 
 
 @compiled
-def neighbours(points, wanted):  # type: ignore[no-untyped-def]
+def neighbours(points: Any, wanted: Any) -> Any:
     """(n, wanted) the nearest points in space, the nearest first, -1 where there are no more; and the spacing in mm.
 
     The spacing is the side of the square that a point has to itself: the median over points of that in a circle round
@@ -149,7 +150,7 @@ def neighbours(points, wanted):  # type: ignore[no-untyped-def]
             for r in range(row - ring, row + ring + 1):
                 if r < 0 or r >= rows:
                     continue
-                step = 1 if r == row - ring or r == row + ring else max(2 * ring, 1)
+                step = 1 if r in (row - ring, row + ring) else 2 * ring
                 for c in range(column - ring, column + ring + 1, step):
                     if c < 0 or c >= columns:
                         continue
@@ -172,9 +173,12 @@ def neighbours(points, wanted):  # type: ignore[no-untyped-def]
                         best[at], near[i, at] = away, j
                         found = min(found + 1, wanted)
             ring += 1
-        last = min(found, 8) - 1
-        dx, dy = float(points[near[i, last], 0] - points[i, 0]), float(points[near[i, last], 1] - points[i, 1])
-        room[i] = np.sqrt(np.pi * (dx * dx + dy * dy) / (last + 1.5))
+        eighth = near[i, min(7, wanted - 1)]
+        if eighth < 0:
+            room[i] = np.inf
+        else:
+            dx, dy = float(points[eighth, 0] - points[i, 0]), float(points[eighth, 1] - points[i, 1])
+            room[i] = np.sqrt(np.pi * (dx * dx + dy * dy) / 8.5)
     return near, max(np.median(room), 1.0)
 
 
@@ -184,7 +188,7 @@ def _smooth(thickness: NDArray[np.float64]) -> float:
 
 
 @compiled
-def _own_planes(points, near):  # type: ignore[no-untyped-def]
+def _own_planes(points: Any, near: Any) -> Any:
     """(n, 3) normal of the plane through each point and its neighbours, and (n,) their standard deviation in mm."""
     n = points.shape[0]
     normals, thickness = np.zeros((n, 3)), np.full(n, np.inf)
@@ -208,7 +212,9 @@ def _own_planes(points, near):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _grown(points, near, normals, thickness, seeds, tolerance, noise, fewest):  # type: ignore[no-untyped-def]
+def _grown(
+    points: Any, near: Any, normals: Any, thickness: Any, seeds: Any, tolerance: Any, noise: Any, fewest: Any
+) -> Any:
     """(n,) region of each point, -1 for none, and how many there are."""
     n = points.shape[0]
     label = np.full(n, -1, dtype=np.int64)
@@ -270,7 +276,7 @@ def _grown(points, near, normals, thickness, seeds, tolerance, noise, fewest):  
 
 
 @compiled
-def _sums_of(points, label, count):  # type: ignore[no-untyped-def]
+def _sums_of(points: Any, label: Any, count: Any) -> Any:
     """(count, MOMENTS) sums of each label's points, about the first point."""
     sums = np.zeros((count, moments.MOMENTS), dtype=np.int64)
     for i in range(points.shape[0]):
@@ -282,7 +288,7 @@ def _sums_of(points, label, count):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _planes_of(sums):  # type: ignore[no-untyped-def]
+def _planes_of(sums: Any) -> Any:
     """(count, 4) unit normal and offset of each label's plane; NaN where there are too few points."""
     planes = np.full((sums.shape[0], 4), np.nan)
     for k in range(sums.shape[0]):
@@ -294,7 +300,7 @@ def _planes_of(sums):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _chosen(points, near, label, count, tolerance, noise):  # type: ignore[no-untyped-def]
+def _chosen(points: Any, near: Any, label: Any, count: Any, tolerance: Any, noise: Any) -> Any:
     """(n,) each point's label chosen anew among its own and its neighbours', all at once."""
     n = points.shape[0]
     planes = _planes_of(_sums_of(points, label, count))
@@ -323,7 +329,7 @@ def _chosen(points, near, label, count, tolerance, noise):  # type: ignore[no-un
 
 
 @compiled
-def _joined(points, near, label, count, noise):  # type: ignore[no-untyped-def]
+def _joined(points: Any, near: Any, label: Any, count: Any, noise: Any) -> Any:
     """Labels after pieces of one plane that touch are made one, the best fit first; and how many are left."""
     label = label.copy()
     sums = _sums_of(points, label, count)

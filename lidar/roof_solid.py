@@ -118,7 +118,7 @@ def _merged(parts: Subdivision, label: Integers) -> _Map:
                 there = edges[step][0] if edges[step][1] == there else edges[step][1]
             made.append((v, there))
             made_sides.append((both[e][1], both[e][0]) if turned else (both[e][0], both[e][1]))
-    return _Map(parts.vertices * UNIT, parts.fixed, made, made_sides, plane)
+    return _Map(np.asarray(parts.vertices * UNIT, dtype=np.float64), parts.fixed, made, made_sides, plane)
 
 
 def _components(count: int, first: Integers, second: Integers) -> Integers:
@@ -319,7 +319,8 @@ def _polygons(
     xy: NDArray[np.float64],
 ) -> Iterator[tuple[Ring, list[Ring]]]:
     """The polygons to the left of half-edges, as an outer ring and its holes; edges that do not count are not there."""
-    left, rings = set(halves), []
+    left = set(halves)
+    rings: list[Ring] = []
     for first in halves:
         if first not in left:
             continue

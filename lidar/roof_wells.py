@@ -36,6 +36,8 @@ FLOOR = 9.0
 BELOW, STOREY = 1.0, 3.5
 """m below the roof around it that at least a quarter of a gap's points lie, and the lowest: through a skylight pulses
 come to the floor of a room, not farther."""
+LONG = 2.5
+"""Radii of the largest circle in a gap, from its middle, in which a well's deep points are looked for."""
 EVIDENCE = 2
 """Points below, at least."""
 FLAT = 0.2
@@ -56,6 +58,12 @@ def with_wells(
         (n + m, 3) points and their planes; the same as given where there is no well. A well's floor is at its lowest
         point, or at the middle of the lowest few that lie on one level.
     """
+    counts = np.bincount(roof.label[roof.label >= 0], minlength=len(roof))
+    small = np.append(counts * roof.spacing**2 < FLOOR, True)[roof.label]  # the last is that of points without a plane
+    on_roof = ~small
+    deep = _deep(xyz[small], roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
+    if len(deep) == 0:
+        return xyz, roof
     cell = CELL * roof.spacing
     radius = sqrt(-log(CHANCE) / pi) * roof.spacing
     low = edges[:, :2].min(axis=0) - cell
@@ -63,9 +71,6 @@ def with_wells(
     inside = cells_inside(edges, low[0], low[1], cell, rows, columns)
     at = np.clip(np.floor((xyz[:, :2] - low) / cell).astype(np.int64), 0, [columns - 1, rows - 1])
     row, column = at[:, 1], at[:, 0]
-    counts = np.bincount(roof.label[roof.label >= 0], minlength=len(roof))
-    small = np.append(counts * roof.spacing**2 < FLOOR, True)[roof.label]  # the last is that of points without a plane
-    on_roof = ~small
     blank = np.ones((rows, columns), dtype=bool)
     blank[row[on_roof], column[on_roof]] = False
     away = ndimage.distance_transform_edt(np.pad(blank, 1, constant_values=True))[1:-1, 1:-1] * cell
@@ -77,10 +82,13 @@ def with_wells(
         return xyz, roof
     solid = np.concatenate([xyz[on_roof, :2], _along(edges, cell)])
     label = roof.label.copy()
-    added, labels, floors = [], [], []
+    added, labels = [], []
+    floors: list[list[float]] = []
     for piece in range(1, count + 1):
         at_row, at_column = np.unravel_index(np.argmax(np.where(pieces == piece, clear, 0.0)), clear.shape)
         middle = low + (np.array([at_column, at_row]) + 0.5) * cell
+        if (np.hypot(*(deep - middle).T) <= LONG * clear[at_row, at_column]).sum() == 0:
+            continue
         run, gap = _largest_gap(solid, middle, wall_directions(edges))
         sides = gap[1] - gap[0]
         area = float(sides[0] * sides[1])
@@ -93,7 +101,9 @@ def with_wells(
         if (roof.label[within] >= 0).sum() * roof.spacing**2 >= COVERED * area:
             continue
         p, q, r = roof.planes[np.argmax(np.bincount(beside))]
-        depth = p + q * xyz[within, 0] + r * xyz[within, 1] - xyz[within, 2]
+        # Beyond their edge planes are drawn out, but not above the points beside.
+        level = np.minimum(p + q * xyz[within, 0] + r * xyz[within, 1], xyz[ring & on_roof, 2].max())
+        depth = level - xyz[within, 2]
         below = (depth > BELOW).sum()
         if below < EVIDENCE or 4 * below < len(within) or depth.max() < STOREY:
             continue
@@ -118,6 +128,13 @@ def with_wells(
         planes=np.concatenate([roof.planes, floors]),
         scatter=np.concatenate([roof.scatter, np.full(len(floors), roof.noise)]),
     )
+
+
+def _deep(xyz: NDArray[np.float64], planes: NDArray[np.float64], highest: float) -> NDArray[np.float64]:
+    """(n, 2) places of points a storey below the highest plane there, or the highest point: without one, no well."""
+    top = np.minimum((planes[:, :1] + planes[:, 1:] @ xyz[:, :2].T).max(axis=0), highest)
+    found: NDArray[np.float64] = xyz[top - xyz[:, 2] >= STOREY, :2]
+    return found
 
 
 def _along(edges: NDArray[np.float64], step: float) -> NDArray[np.float64]:

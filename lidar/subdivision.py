@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def subdivide(segments: Integers, outline: NDArray[np.bool_]) -> Subdivision | N
 
 
 @compiled
-def _without_dead_ends(count, edges, rim):  # type: ignore[no-untyped-def]
+def _without_dead_ends(count: Any, edges: Any, rim: Any) -> Any:
     """Edges that are left when those with a free end are taken off, again and again."""
     kept = np.ones(edges.shape[0], dtype=np.bool_)
     degree = np.zeros(count, dtype=np.int64)
@@ -73,12 +74,12 @@ def _without_dead_ends(count, edges, rim):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _half(dx, dy):  # type: ignore[no-untyped-def]
+def _half(dx: Any, dy: Any) -> Any:
     return 0 if dy > 0 or (dy == 0 and dx > 0) else 1
 
 
 @compiled
-def linked(vertices, edges):  # type: ignore[no-untyped-def]
+def linked(vertices: Any, edges: Any) -> Any:
     """(2 e,) the half-edge after each one round the face on its left: the next clockwise at its end."""
     n = 2 * edges.shape[0]
     origin, dx, dy = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
@@ -107,7 +108,7 @@ def linked(vertices, edges):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _before(ax, ay, bx, by):  # type: ignore[no-untyped-def]
+def _before(ax: Any, ay: Any, bx: Any, by: Any) -> Any:
     """Whether direction a comes before b, counter-clockwise from east."""
     a, b = _half(ax, ay), _half(bx, by)
     if a != b:
@@ -116,18 +117,18 @@ def _before(ax, ay, bx, by):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _faces(vertices, edges, rim, following):  # type: ignore[no-untyped-def]
+def _faces(vertices: Any, edges: Any, rim: Any, following: Any) -> Any:
     """(2 e,) face on the left of each half-edge, -1 outside, and each face's area in square units."""
     n = following.shape[0]
     loop = np.full(n, -1, dtype=np.int64)
     doubled = []
-    start = []
+    start: list[int] = []
     for h in range(n):
         if loop[h] >= 0:
             continue
-        total, at, number = np.int64(0), h, len(start)
+        total, at, this = np.int64(0), h, len(start)
         while loop[at] < 0:
-            loop[at] = number
+            loop[at] = this
             a, b = edges[at >> 1, at & 1], edges[at >> 1, 1 - (at & 1)]
             total += vertices[a, 0] * vertices[b, 1] - vertices[a, 1] * vertices[b, 0]
             at = following[at]
@@ -188,7 +189,7 @@ def _faces(vertices, edges, rim, following):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _holds(vertices, edges, following, start, x, y):  # type: ignore[no-untyped-def]
+def _holds(vertices: Any, edges: Any, following: Any, start: Any, x: Any, y: Any) -> Any:
     """Whether a loop goes round a point; of a point on the loop, never (it belongs to the loop's own part)."""
     within, at, first = False, start, True
     while first or at != start:

@@ -1,0 +1,127 @@
+"""Faces of a solid as planes and as triangles."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from gis.city_model.building import Face, Solid
+from gis.errors import BadGeometry
+
+FLAT = 0.1
+"""Degrees: a face of less slope looks nowhere; corners on a 0.1 mm grid turn one of a decimetre by about that."""
+
+AREA, SPECK = 1e-3, 1e-6
+"""Share, and m²: what a face's triangles may cover more or less than it; corners up to 1 mm off its plane tilt it."""
+
+
+def normals(solid: Solid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(f, 3) outward unit normals and (f,) areas in m², holes subtracted.
+
+    By Newell's method over all rings of a face: those of holes run the other way round. A face without area has NaN.
+    """
+    rings = [(number, ring) for number, face in enumerate(solid.faces) for ring in face.rings]
+    count = np.array([len(ring) for _, ring in rings], dtype=np.int64)
+    face = np.repeat(np.array([number for number, _ in rings], dtype=np.int64), count)
+    corner = np.concatenate([np.array(ring, dtype=np.int64) for _, ring in rings])
+    ends = np.cumsum(count)
+    following = np.arange(1, len(corner) + 1)
+    following[ends - 1] = ends - count
+    first = np.zeros(len(solid.faces), dtype=np.int64)
+    first[face[::-1]] = corner[::-1]
+    here = solid.vertices[corner] - solid.vertices[first[face]]
+    crossed = np.cross(here, here[following])
+    total = np.column_stack([np.bincount(face, crossed[:, axis], len(solid.faces)) for axis in range(3)])
+    length = np.linalg.norm(total, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return total / length[:, None], length / 2.0
+
+
+def slopes(normal: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(f,) slope in degrees from the horizontal, and azimuth of the way down, clockwise from grid north, [0, 360).
+
+    The azimuth of a face that is flat to 0.1 degrees is NaN.
+    """
+    slope = np.degrees(np.arctan2(np.hypot(normal[:, 0], normal[:, 1]), np.abs(normal[:, 2])))
+    azimuth = np.degrees(np.arctan2(normal[:, 0], normal[:, 1])) % 360.0
+    return slope, np.where(slope < FLAT, np.nan, azimuth)
+
+
+def triangles(solid: Solid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(t, 3) corners of triangles that cover the faces, turning as these do, and (t,) the face of each.
+
+    Every corner of a face is one of its triangles, also where it lies on a straight line between two others, so that
+    triangles of neighbours meet along whole edges: of a closed solid they are a closed mesh.
+
+    Raises:
+        BadGeometry: a face is no simple polygon in its plane.
+    """
+    normal, area = normals(solid)
+    done: list[NDArray[np.int64]] = []
+    owner: list[int] = []
+    hard: list[int] = []
+    for number, face in enumerate(solid.faces):
+        ring = face.rings[0]
+        if len(face.rings) == 1 and len(ring) == 3:
+            done.append(np.array([ring], dtype=np.int64))
+            owner.append(number)
+        elif len(face.rings) == 1 and len(ring) == 4 and _convex(solid.vertices[list(ring)], normal[number]):
+            a, b, c, d = ring
+            done.append(np.array([[a, b, c], [a, c, d]], dtype=np.int64))
+            owner += [number, number]
+        else:
+            hard.append(number)
+    if hard:
+        found, of = _constrained(solid, hard, normal, area)
+        done.append(found)
+        owner += of
+    order = np.argsort(np.array(owner, dtype=np.int64), kind="stable")
+    return np.concatenate(done)[order], np.array(owner, dtype=np.int64)[order]
+
+
+def _convex(ring: NDArray[np.float64], normal: NDArray[np.float64]) -> bool:
+    sides = np.roll(ring, -1, axis=0) - ring
+    return bool((np.cross(sides, np.roll(sides, -1, axis=0)) @ normal > 0).all())
+
+
+def _constrained(
+    solid: Solid, numbers: list[int], normal: NDArray[np.float64], area: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Constrained Delaunay triangles of some faces, each in the coordinate plane it is seen best in."""
+    flat, places = [], []
+    for number in numbers:
+        face = solid.faces[number]
+        if not np.isfinite(normal[number]).all():
+            raise BadGeometry(f"face {number} of a solid", "it has no area")
+        polygon, place = _flattened(solid, face, normal[number])
+        flat.append(polygon)
+        places.append(place)
+    parts, of = shapely.get_parts(shapely.constrained_delaunay_triangles(flat), return_index=True)
+    corners = shapely.get_coordinates(parts).reshape(-1, 4, 2)[:, :3]
+    covered = np.bincount(of, shapely.area(parts), len(numbers))
+    seen = area[numbers] * np.abs(normal[numbers]).max(axis=1)
+    if (bad := np.flatnonzero(np.abs(covered - seen) > AREA * seen + SPECK)).size:
+        raise BadGeometry(f"face {numbers[int(bad[0])]} of a solid", "it is no simple polygon in its plane")
+    found = np.array(
+        [[places[k][x, y] for x, y in triangle] for k, triangle in zip(of.tolist(), corners.tolist(), strict=True)],
+        dtype=np.int64,
+    )
+    a, b, c = solid.vertices[found].transpose(1, 0, 2)
+    turned = np.einsum("ij,ij->i", np.cross(b - a, c - a), normal[np.array(numbers)[of]]) < 0
+    found[turned] = found[turned][:, ::-1]
+    return found, [numbers[k] for k in of.tolist()]
+
+
+def _flattened(
+    solid: Solid, face: Face, normal: NDArray[np.float64]
+) -> tuple[shapely.Polygon, dict[tuple[float, float], int]]:
+    """A face without the coordinate its normal is longest in, and the vertex at each place."""
+    axes = [axis for axis in range(3) if axis != int(np.argmax(np.abs(normal)))]
+    rings = [solid.vertices[list(ring)][:, axes] for ring in face.rings]
+    place = {
+        (x, y): index
+        for ring, xy in zip(face.rings, rings, strict=True)
+        for index, (x, y) in zip(ring, xy.tolist(), strict=True)
+    }
+    return shapely.Polygon(rings[0], rings[1:]), place

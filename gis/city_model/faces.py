@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.errors import GEOSException
 
 from gis.city_model.building import Face, Solid
 from gis.errors import BadGeometry
@@ -97,7 +98,10 @@ def _constrained(
         polygon, place = _flattened(solid, face, normal[number])
         flat.append(polygon)
         places.append(place)
-    parts, of = shapely.get_parts(shapely.constrained_delaunay_triangles(flat), return_index=True)
+    try:
+        parts, of = shapely.get_parts(shapely.constrained_delaunay_triangles(flat), return_index=True)
+    except GEOSException as error:
+        raise BadGeometry("a face of a solid", f"it cannot be parted into triangles ({error})") from error
     corners = shapely.get_coordinates(parts).reshape(-1, 4, 2)[:, :3]
     covered = np.bincount(of, shapely.area(parts), len(numbers))
     seen = area[numbers] * np.abs(normal[numbers]).max(axis=1)

@@ -63,5 +63,5 @@ def test_a_hip_roof_has_the_volume_of_its_formula() -> None:
 
 def test_a_face_that_crosses_itself_is_refused() -> None:
     bow = np.array([[0, 0, 0], [2, 2, 0], [2, 0, 0], [0, 1, 0], [-1, 0.5, 0]], dtype=np.float64)
-    with pytest.raises(BadGeometry, match="face.* of a solid"):
+    with pytest.raises(BadGeometry, match="of a solid"):
         triangles(Solid(bow, (Face(((0, 1, 2, 3, 4),), Surface.ROOF),)))

@@ -33,8 +33,8 @@ STEPS = 7
     type=click.Choice(LODS),
     default=LODS[-1],
     show_default=True,
-    help="The highest level of detail: 1.2 blocks, 1.3 blocks with steps, 2.2 roof shapes. CityJSON gets the lower ones "
-    "too. A building that has no valid model of it gets the next lower one, with the reason.",
+    help="The highest level of detail: 1.2 blocks, 1.3 blocks with steps, 2.2 roof shapes. CityJSON gets the lower "
+    "ones too. A building that has no valid model of it gets the next lower one, with the reason.",
 )
 @click.option("--area", metavar="X0,Y0,X1,Y1", help="Only buildings in this rectangle, in the CRS of the points.")
 @click.option("--keep-classes", is_flag=True, help="Trust the classes in the files instead of classifying anew.")

@@ -59,36 +59,36 @@ def triangles(solid: Solid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         BadGeometry: a face is no simple polygon in its plane.
     """
     normal, area = normals(solid)
-    done: list[NDArray[np.int64]] = []
-    owner: list[int] = []
-    hard: list[int] = []
-    for number, face in enumerate(solid.faces):
-        ring = face.rings[0]
-        if len(face.rings) == 1 and len(ring) == 3:
-            done.append(np.array([ring], dtype=np.int64))
-            owner.append(number)
-        elif len(face.rings) == 1 and len(ring) == 4 and _convex(solid.vertices[list(ring)], normal[number]):
-            a, b, c, d = ring
-            done.append(np.array([[a, b, c], [a, c, d]], dtype=np.int64))
-            owner += [number, number]
-        else:
-            hard.append(number)
-    if hard:
-        found, of = _constrained(solid, hard, normal, area)
+    plain = np.array([len(f.rings[0]) if len(f.rings) == 1 else 0 for f in solid.faces], dtype=np.int64)
+    three, four = np.flatnonzero(plain == 3), np.flatnonzero(plain == 4)
+    corners = np.array([solid.faces[n].rings[0] for n in four], dtype=np.int64).reshape(-1, 4)
+    convex = _convex(solid.vertices[corners], normal[four])
+    quads = corners[convex]
+    done = [
+        np.array([solid.faces[n].rings[0] for n in three], dtype=np.int64).reshape(-1, 3),
+        quads[:, [0, 1, 2]],
+        quads[:, [0, 2, 3]],
+    ]
+    owner = [three, four[convex], four[convex]]
+    hard = np.setdiff1d(np.arange(len(solid.faces)), np.concatenate(owner))
+    if len(hard):
+        found, of = _constrained(solid, hard.tolist(), normal, area)
         done.append(found)
-        owner += of
-    order = np.argsort(np.array(owner, dtype=np.int64), kind="stable")
-    return np.concatenate(done)[order], np.array(owner, dtype=np.int64)[order]
+        owner.append(of)
+    order = np.argsort(np.concatenate(owner), kind="stable")
+    return np.concatenate(done)[order], np.concatenate(owner)[order]
 
 
-def _convex(ring: NDArray[np.float64], normal: NDArray[np.float64]) -> bool:
-    sides = np.roll(ring, -1, axis=0) - ring
-    return bool((np.cross(sides, np.roll(sides, -1, axis=0)) @ normal > 0).all())
+def _convex(corners: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(k,) whether rings of four corners (k, 4, 3) turn one way at each of them."""
+    sides = np.roll(corners, -1, axis=1) - corners
+    turns = np.cross(sides, np.roll(sides, -1, axis=1))
+    return np.asarray((np.einsum("kij,kj->ki", turns, normal) > 0).all(axis=1), dtype=bool)
 
 
 def _constrained(
     solid: Solid, numbers: list[int], normal: NDArray[np.float64], area: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], list[int]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Constrained Delaunay triangles of some faces, each in the coordinate plane it is seen best in."""
     flat, places = [], []
     for number in numbers:
@@ -114,7 +114,7 @@ def _constrained(
     a, b, c = solid.vertices[found].transpose(1, 0, 2)
     turned = np.einsum("ij,ij->i", np.cross(b - a, c - a), normal[np.array(numbers)[of]]) < 0
     found[turned] = found[turned][:, ::-1]
-    return found, [numbers[k] for k in of.tolist()]
+    return found, np.array(numbers, dtype=np.int64)[of]
 
 
 def _flattened(

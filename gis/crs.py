@@ -89,6 +89,14 @@ def name_of(crs: CrsLike) -> str:
     return f"EPSG:{codes[0]}+{codes[1]}" if len(codes) == 2 and all(codes) else full.to_wkt()
 
 
+def vertical_label(crs: CrsLike) -> str:
+    """The vertical datum as a person reads it: "Hon Dau 1992 height (EPSG:5727)", or "not known"."""
+    up = vertical(crs)
+    if up is None:
+        return "not known"
+    return f"{up.name} ({name_of(up)})" if up.to_epsg() else up.name
+
+
 def metres_per_unit(crs: CrsLike) -> float:
     """Length of the horizontal axes' unit in metres.
 

@@ -1,9 +1,11 @@
-"""Whether a solid is one after ISO 19107: closed, two-manifold, outward, planar, of simple faces."""
+"""Whether a solid is one after ISO 19107: closed, two-manifold, outward, planar, of simple faces.
+
+Defects are named after val3dity's catalogue (Ledoux 2018, "val3dity: validation of 3D GIS primitives according to the
+international standards").
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from enum import StrEnum
 
 import numpy as np
@@ -11,11 +13,12 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.city_model.building import Solid
+from lidar import shell_checks as checks
 
 PLANARITY = 0.001
 """m: distance a vertex may have from its face's plane."""
 SNAP = 1e-6
-"""m: vertices nearer to each other than this are one."""
+"""m: vertices that round to the same multiple are one."""
 
 
 class Defect(StrEnum):
@@ -25,6 +28,10 @@ class Defect(StrEnum):
     REPEATED_POINTS = "102 consecutive points are the same"
     RING_SELF_INTERSECTS = "104 a face's rings intersect themselves or each other"
     NOT_PLANAR = "203 a face is not planar"
+    INTERIOR_DISCONNECTED = "205 a face's rings part it into pieces"
+    HOLE_OUTSIDE = "206 a hole lies outside of its face"
+    HOLES_NESTED = "207 a hole lies in another"
+    HOLE_TURNS_ALONG = "208 a hole's ring turns the same way as its face"
     TOO_FEW_FACES = "301 too few faces"
     NOT_CLOSED = "302 the shell has a hole or faces of opposite orientation"
     NON_MANIFOLD_EDGE = "303 an edge belongs to more than two faces"
@@ -37,152 +44,86 @@ class Defect(StrEnum):
 def defects(solid: Solid, planarity: float = PLANARITY) -> tuple[Defect, ...]:
     """What is wrong with the solid; nothing when it is valid.
 
-    Vertices are told apart by position, not by index. Whether faces far from each other cut through each other is
-    not looked at: a prism over a valid polygon cannot.
+    Tolerances:
+
+    * Vertices are told apart by position, not by index: those that round to the same micrometre are one.
+    * A face is planar when no corner, of holes too, is farther than `planarity` from the plane through the mean of its
+      corners along its normal after Newell. The normals of its triangles are not compared: slivers of corners on a
+      grid of 0.1 mm have any.
+    * A ring whose doubled area is below 1e-12 m² has none.
+    * Whether rings cross, touch or lie in each other is decided without tolerance, in the coordinate plane the face
+      is seen best in: by the sides of lines where double precision is enough, by GEOS where it is not.
+    * Edges, fans and shells are counted, so that no tolerance enters; nor does any into the volume's sign.
+
+    Whether faces cut through each other (306) is not looked at, as those of a building in 2.5D cannot: its roofs and
+    its ground lie over the faces of one plane subdivision, which cross nowhere; each roof lies above the ground; its
+    walls are vertical over the edges of the subdivision, each between the heights of the two faces beside it. Two
+    faces over different parts of the subdivision meet over its edges and vertices alone, where they share corners or
+    are kept apart by height. Solids from elsewhere may be crossed and are called valid all the same.
 
     Args:
         solid: vertices in metres.
         planarity: m, distance a vertex may have from its face's plane.
+
+    Raises:
+        BadGeometry: a face names a vertex that is not there.
     """
-    vertices = np.asarray(solid.vertices, dtype=np.float64)
-    if not np.isfinite(vertices).all():
+    if not np.isfinite(solid.vertices).all():
         return (Defect.NOT_FINITE,)
     if len(solid.faces) < 4:
         return (Defect.TOO_FEW_FACES,)
-    identity = _identities(vertices)
-    found: dict[Defect, None] = {}
-    directed: Counter[tuple[int, int]] = Counter()
-    for face in solid.faces:
-        for ring in face.rings:
-            if len(ring) < 3:
-                found[Defect.TOO_FEW_POINTS] = None
-                continue
-            same = [int(identity[index]) for index in ring]
-            following = same[1:] + same[:1]
-            if any(a == b for a, b in zip(same, following, strict=True)):
-                found[Defect.REPEATED_POINTS] = None
-            directed.update(zip(same, following, strict=True))
-    if found:
-        return tuple(found)
-    plain = [face.rings[0] for face in solid.faces if len(face.rings) == 1 and len(face.rings[0]) == 4]
-    simple: Iterator[bool] = iter(
-        _simple_quadrilaterals(vertices[np.array(plain, dtype=np.int64)], planarity).tolist() if plain else []
-    )
-    for face in solid.faces:
-        if len(face.rings) == 1 and len(face.rings[0]) == 4 and next(simple):
-            continue
-        found.update(dict.fromkeys(_face_defects([vertices[list(ring)] for ring in face.rings], planarity)))
-    found.update(dict.fromkeys(_shell_defects(solid, identity, directed)))
-    if not found and signed_volume(solid) <= 0:
-        found[Defect.INWARD] = None
-    return tuple(found)
+    flat = checks.flattened(solid)
+    same = checks.identities(flat.vertices, SNAP)
+    if wrong := checks.ring_faults(same, flat.corner, flat.ring):
+        return _named(wrong)
+    bits, doubt = checks.face_faults(*flat, planarity, SNAP * SNAP)
+    wrong = int(np.bitwise_or.reduce(bits)) | checks.shell_faults(same, flat.corner, flat.ring, flat.face)
+    found = set(_named(wrong))
+    for number in np.flatnonzero(doubt).tolist():
+        found.update(_of_rings([solid.vertices[list(ring)] for ring in solid.faces[number].rings]))
+    if not found and checks.volume_of(flat.vertices, flat.corner, flat.ring) <= 0:
+        found.add(Defect.INWARD)
+    return tuple(sorted(found))
 
 
 def signed_volume(solid: Solid) -> float:
     """Volume in m³ by the divergence theorem; negative when the normals point inwards."""
-    vertices = solid.vertices - solid.vertices.mean(axis=0)
-    # The sum over a fan of triangles from each ring's first corner; rings of a hole run the other way.
-    fans = [(ring[0], ring[k], ring[k + 1]) for f in solid.faces for ring in f.rings for k in range(1, len(ring) - 1)]
-    first, second, third = vertices[np.array(fans, dtype=np.int64)].transpose(1, 0, 2)
-    return float(np.einsum("ij,ij->", np.cross(second, third), first)) / 6.0
+    flat = checks.flattened(solid)
+    return float(checks.volume_of(flat.vertices, flat.corner, flat.ring))
 
 
-def _identities(vertices: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(n,) the same number for vertices at the same position."""
-    _, identity = np.unique(np.round(vertices / SNAP), axis=0, return_inverse=True)
-    return identity.reshape(-1)
+_BITS = (
+    (checks.TOO_FEW_POINTS, Defect.TOO_FEW_POINTS),
+    (checks.REPEATED, Defect.REPEATED_POINTS),
+    (checks.NO_AREA, Defect.RING_SELF_INTERSECTS),
+    (checks.NOT_PLANAR, Defect.NOT_PLANAR),
+    (checks.HOLE_OUTSIDE, Defect.HOLE_OUTSIDE),
+    (checks.HOLES_NESTED, Defect.HOLES_NESTED),
+    (checks.HOLE_TURNS_ALONG, Defect.HOLE_TURNS_ALONG),
+    (checks.EDGE, Defect.NON_MANIFOLD_EDGE),
+    (checks.OPEN, Defect.NOT_CLOSED),
+    (checks.FANS, Defect.NON_MANIFOLD_VERTEX),
+    (checks.SHELLS, Defect.SEVERAL_SHELLS),
+)
+_REASONS = (
+    ("Hole lies outside", Defect.HOLE_OUTSIDE),
+    ("Holes are nested", Defect.HOLES_NESTED),
+    ("Interior is disconnected", Defect.INTERIOR_DISCONNECTED),
+)
+"""How GEOS begins its reasons; others are rings that cross or touch along a line."""
 
 
-def _face_defects(rings: list[NDArray[np.float64]], planarity: float) -> list[Defect]:
-    """What is wrong with one face, given its rings' corners (k, 3)."""
-    normal = _normal(rings[0])
-    if normal is None:
-        return [Defect.RING_SELF_INTERSECTS]
-    corners = np.concatenate(rings)
-    centre = corners.mean(axis=0)
-    found = []
-    if np.abs((corners - centre) @ normal).max() > planarity:
-        found.append(Defect.NOT_PLANAR)
-    drop = int(np.argmax(np.abs(normal)))
-    flat = [np.delete(ring - centre, drop, axis=1) for ring in rings]
-    if not shapely.Polygon(flat[0], flat[1:]).is_valid:
-        found.append(Defect.RING_SELF_INTERSECTS)
-    return found
+def _named(wrong: int) -> tuple[Defect, ...]:
+    return tuple(defect for bit, defect in _BITS if wrong & bit)
 
 
-def _normal(ring: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Unit normal by Newell's method; None for a ring without area."""
-    local = ring - ring[0]
-    total = np.cross(local, np.roll(local, -1, axis=0)).sum(axis=0)
-    length = float(np.linalg.norm(total))
-    return None if length < SNAP * SNAP else total / length
-
-
-def _simple_quadrilaterals(corners: NDArray[np.float64], planarity: float) -> NDArray[np.bool_]:
-    """(k,) whether each ring of four corners (k, 4, 3) is planar and convex, hence simple."""
-    sides = np.roll(corners, -1, axis=1) - corners
-    turns = np.cross(sides, np.roll(sides, -1, axis=1))
-    normals = turns.sum(axis=1)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = normals / np.maximum(length, SNAP * SNAP)
-    convex = (np.einsum("kij,kj->ki", turns, normals) > 0).all(axis=1)
-    off = np.abs(np.einsum("kij,kj->ki", corners - corners.mean(axis=1, keepdims=True), normals)).max(axis=1)
-    return np.asarray(convex & (off <= planarity) & (length[:, 0] > SNAP), dtype=bool)
-
-
-def _shell_defects(solid: Solid, identity: NDArray[np.int64], directed: Counter[tuple[int, int]]) -> list[Defect]:
-    """What is wrong with how the faces hold together."""
-    found = []
-    if any(count > 1 for count in directed.values()):
-        found.append(Defect.NON_MANIFOLD_EDGE)
-    if any(directed[(b, a)] != count for (a, b), count in directed.items()):
-        found.append(Defect.NOT_CLOSED)
-    if found:
-        return found
-    fans = _fans(solid, identity)
-    if any(count > 1 for count in fans.values()):
-        found.append(Defect.NON_MANIFOLD_VERTEX)
-    if _shells(solid, identity) > 1:
-        found.append(Defect.SEVERAL_SHELLS)
-    return found
-
-
-def _fans(solid: Solid, identity: NDArray[np.int64]) -> Counter[int]:
-    """How many separate fans of faces meet at each vertex."""
-    after: dict[int, dict[int, int]] = {}
-    for face in solid.faces:
-        for ring in face.rings:
-            same = [int(identity[index]) for index in ring]
-            for before, at, behind in zip(same[-1:] + same[:-1], same, same[1:] + same[:1], strict=True):
-                after.setdefault(at, {})[behind] = before
-    fans: Counter[int] = Counter()
-    for vertex, steps in after.items():
-        left = set(steps)
-        while left:
-            fans[vertex] += 1
-            spoke = left.pop()
-            following = steps.get(spoke)
-            while following is not None and following in left:
-                left.remove(following)
-                following = steps.get(following)
-    return fans
-
-
-def _shells(solid: Solid, identity: NDArray[np.int64]) -> int:
-    """How many parts the faces form that share no edge."""
-    parent = list(range(len(solid.faces)))
-
-    def root(face: int) -> int:
-        while parent[face] != face:
-            parent[face] = parent[parent[face]]
-            face = parent[face]
-        return face
-
-    owner: dict[tuple[int, int], int] = {}
-    for number, face in enumerate(solid.faces):
-        for ring in face.rings:
-            same = [int(identity[index]) for index in ring]
-            for a, b in zip(same, same[1:] + same[:1], strict=True):
-                edge = (min(a, b), max(a, b))
-                parent[root(owner.setdefault(edge, number))] = root(number)
-    return len({root(face) for face in range(len(solid.faces))})
+def _of_rings(rings: list[NDArray[np.float64]]) -> list[Defect]:
+    """What GEOS has against the rings of one face, corners (k, 3) each."""
+    local = [ring - rings[0][0] for ring in rings]
+    normal = np.cross(local[0], np.roll(local[0], -1, axis=0)).sum(axis=0)
+    axes = [axis for axis in range(3) if axis != int(np.argmax(np.abs(normal)))]
+    polygon = shapely.Polygon(local[0][:, axes], [ring[:, axes] for ring in local[1:]])
+    if polygon.is_valid:
+        return []
+    why = shapely.is_valid_reason(polygon)
+    return [next((defect for begin, defect in _REASONS if why.startswith(begin)), Defect.RING_SELF_INTERSECTS)]

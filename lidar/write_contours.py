@@ -8,7 +8,7 @@ import geopandas as gpd
 import pyogrio
 from pyproj import CRS
 
-from gis.crs import horizontal, name_of, vertical
+from gis.crs import horizontal, vertical_label
 from gis.errors import UnreadableFile
 from gis.files import written_whole
 from lidar.contour_labels import Labels
@@ -35,8 +35,7 @@ def write_contours(contours: Contours, labels: Labels, path: Path | str, crs: CR
     """
     if Path(path).suffix.lower() != ".gpkg":
         raise UnreadableFile(path, "contours are written as GeoPackage: let the name end in .gpkg")
-    flat, up = horizontal(crs).to_wkt(), vertical(crs)
-    datum = "not known" if up is None else f"{up.name} ({name_of(up)})" if up.to_epsg() else up.name
+    flat, datum = horizontal(crs).to_wkt(), vertical_label(crs)
     lines = {
         "height": contours.heights,
         "is_index": contours.is_index,

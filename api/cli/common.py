@@ -6,15 +6,18 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 import orjson
 from pyproj import CRS
 
 from gis.crs import normalise
-from gis.errors import BadCrs, NotFound
+from gis.errors import BadCrs, BadParameter, NotFound
 from gis.settings import City, Settings
+
+if TYPE_CHECKING:
+    from gis.bounds import BoundingBox
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 3
@@ -115,6 +118,21 @@ def existing_city() -> City:
     if not city.exists and Settings.from_environment().database_url is None:
         raise NotFound("city", f"{city.name}; make it with: diaba --city {city.name} db migrate")
     return city
+
+
+def rectangle(text: str, crs: CRS) -> BoundingBox:
+    """The rectangle of an option `--area`: x0,y0,x1,y1.
+
+    Raises:
+        BadParameter: it is not four numbers, or its corners are in the wrong order.
+    """
+    from gis.bounds import BoundingBox
+
+    try:
+        x0, y0, x1, y1 = (float(part) for part in text.split(","))
+    except ValueError:
+        raise BadParameter("area", text, "give four numbers: x0,y0,x1,y1") from None
+    return BoundingBox(x0, y0, x1, y1, crs)
 
 
 def emit(document: Mapping[str, Any] | list[Any], as_json: bool, text: Callable[[], None]) -> None:

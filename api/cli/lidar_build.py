@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import click
 
-from api.cli.common import EXIT_FAILED, emit, existing_city, json_option, progress
+from api.cli.common import EXIT_FAILED, emit, existing_city, json_option, progress, rectangle
 
 SPEED_PERIOD = 3600.0
 """s: a tile takes minutes, and tiles end in bursts."""
@@ -42,21 +42,13 @@ def command(
       diaba lidar build --scheduler tcp://127.0.0.1:8786
     """
     from api.build import BuildParameters, build, only_epoch
-    from gis.bounds import BoundingBox
     from gis.crs import horizontal
-    from gis.errors import BadParameter
     from gis.settings import Settings
     from gis.store.database import Database
 
     city = existing_city()
     database = Database.of(city, Settings.from_environment(), start=True)
-    rectangle = None
-    if area is not None:
-        try:
-            x0, y0, x1, y1 = (float(part) for part in area.split(","))
-        except ValueError:
-            raise BadParameter("area", area, "give four numbers: x0,y0,x1,y1") from None
-        rectangle = BoundingBox(x0, y0, x1, y1, horizontal(city.crs))
+    bounds = None if area is None else rectangle(area, horizontal(city.crs))
     with progress("tiles", None, period=SPEED_PERIOD) as advance:
         remaining = Remaining()
 
@@ -69,7 +61,7 @@ def command(
             database,
             city,
             epoch or only_epoch(database),
-            area=rectangle,
+            area=bounds,
             scheduler_address=address,
             workers=workers,
             parameters=BuildParameters(tile_size=tile_size, resolution=resolution),

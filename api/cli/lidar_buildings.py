@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from pyproj import CRS
 
-from api.cli.common import crs_option, emit, json_option
+from api.cli.common import Advance, crs_option, emit, json_option, progress, rectangle
 from gis.errors import UnreadableFile
+
+if TYPE_CHECKING:
+    from gis.bounds import BoundingBox
+    from gis.city_model.building import Building
+    from lidar.footprints import Footprints
+    from lidar.point_cloud import PointCloud
+
+LODS = ("1.2", "1.3", "2.2")
+STEPS = 7
+"""Of the progress: points read, noise, ground and classes found, terrain made, buildings made, and written."""
 
 
 @click.command("buildings")
 @click.argument("sources", metavar="IN…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT.city.jsonl", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--footprints", type=click.Path(path_type=Path), help="Building outlines; without them they are derived.")
-@click.option("--lod", type=click.Choice(["1.2"]), default="1.2", show_default=True, help="Level of detail.")
+@click.option(
+    "--lod",
+    type=click.Choice(LODS),
+    default=LODS[-1],
+    show_default=True,
+    help="The highest level of detail: 1.2 blocks, 1.3 blocks with steps, 2.2 roof shapes. CityJSON gets the lower "
+    "ones too. A building that has no valid model of it gets the next lower one, with the reason.",
+)
+@click.option("--area", metavar="X0,Y0,X1,Y1", help="Only buildings in this rectangle, in the CRS of the points.")
 @click.option("--keep-classes", is_flag=True, help="Trust the classes in the files instead of classifying anew.")
 @crs_option
 @json_option
@@ -25,57 +45,117 @@ def command(
     target: Path,
     footprints: Path | None,
     lod: str,
+    area: str | None,
     keep_classes: bool,
     crs: CRS | None,
     as_json: bool,
 ) -> None:
-    """Reconstruct buildings as closed solids, written as CityJSONSeq 2.0.
+    """Reconstruct buildings as closed solids.
+
+    The ending of OUT says the format: .city.json and .city.jsonl (CityJSON 2.0, CityJSONSeq: all models, semantics and
+    attributes), .obj (Wavefront), .glb (glTF 2.0), .gpkg (GeoPackage: footprints with all attributes, roof surfaces
+    with slope and azimuth). A bad footprint is named on stderr and does not stop the others.
 
     \b
     Examples:
       diaba lidar buildings tile.laz out.city.jsonl --footprints houses.gpkg
       diaba lidar buildings ahn3_1.laz ahn3_2.laz out.city.jsonl --footprints bag.geojson --crs EPSG:7415
       diaba lidar buildings tile.laz out.city.jsonl
+      diaba lidar buildings tile.laz roofs.gpkg --area 603000,1191000,603200,1191200
+      diaba lidar buildings tile.laz blocks.glb --lod 1.2
     """
-    from collections import Counter
-
-    from gis.city_model.cityjson import write_cityjsonseq
-    from gis.grid import Grid
-    from lidar.derive_footprints import derive_footprints
-    from lidar.footprints import read_footprints_for
-    from lidar.pipeline import RESOLUTION, classified
-    from lidar.read import read_many
-    from lidar.reconstruct import reconstruct_all
-    from lidar.terrain import rasterise
+    from gis.city_model.write import write_buildings, writer_for
 
     started = time.perf_counter()
-    points = read_many(list(sources), crs=crs)
-    if len(points) == 0:
-        raise UnreadableFile(", ".join(map(str, sources)), "it holds no points")
-    known = read_footprints_for(footprints, points.crs, crs) if footprints else None
-    points = points if keep_classes else classified(points)
-    terrain = rasterise(points, Grid.covering(points.bounds, RESOLUTION))
-    outlines = derive_footprints(points, terrain) if known is None else known
-    buildings = reconstruct_all(outlines, points, terrain)
-    write_cityjsonseq(buildings, target, points.crs)
+    writer_for(target)  # an ending that is not known is said before the work
+    with progress("buildings", STEPS) as advance:
+        points, bounds = _points(sources, area, crs)
+        advance(1)
+        known = _known(footprints, points, crs, bounds)
+        buildings, seconds = _buildings(points, known, bounds, keep_classes, advance)
+        buildings = tuple(building.at_most(lod) for building in buildings)
+        write_buildings(buildings, target, points.crs)
+        advance(1)
+    reached = Counter(building.lod for building in buildings)
     reasons = Counter(building.reason.value for building in buildings)
     problems = [str(problem) for problem in known.problems] if known else []
     document = {
         "file": str(target),
+        "lod": lod,
         "buildings": len(buildings),
         "with_solid": sum(building.solid is not None for building in buildings),
+        "lods": dict(sorted(reached.items())),
         "reasons": dict(sorted(reasons.items())),
         "problems": problems,
-        "lod": lod,
+        "ms_per_building": 1000 * seconds / len(buildings) if buildings else None,
         "seconds": time.perf_counter() - started,
     }
 
     def text() -> None:
         for problem in problems:
             click.echo(f"footprint {problem}", err=True)
-        click.echo(
-            f"{document['buildings']} buildings, {document['with_solid']} with a solid, "
-            f"{document['seconds']:.1f} s → {target}"
-        )
+        for name, count in sorted(reached.items(), reverse=True):
+            click.echo(f"{'no model' if name == '0' else f'LoD {name}':<12}{count:>10,}  {count / len(buildings):6.1%}")
+        for why, count in sorted(reasons.items()):
+            if why != "none":
+                click.echo(f"  {why:<16}{count:>4,}")
+        each = f", {document['ms_per_building']:.1f} ms a building" if buildings else ""
+        click.echo(f"{len(buildings):,} buildings{each}, {document['seconds']:.1f} s in all → {target}")
 
     emit(document, as_json, text)
+
+
+def _points(sources: tuple[Path, ...], area: str | None, crs: CRS | None) -> tuple[PointCloud, BoundingBox | None]:
+    """The points of the files, or those in and around the area, and the area.
+
+    Raises:
+        UnreadableFile: there are none.
+    """
+    from gis.crs import horizontal
+    from lidar.blocks import look_at
+    from lidar.pipeline import DEFAULT_BUFFER
+    from lidar.read import read_many
+
+    bounds = None if area is None else rectangle(area, horizontal(look_at(sources, crs).crs))
+    points = read_many(list(sources), None if bounds is None else bounds.buffered(DEFAULT_BUFFER), crs=crs)
+    if len(points) == 0:
+        where = "it holds no points" if bounds is None else "it holds no points in and around the area"
+        raise UnreadableFile(", ".join(map(str, sources)), where)
+    return points, bounds
+
+
+def _known(path: Path | None, points: PointCloud, crs: CRS | None, bounds: BoundingBox | None) -> Footprints | None:
+    """The outlines given; with an area those in it, and around it their neighbours."""
+    from lidar.footprints import read_footprints_for
+    from lidar.pipeline import BUILDING_ROOM
+
+    if path is None:
+        return None
+    known = read_footprints_for(path, points.crs, crs)
+    return known if bounds is None else known.touching(bounds.buffered(BUILDING_ROOM))
+
+
+def _buildings(
+    points: PointCloud, known: Footprints | None, bounds: BoundingBox | None, keep_classes: bool, advance: Advance
+) -> tuple[tuple[Building, ...], float]:
+    """The buildings, those of the area alone where there is one, and the seconds that outlines and models took."""
+    from gis.grid import Grid
+    from lidar.derive_footprints import derive_footprints
+    from lidar.pipeline import RESOLUTION, classified
+    from lidar.reconstruct import reconstruct_all
+    from lidar.terrain import rasterise
+
+    if keep_classes:
+        advance(3)
+    else:
+        points = classified(points, on_step=lambda: advance(1))
+    terrain = rasterise(points, Grid.covering(points.bounds, RESOLUTION))
+    advance(1)
+    started = time.perf_counter()
+    outlines = derive_footprints(points, terrain) if known is None else known
+    buildings = reconstruct_all(outlines, points, terrain)
+    if bounds is not None:
+        own = set(outlines.within(bounds).uids)
+        buildings = tuple(building for building in buildings if building.uid in own)
+    advance(1)
+    return buildings, time.perf_counter() - started

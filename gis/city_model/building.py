@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -91,3 +91,15 @@ class Building:
     attributes: Mapping[str, float | int | str] = field(default_factory=dict)
     coarser: Mapping[str, Solid] = field(default_factory=dict)
     """Further models, by their level of detail."""
+
+    @property
+    def models(self) -> dict[str, Solid]:
+        """All models by their level of detail, the coarsest first, the best one last."""
+        known = {**self.coarser, **({} if self.solid is None else {self.lod: self.solid})}
+        return {lod: known[lod] for lod in sorted(known, key=float)}
+
+    def at_most(self, lod: str) -> Building:
+        """The building without the models above a level of detail; its best one is the finest that is left."""
+        models = {own: solid for own, solid in self.models.items() if float(own) <= float(lod)}
+        best, solid = models.popitem() if models else ("0", None)
+        return replace(self, lod=best, solid=solid, coarser=models)

@@ -1,6 +1,7 @@
 """Buildings as CityJSON 2.0 and as CityJSONSeq (cityjson.org/specs/2.0.1), and back.
 
-A building carries its footprint as an LoD0 MultiSurface, and its solid, if there is one, under its own LoD.
+A building carries its footprint as an LoD0 MultiSurface, then its models, the coarsest first, each a Solid with
+semantics under its own LoD. Written and read again it is the same to the bit, where its models lie on the 0.1 mm grid.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from gis.errors import BadCrs, UnreadableFile
 from gis.files import written_whole
 
 VERSION = "2.0"
-SCALE = 0.001
-"""m: coordinates are integers times it."""
+SCALE = 0.0001
+"""m: coordinates are integers times it. Millimetres would turn steep faces out of their planes by more than one."""
+DIGITS = 4
+"""Decimals of a metre in an extent."""
 ATTRIBUTES: Final[Mapping[str, str]] = {
     "ground_height": "ground_height_m",
     "roof_height_min": "roof_height_min_m",
@@ -120,7 +123,10 @@ def write_cityjson(
 
 
 def read_cityjson(path: Path | str) -> tuple[tuple[Building, ...], CRS]:
-    """Read buildings from CityJSON (1.1, 2.0) or CityJSONSeq; the solid of the highest LoD is taken.
+    """Read buildings from CityJSON (1.0, 1.1, 2.0) or CityJSONSeq.
+
+    The solid of the highest LoD is a building's best model, the others are its coarser ones. The parts of a building
+    count with it: where several have a solid of one LoD, theirs are joined into one, of as many shells.
 
     Raises:
         UnreadableFile: not such a file, or damaged; the line is named.
@@ -131,8 +137,10 @@ def read_cityjson(path: Path | str) -> tuple[tuple[Building, ...], CRS]:
     try:
         first = next(documents)
         crs = crs_of(first["metadata"]["referenceSystem"])
-        scale = np.array(first["transform"]["scale"], dtype=np.float64)
-        shift = np.array(first["transform"]["translate"], dtype=np.float64)
+        # Version 1.0 may do without a transform: its vertices are metres then.
+        transform = first.get("transform") or {"scale": [1.0] * 3, "translate": [0.0] * 3}
+        scale = np.array(transform["scale"], dtype=np.float64)
+        shift = np.array(transform["translate"], dtype=np.float64)
         buildings.extend(_buildings(first, scale, shift))
         for number, feature in enumerate(documents, start=2):  # noqa: B007
             buildings.extend(_buildings(feature, scale, shift))
@@ -180,12 +188,17 @@ def _first_line(buildings: Sequence[Building], crs: CrsLike, metadata: Mapping[s
 
 def _extent(buildings: Sequence[Building]) -> list[float]:
     """[min x, min y, min z, max x, max y, max z] of footprints and solids; empty when there is no building."""
-    corners = [np.concatenate([_footprint_xyz(b), *([] if b.solid is None else [b.solid.vertices])]) for b in buildings]
-    if not corners:
+    if not buildings:
         return []
+    corners = [_corners(b) for b in buildings]
     low = np.min([c.min(axis=0) for c in corners], axis=0)
     high = np.max([c.max(axis=0) for c in corners], axis=0)
-    return [round(float(v), 3) for v in (*low, *high)]
+    return [round(float(v), DIGITS) for v in (*low, *high)]
+
+
+def _corners(building: Building) -> NDArray[np.float64]:
+    """All that a building is drawn with."""
+    return np.concatenate([_footprint_xyz(building), *(solid.vertices for solid in building.models.values())])
 
 
 def _floor(building: Building) -> float:
@@ -199,27 +212,27 @@ def _footprint_xyz(building: Building) -> NDArray[np.float64]:
 
 
 def _city_object(building: Building, vertices: _Vertices) -> dict[str, Any]:
-    geometry: list[dict[str, Any]] = [_footprint_geometry(building, vertices)]
-    corners = [_footprint_xyz(building)]
-    if building.solid is not None:
-        geometry.append(_solid_geometry(building.solid, building.lod, vertices))
-        corners.append(building.solid.vertices)
-    xyz = np.concatenate(corners)
+    models = building.models.items()
     return {
         "type": "Building",
-        "attributes": _attributes(building),
-        "geographicalExtent": [round(float(v), 3) for v in (*xyz.min(axis=0), *xyz.max(axis=0))],
-        "geometry": geometry,
+        "attributes": attributes_of(building),
+        "geographicalExtent": _extent([building]),
+        "geometry": [
+            _footprint_geometry(building, vertices),
+            *(_solid_geometry(solid, lod, vertices) for lod, solid in models),
+        ],
     }
 
 
-def _attributes(building: Building) -> dict[str, Any]:
+def attributes_of(building: Building) -> dict[str, Any]:
+    """A building's values by their names in a file, and its further attributes; what is not known is left out."""
     found: dict[str, Any] = {}
     for field, name in ATTRIBUTES.items():
         value = getattr(building, field)
         if not (isinstance(value, float) and not np.isfinite(value)):
             found[name] = str(value) if isinstance(value, str) else value
-    return {**building.attributes, **found}
+    more = {k: v for k, v in building.attributes.items() if not (isinstance(v, float) and not np.isfinite(v))}
+    return {**more, **found}
 
 
 def _footprint_geometry(building: Building, vertices: _Vertices) -> dict[str, Any]:
@@ -287,9 +300,8 @@ def _buildings(
 def _building(
     uid: str, attributes: Mapping[str, Any], geometry: Sequence[Mapping[str, Any]], vertices: NDArray[np.float64]
 ) -> Building:
-    solids = [g for g in geometry if g["type"] == "Solid"]
-    best = max(solids, key=lambda g: float(g["lod"]), default=None)
-    solid = None if best is None else _solid(best, vertices)
+    models = _models(geometry, vertices)
+    lod, solid = models.popitem() if models else ("0", None)
     footprint = _footprint(
         [g for g in geometry if g["type"] == "MultiSurface" and str(g["lod"]).startswith("0")], vertices
     )
@@ -309,14 +321,37 @@ def _building(
         sigma_height=float(number["sigma_height"]),
         area=float(footprint.area if stated["area"] is None else stated["area"]),
         sigma_area=float(number["sigma_area"]),
-        lod="0" if best is None else str(best["lod"]),
+        lod=lod,
         solid=solid,
         point_count=int(stated["point_count"] or 0),
         point_density=float(stated["point_density"] or 0.0),
         no_data_fraction=float(stated["no_data_fraction"] or 0.0),
         reason=Reason(stated["reason"] or Reason.NONE),
         attributes={k: v for k, v in attributes.items() if k not in set(ATTRIBUTES.values())},
+        coarser=models,
     )
+
+
+def _models(geometry: Sequence[Mapping[str, Any]], vertices: NDArray[np.float64]) -> dict[str, Solid]:
+    """The solids by their LoD, the coarsest first."""
+    shells: dict[str, list[Solid]] = {}
+    for one in geometry:
+        if one["type"] == "Solid":
+            shells.setdefault(str(one["lod"]), []).append(_solid(one, vertices))
+    return {lod: _joined(shells[lod]) for lod in sorted(shells, key=float)}
+
+
+def _joined(solids: Sequence[Solid]) -> Solid:
+    """The faces of all in one solid."""
+    if len(solids) == 1:
+        return solids[0]
+    starts = np.cumsum([0, *(len(solid.vertices) for solid in solids[:-1])]).tolist()
+    faces = tuple(
+        Face(tuple(tuple(index + start for index in ring) for ring in face.rings), face.surface)
+        for solid, start in zip(solids, starts, strict=True)
+        for face in solid.faces
+    )
+    return Solid(np.concatenate([solid.vertices for solid in solids]), faces)
 
 
 def _footprint(surfaces: Sequence[Mapping[str, Any]], vertices: NDArray[np.float64]) -> shapely.Polygon | None:

@@ -117,6 +117,23 @@ def solids(connection: Connection, epoch: str, uids: Sequence[str] | None = None
         yield uid, decode_solid(bytes(ewkb), letters)
 
 
+def models(
+    connection: Connection, epoch: str, uids: Sequence[str] | None = None
+) -> Iterator[tuple[str, dict[str, Solid]]]:
+    """All models of an epoch's buildings by uid and level of detail, the coarsest first; of all, or of the named."""
+    table = building_version
+    condition = and_(table.c.epoch == epoch, func.upper_inf(table.c.recorded))
+    if uids is not None:
+        condition = and_(condition, table.c.uid.in_(list(uids)))
+    best = func.ST_AsEWKB(table.c.solid, "NDR", type_=None)
+    columns = (table.c.uid, table.c.lod, best, table.c.solid_surfaces, table.c.coarser)
+    for uid, lod, ewkb, letters, coarser in connection.execute(select(*columns).where(condition).order_by(table.c.uid)):
+        found = {own: decode_solid(bytes.fromhex(one["solid"]), one["surfaces"]) for own, one in coarser.items()}
+        if ewkb is not None:
+            found[lod] = decode_solid(bytes(ewkb), letters)
+        yield uid, {own: found[own] for own in sorted(found, key=float)}
+
+
 def _row(one: Building, srid: int) -> Mapping[str, Any]:
     return {
         "uid": one.uid,
@@ -138,4 +155,8 @@ def _row(one: Building, srid: int) -> Mapping[str, Any]:
         "no_data_fraction": float(one.no_data_fraction),
         "reason": str(one.reason),
         "attributes": dict(one.attributes),
+        "coarser": {
+            lod: {"solid": encode_solid(solid, srid), "surfaces": surface_letters(solid)}
+            for lod, solid in one.coarser.items()
+        },
     }

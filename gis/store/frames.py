@@ -30,7 +30,7 @@ from gis.store.geometry import city_crs
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-HIDDEN = frozenset({"digest", "solid", "solid_surfaces"})
+HIDDEN = frozenset({"digest", "solid", "solid_surfaces", "coarser"})
 """Columns that no frame shows: the content's digest, and solids, which have their own reader."""
 
 

@@ -36,12 +36,14 @@ def measured_building(connection: Connection, uid: str, moment: Moment = NOW) ->
         raise NotFound("building", uid)
     facts = item.properties
     epoch = facts["epoch"]
-    solid = dict(buildings.solids(connection, epoch, [uid])).get(uid)
+    coarser = dict(buildings.models(connection, epoch, [uid])).get(uid, {})
+    solid = coarser.pop(facts["lod"], None)
     building = Building(
         uid=uid,
         footprint=item.geometry,
         lod=facts["lod"],
         solid=solid,
+        coarser=coarser,
         point_count=facts["point_count"],
         reason=Reason(facts["reason"]),
         attributes={"epoch": epoch, "status": facts["status"], "source": facts["source"]},

@@ -258,6 +258,8 @@ building_version = _register(
     _required("reason", Text),
     _required("source", Text),
     _required("attributes", JSONB),
+    # Models below the best, by level of detail: {"1.2": {"solid": EWKB in hexadecimal, "surfaces": letters}}.
+    _required("coarser", JSONB),
     _required("valid", DATERANGE),
     tail=(
         ForeignKeyConstraint(["uid"], [building.c.uid]),

@@ -20,7 +20,8 @@ ROWS = {
     "building_version": "SELECT uid, epoch, tile_key, status, encode(ST_AsEWKB(footprint), 'hex'),"
     " encode(ST_AsEWKB(solid), 'hex'), ground_height, roof_height_min, roof_height_50p, roof_height_70p,"
     " roof_height_max, height, sigma_height, area, sigma_area, lod, point_count, point_density,"
-    " no_data_fraction, reason, source, attributes::text FROM building_version WHERE upper_inf(recorded) ORDER BY uid",
+    " no_data_fraction, reason, source, attributes::text, coarser::text FROM building_version"
+    " WHERE upper_inf(recorded) ORDER BY uid",
     "closed": "SELECT count(*) FROM building_version WHERE NOT upper_inf(recorded)",
     "raster_product": "SELECT tile_key, epoch, product, sha256, resolution, encode(ST_AsEWKB(extent), 'hex')"
     " FROM raster_product ORDER BY tile_key, product",

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Text, cast, select, text
 
 from gis.access.roles import Role
 from gis.bounds import BoundingBox
-from gis.city_model.building import Building
+from gis.city_model.building import Building, Solid
 from gis.crs import normalise
 from gis.errors import BadGeometry, BadInput, NotFound
 from gis.store import buildings, catalog, runs
@@ -26,6 +26,7 @@ from gis.store.catalog import PointProduct, RasterProduct
 from gis.store.database import Database
 from gis.store.schema import building_version
 from gis.store.versions import Saved
+from tests.gis.city_model import roof_samples
 from tests.gis.store_samples import EAST, NORTH, building
 
 EPOCH = "2014"
@@ -106,7 +107,7 @@ def test_a_building_comes_back_as_it_was_measured(writer: Connection) -> None:
         row = found.loc[one.uid]
         assert row.footprint.equals_exact(one.footprint, 0)
         for field in dataclasses.fields(one):
-            if field.name in {"uid", "footprint", "solid"}:
+            if field.name in {"uid", "footprint", "solid", "coarser"}:
                 continue
             expected, actual = getattr(one, field.name), row[field.name]
             both_unknown = isinstance(expected, float) and math.isnan(expected) and math.isnan(actual)
@@ -116,6 +117,37 @@ def test_a_building_comes_back_as_it_was_measured(writer: Connection) -> None:
     assert house.solid is not None
     assert sorted(map(tuple, solid.vertices)) == sorted(map(tuple, house.solid.vertices))
     assert list(buildings.solids(writer, EPOCH, ["b-0001"])) == []
+
+
+def _corners(solid: Solid) -> list[list[list[list[float]]]]:
+    return [[solid.vertices[list(ring)].tolist() for ring in face.rings] for face in solid.faces]
+
+
+def test_every_model_is_kept_with_its_semantics_and_shown_as_a_closed_surface(writer: Connection) -> None:
+    _plan(writer)
+    houses = [house for house in roof_samples.houses() if house.uid.startswith(("hip", "nothing"))]
+    _save(writer, houses)
+    found = dict(buildings.models(writer, EPOCH))
+    assert sorted(found) == [house.uid for house in houses]
+    for house in houses:
+        assert list(found[house.uid]) == list(house.models)
+        for lod, solid in house.models.items():
+            assert _corners(found[house.uid][lod]) == _corners(solid)
+            assert [f.surface for f in found[house.uid][lod].faces] == [f.surface for f in solid.faces]
+    rows = writer.execute(
+        text("SELECT uid, lod, ST_IsClosed(solid), ST_SRID(solid) FROM current_building_model ORDER BY 1, 2")
+    ).all()
+    assert [tuple(row) for row in rows] == [("hip roof 1", lod, True, 9210) for lod in ("1.2", "1.3", "2.2")]
+
+
+def test_other_coarser_models_are_another_version(writer: Connection) -> None:
+    _plan(writer)
+    (house, *_) = roof_samples.houses()
+    _save(writer, [house])
+    assert _save(writer, [house]).counts == {"added": 0, "closed": 0, "unchanged": 1}
+    fewer = dataclasses.replace(house, coarser={"1.2": house.coarser["1.2"]})
+    assert _save(writer, [fewer]).counts == {"added": 1, "closed": 1, "unchanged": 0}
+    assert list(dict(buildings.models(writer, EPOCH))[house.uid]) == ["1.2", "2.2"]
 
 
 def test_bounds_select_by_place_in_any_crs(writer: Connection) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import manifold3d
 import pytest
 import shapely
+import trimesh
 from shapely import MultiPolygon, Polygon, box
 from sqlalchemy import Connection, text
 
-from gis.city_model.building import Solid
+from gis.city_model.building import Face, Solid, Surface
+from gis.city_model.faces import triangles
 from gis.errors import BadGeometry
 from gis.store.database import Database
 from gis.store.geometry import checked_polygon, decode_solid, encode, encode_solid, surface_letters
+from lidar.validate import signed_volume
+from tests.gis.city_model.roof_samples import hip_roof, random_roofs
 from tests.gis.store_samples import EAST, NORTH, block, courtyard
 
 
@@ -62,6 +67,39 @@ def test_sfcgal_finds_the_volume_and_the_surface(
     # The volume is positive only where the faces look outwards and the shell is closed.
     assert float(str(row[0])) == pytest.approx(volume, rel=1e-9)
     assert float(str(row[1])) == pytest.approx(surface, rel=1e-9)
+
+
+def test_roofs_with_many_corners_round_a_court_are_solids_for_others_too(shared_database: Database) -> None:
+    solids = [hip_roof(), *random_roofs(4, seed=22)]
+    assert max(len(face.rings[0]) for solid in solids for face in solid.faces) > 15
+    assert any(len(face.rings) > 1 for solid in solids for face in solid.faces)
+    with shared_database.server.administrate(shared_database.name) as session, session.transaction(force_rollback=True):
+        session.execute("CREATE EXTENSION postgis_sfcgal")
+        for solid in solids:
+            # SFCGAL takes faces planar to a nanometre alone, which those on a grid are as triangles only; and it sums
+            # volumes from the CRS's zero point in double precision, so that it is given them from the house's corner.
+            corners, _ = triangles(solid)
+            local = solid.vertices - [EAST, NORTH, 0]
+            parted = Solid(local, tuple(Face((tuple(c),), Surface.WALL) for c in corners.tolist()))
+            row = session.execute(
+                "SELECT ST_NumPatches(g), ST_IsClosed(g), ST_IsClosed(t), ST_Volume(ST_MakeSolid(t)), ST_3DArea(t)"
+                " FROM (SELECT %s::geometry g, %s::geometry t) r",
+                (encode_solid(solid, 9210), encode_solid(parted, 9210)),
+            ).fetchone()
+            assert row is not None
+            patches, closed, parted_closed, volume, area = row
+            assert patches == len(solid.faces)
+            assert parted_closed
+            assert closed or any(len(face.rings) > 1 for face in solid.faces)
+            mesh = trimesh.Trimesh(local, corners, process=False)
+            assert mesh.is_watertight
+            assert float(str(volume)) == pytest.approx(mesh.volume, rel=1e-9)
+            assert float(str(area)) == pytest.approx(mesh.area, rel=1e-9)
+            # Faces with corners up to a millimetre off their planes have no one volume; Manifold drops slivers besides.
+            manifold = manifold3d.Manifold(manifold3d.Mesh64(local, corners.astype("uint64")))
+            assert manifold.status() == manifold3d.Error.NoError
+            assert manifold.volume() == pytest.approx(mesh.volume, rel=1e-5)
+            assert signed_volume(solid) == pytest.approx(mesh.volume, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,116 @@
+"""`diaba lidar buildings` on files: every format, an area, levels of detail, bad footprints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import trimesh
+from click.testing import CliRunner, Result
+from shapely import Polygon, box
+from shapely.affinity import translate
+
+from api.cli.main import diaba
+from gis.city_model.cityjson import read_cityjson
+from gis.crs import normalise
+from lidar.point_cloud import Class, PointCloud
+from lidar.write import write_laz
+
+CRS = normalise("EPSG:9210+5727")
+EAST, NORTH, SIZE = 600_000.0, 1_190_000.0, 60
+HOUSES = {"west": box(10, 25, 22, 35), "east": box(38, 25, 50, 35)}
+
+
+@pytest.fixture(scope="module")
+def tile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two houses of 6 m on level ground, 8 points/m², classified."""
+    random = np.random.default_rng(1)
+    x, y = random.uniform(0, SIZE, (2, 8 * SIZE * SIZE))
+    house = (np.abs(y - 30) < 5) & ((np.abs(x - 16) < 6) | (np.abs(x - 44) < 6))
+    code = np.where(house, Class.BUILDING, Class.GROUND).astype(np.uint8)
+    path = tmp_path_factory.mktemp("tile") / "tile.laz"
+    write_laz(PointCloud.from_xyz(EAST + x, NORTH + y, 2 + 6.0 * house, CRS, classification=code), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def footprints(tile: Path) -> Path:
+    """Both houses, and outlines that cannot be used."""
+    bad = {
+        "no area": Polygon([(5, 5), (6, 6), (7, 7)]),
+        "nowhere": box(900, 900, 910, 910),
+        "meadow": box(20, 2, 30, 8),
+    }
+    shapes = {**HOUSES, **bad}
+    moved = [translate(shape, EAST, NORTH) for shape in shapes.values()]
+    path = tile.with_name("footprints.gpkg")
+    gpd.GeoDataFrame({"uid": list(shapes)}, geometry=moved, crs="EPSG:9210").to_file(path)
+    return path
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(diaba, ["lidar", "buildings", *map(str, words)])
+
+
+def test_bad_footprints_have_a_reason_and_stop_nothing(tile: Path, footprints: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.city.jsonl"
+    done = run(tile, target, "--footprints", footprints, "--keep-classes", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["buildings"], told["with_solid"]) == (4, 2)
+    assert sum(told["lods"].values()) == sum(told["reasons"].values()) == 4
+    assert told["lods"]["0"] == 2
+    assert any("no area" in problem for problem in told["problems"])
+    assert told["ms_per_building"] > 0
+    found = {building.uid: building for building in read_cityjson(target)[0]}
+    assert set(found) == {"west", "east", "nowhere", "meadow"}
+    assert found["west"].height == pytest.approx(6.0, abs=0.05)
+    assert found["nowhere"].solid is None
+
+
+def test_a_person_reads_the_levels_reached_and_the_reasons(tile: Path, footprints: Path, tmp_path: Path) -> None:
+    done = run(tile, tmp_path / "out.glb", "--footprints", footprints, "--keep-classes", "--lod", "1.2")
+    assert done.exit_code == 0, done.output
+    assert "LoD 1.2              2   50.0%" in done.stdout
+    assert "no model             2   50.0%" in done.stdout
+    assert "4 buildings" in done.stdout
+    assert "no area" in done.stderr
+
+
+def test_an_area_gives_the_same_buildings_as_the_whole(tile: Path, footprints: Path, tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole.city.jsonl", tmp_path / "part.city.jsonl"
+    assert run(tile, whole, "--footprints", footprints, "--keep-classes").exit_code == 0
+    area = f"{EAST + 30},{NORTH + 20},{EAST + 60},{NORTH + 40}"
+    assert run(tile, part, "--footprints", footprints, "--keep-classes", "--area", area).exit_code == 0
+    (east,) = read_cityjson(part)[0]
+    (same,) = [building for building in read_cityjson(whole)[0] if building.uid == "east"]
+    assert east.uid == "east"
+    assert (east.height, east.lod, east.sigma_height) == (same.height, same.lod, same.sigma_height)
+    assert east.solid is not None
+    assert same.solid is not None
+    assert sorted(east.solid.vertices.tolist()) == sorted(same.solid.vertices.tolist())
+
+
+@pytest.mark.parametrize("ending", [".city.json", ".obj", ".glb", ".gpkg"])
+def test_the_ending_says_the_format(tile: Path, footprints: Path, tmp_path: Path, ending: str) -> None:
+    target = tmp_path / f"out{ending}"
+    done = run(tile, target, "--footprints", footprints, "--keep-classes", "--lod", "1.2")
+    assert done.exit_code == 0, done.output
+    if ending == ".city.json":
+        assert {b.lod for b in read_cityjson(target)[0]} == {"0", "1.2"}
+    elif ending == ".gpkg":
+        assert len(gpd.read_file(target, layer="footprints")) == 4
+        assert len(gpd.read_file(target, layer="roof_surfaces")) == 2
+    else:
+        assert trimesh.load_scene(target).to_geometry().volume == pytest.approx(2 * 120 * 6.0, rel=0.01)
+
+
+def test_a_bad_ending_or_area_is_said_before_the_work(tile: Path, tmp_path: Path) -> None:
+    bad = run(tile, tmp_path / "out.shp")
+    assert ".city.jsonl, .obj, .glb, .gpkg" in str(bad.exception)
+    wrong = run(tile, tmp_path / "out.glb", "--area", "1,2,3")
+    assert "x0,y0,x1,y1" in str(wrong.exception)
+    assert list(tmp_path.iterdir()) == []

@@ -93,7 +93,7 @@ def _houses(
     block = Block.of(mask, CELL, origin, height)
     if block is None:
         return []
-    label = houses(*block.heights(x, y, z), CELL)
+    label = houses(*block.heights(x, y, z), CELL, len(z) / (np.count_nonzero(mask) * CELL**2))
     return [outline for outline in block.outlines(label) if outline.area >= SMALLEST]
 
 

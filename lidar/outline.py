@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import atan2, ceil, cos, hypot, pi, sin
+from dataclasses import dataclass, replace
+from math import atan2, ceil, cos, hypot, pi, radians, sin, sqrt
 
 import numpy as np
 import shapely
@@ -29,6 +29,12 @@ SURE = 10.0
 """m: a side of this length counts fully for the direction."""
 LEVEL = 0.15
 """Slope below which a roof tells no direction."""
+LEAN = radians(2.0)
+"""Least lean from the right angle that is believed: walls are built at right angles where plots let them."""
+FAMILY = 0.2
+"""Least share of the votes that the walls along, and those across, must have for a direction of their own."""
+JITTER = 0.3
+"""m: scatter of 0.5 m cells' edges about a straight wall, independent from metre to metre."""
 AGREEMENT = 0.80
 """Least intersection over union with the cells for a right-angled outline to stand."""
 
@@ -38,7 +44,9 @@ class Block:
     """A block of roof cells, turned so that most of its walls run along rows and columns."""
 
     direction: float
-    """Radians from the CRS' axes to the block's, within an eighth of a turn either way."""
+    """Radians from the CRS' axes to the block's, within an eighth of a turn either way, or so with the lean."""
+    lean: float
+    """Radians by which the other walls are turned against the right angle: plots between skewed lines are skewed."""
     strength: float
     """How common the direction is to its walls, 0 to 1."""
     centre: tuple[float, float]
@@ -67,23 +75,35 @@ class Block:
         traced = _largest(_traced(mask, Affine(cell, 0, origin[0], 0, -cell, origin[1])))
         if traced is None:
             return None
-        votes = _outline_votes(traced)
+        angle, length = _sides(traced)
+        votes = length * np.minimum(length / SURE, 1.0)
         if height is not None:
-            votes = (votes[0] + (roofs := _roof_votes(height, cell))[0], votes[1] + roofs[1])
-        direction, strength = atan2(votes[0].imag, votes[0].real) / 4.0, abs(votes[0]) / max(votes[1], 1e-9)
+            roofs = _roof_votes(height, cell)
+            angle, votes = np.concatenate([angle, roofs[0]]), np.concatenate([votes, roofs[1]])
+            length = np.concatenate([length, np.zeros(len(roofs[0]))])
+        direction, lean, strength = _axes(angle, votes, length)
         rows, columns = mask.shape
         centre = (origin[0] + columns * cell / 2.0, origin[1] - rows * cell / 2.0)
-        east, north = (shapely.get_coordinates(traced) - centre).T
-        wide = ceil(np.abs(east * cos(direction) + north * sin(direction)).max() / cell) + 2
-        high = ceil(np.abs(north * cos(direction) - east * sin(direction)).max() / cell) + 2
-        across, up = np.meshgrid(
+        block = cls(direction, lean, strength, centre, cell, np.empty((0, 0), dtype=bool))
+        right, up = block._turned(*shapely.get_coordinates(traced).T)
+        wide, high = ceil(np.abs(right).max() / cell) + 2, ceil(np.abs(up).max() / cell) + 2
+        across, along = np.meshgrid(
             (np.arange(-2 * wide, 2 * wide) + 0.5) * cell / 2.0, (np.arange(2 * high, -2 * high, -1) - 0.5) * cell / 2.0
         )
-        x = centre[0] + across * cos(direction) - up * sin(direction)
-        y = centre[1] + across * sin(direction) + up * cos(direction)
+        x = centre[0] + across * cos(direction) - along * sin(direction + lean)
+        y = centre[1] + across * sin(direction) + along * cos(direction + lean)
         soft = ndimage.uniform_filter(mask.astype(np.float32), 3)
         place = [(origin[1] - y) / cell - 0.5, (x - origin[0]) / cell - 0.5]
-        return cls(direction, strength, centre, cell, ndimage.map_coordinates(soft, place, order=1, cval=0.0) >= 0.5)
+        return replace(block, fine=ndimage.map_coordinates(soft, place, order=1, cval=0.0) >= 0.5)
+
+    def _turned(
+        self, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Positions along the block's axes, metres from its middle."""
+        east, north = x - self.centre[0], y - self.centre[1]
+        other = self.direction + self.lean
+        across = (east * cos(other) + north * sin(other)) / cos(self.lean)
+        return across, (north * cos(self.direction) - east * sin(self.direction)) / cos(self.lean)
 
     def heights(
         self, x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
@@ -97,9 +117,7 @@ class Block:
         """
         m, n = self.fine.shape[0] // 2, self.fine.shape[1] // 2
         inside = self.fine.reshape(m, 2, n, 2).sum(axis=(1, 3)) >= 2
-        east, north = x - self.centre[0], y - self.centre[1]
-        across = east * cos(self.direction) + north * sin(self.direction)
-        up = north * cos(self.direction) - east * sin(self.direction)
+        across, up = self._turned(x, y)
         column = np.floor(across / self.cell).astype(np.int64) + n // 2
         row = m // 2 - 1 - np.floor(up / self.cell).astype(np.int64)
         within = (row >= 0) & (row < m) & (column >= 0) & (column < n)
@@ -144,7 +162,8 @@ class Block:
         if made is None or _overlap(made, traced) < AGREEMENT:
             free = traced.simplify(SIMPLE)
             made = free if isinstance(free, Polygon) and free.is_valid and not free.is_empty else traced
-        return affinity.translate(affinity.rotate(made, self.direction * 180.0 / pi, origin=(0, 0)), *self.centre)
+        a, b = self.direction, self.direction + self.lean
+        return affinity.affine_transform(made, [cos(a), -sin(b), sin(a), cos(b), *self.centre])
 
 
 def _traced(mask: NDArray[np.bool_], transform: Affine) -> list[Polygon]:
@@ -163,17 +182,38 @@ def _overlap(a: Polygon, b: Polygon) -> float:
     return common / (float(a.area) + float(b.area) - common)
 
 
-def _outline_votes(traced: Polygon) -> tuple[complex, float]:
-    """Sum and weight of the directions of the long sides, each four times its angle, by metres.
+def _axes(
+    angle: NDArray[np.float64], votes: NDArray[np.float64], length: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """Direction, lean, and how common both are, of votes for the directions of walls.
 
-    Each side of the simplified outline votes with the line fitted through the cell edges' midpoints along it; long
-    sides, whose direction is sure, count more.
+    The walls along and those across may each have a direction of their own. They lean when the difference is beyond
+    what the cells leave unsure: a wall of length L metres is a line through L places that scatter by `JITTER`, so that its
+    direction has the variance 12 JITTER² / L³.
+    """
+    total, weight = complex((votes * np.exp(4j * angle)).sum()), max(float(votes.sum()), 1e-9)
+    direction = atan2(total.imag, total.real) / 4.0
+    own = np.cos(2.0 * (angle - direction)) >= 0.0
+    sums = [complex((votes[mine] * np.exp(4j * (angle[mine] - direction))).sum()) for mine in (own, ~own)]
+    weights = [float(votes[mine].sum()) for mine in (own, ~own)]
+    if min(weights) >= FAMILY * weight and all(abs(s) >= RIGHT_ANGLED * w for s, w in zip(sums, weights, strict=True)):
+        first, second = (atan2(s.imag, s.real) / 4.0 for s in sums)
+        unsure = JITTER * sqrt(sum(12.0 / max(float((length[mine] ** 3).sum()), 1e-9) for mine in (own, ~own)))
+        if abs(second - first) >= max(LEAN, 3.0 * unsure):
+            return direction + first, second - first, (abs(sums[0]) + abs(sums[1])) / weight
+    return direction, 0.0, abs(total) / weight
+
+
+def _sides(traced: Polygon) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The directions of the long sides, radians, and their lengths, metres.
+
+    A side of the simplified outline runs along the line fitted through the cell edges' midpoints.
     """
     steps = shapely.get_coordinates(traced.segmentize(0.5).exterior)[:-1]
     corners = shapely.get_coordinates(traced.exterior.simplify(SIMPLE))[:-1]
     place = {(float(x), float(y)): k for k, (x, y) in enumerate(steps)}
     at = [place[(float(x), float(y))] for x, y in corners]
-    total, weight = 0j, 0.0
+    angles, lengths = [], []
     for first, last in zip(at, at[1:] + at[:1], strict=True):
         run = np.arange(first, last + 1 if last > first else last + 1 + len(steps)) % len(steps)
         side = steps[run]
@@ -186,25 +226,22 @@ def _outline_votes(traced: Polygon) -> tuple[complex, float]:
         angle = 0.5 * atan2(
             2.0 * float(spread[:, 0] @ spread[:, 1]), float((spread**2) @ (1, -1) @ np.ones(len(spread)))
         )
-        vote = length * min(length / SURE, 1.0)
-        total += vote * complex(cos(4 * angle), sin(4 * angle))
-        weight += vote
-    return total, weight
+        angles.append(angle)
+        lengths.append(length)
+    return np.array(angles), np.array(lengths)
 
 
-def _roof_votes(height: NDArray[np.float64], cell: float) -> tuple[complex, float]:
-    """The same of the roofs' slopes and steps: each cell that is not level votes with the way it falls."""
+def _roof_votes(height: NDArray[np.float64], cell: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Directions and weights of the roofs' slopes and steps: each cell that is not level votes across its fall."""
     known = np.isfinite(height)
     if not known.any():
-        return 0j, 0.0
+        return np.empty(0), np.empty(0)
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     even = ndimage.median_filter(height[tuple(nearest)], 3)
     east, south = ndimage.sobel(even, axis=1) / (8 * cell), ndimage.sobel(even, axis=0) / (8 * cell)
     steep = np.hypot(east, south)
     inner = ndimage.binary_erosion(known, np.ones((3, 3)), iterations=2) & (steep > LEVEL)
-    weights = np.minimum(steep[inner], 1.0) * cell
-    angle = 4.0 * np.arctan2(-south[inner], east[inner])
-    return complex(float(weights @ np.cos(angle)), float(weights @ np.sin(angle))), float(weights.sum())
+    return np.arctan2(-south[inner], east[inner]) + pi / 2.0, np.minimum(steep[inner], 1.0) * cell
 
 
 def _right_angled(traced: Polygon) -> Polygon | None:

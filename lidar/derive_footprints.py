@@ -94,7 +94,7 @@ def _houses(
     if block is None:
         return []
     label = houses(*block.heights(x, y, z), CELL, len(z) / (np.count_nonzero(mask) * CELL**2))
-    return [outline for outline in block.outlines(label) if outline.area >= SMALLEST]
+    return [outline for outline in block.outlines(label, x, y, z) if outline.area >= SMALLEST]
 
 
 def _named(polygons: list[Polygon], complete: list[bool], grid: Grid) -> Footprints:

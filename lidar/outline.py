@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import atan2, ceil, cos, hypot, pi, radians, sin, sqrt
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import atan2, ceil, cos, hypot, pi, sin, sqrt
 
 import numpy as np
 import shapely
+import shapely.prepared
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import shapes
 from scipy import ndimage
 from shapely import Polygon, affinity
 
+from lidar.outline_edges import settled
 from lidar.roof_cells import quantiles
 
 SHORTEST_EDGE = 1.25
@@ -29,12 +32,8 @@ SURE = 10.0
 """m: a side of this length counts fully for the direction."""
 LEVEL = 0.15
 """Slope below which a roof tells no direction."""
-LEAN = radians(2.0)
-"""Least lean from the right angle that is believed: walls are built at right angles where plots let them."""
-FAMILY = 0.2
-"""Least share of the votes that the walls along, and those across, must have for a direction of their own."""
-JITTER = 0.3
-"""m: scatter of 0.5 m cells' edges about a straight wall, independent from metre to metre."""
+BEYOND = 0.4
+"""m beyond a side where it is looked whether a neighbour stands there."""
 AGREEMENT = 0.80
 """Least intersection over union with the cells for a right-angled outline to stand."""
 
@@ -44,9 +43,7 @@ class Block:
     """A block of roof cells, turned so that most of its walls run along rows and columns."""
 
     direction: float
-    """Radians from the CRS' axes to the block's, within an eighth of a turn either way, or so with the lean."""
-    lean: float
-    """Radians by which the other walls are turned against the right angle: plots between skewed lines are skewed."""
+    """Radians from the CRS' axes to the block's, within an eighth of a turn either way."""
     strength: float
     """How common the direction is to its walls, 0 to 1."""
     centre: tuple[float, float]
@@ -75,35 +72,33 @@ class Block:
         traced = _largest(_traced(mask, Affine(cell, 0, origin[0], 0, -cell, origin[1])))
         if traced is None:
             return None
-        angle, length = _sides(traced)
-        votes = length * np.minimum(length / SURE, 1.0)
+        votes = _outline_votes(traced)
         if height is not None:
-            roofs = _roof_votes(height, cell)
-            angle, votes = np.concatenate([angle, roofs[0]]), np.concatenate([votes, roofs[1]])
-            length = np.concatenate([length, np.zeros(len(roofs[0]))])
-        direction, lean, strength = _axes(angle, votes, length)
+            votes = (votes[0] + (roofs := _roof_votes(height, cell))[0], votes[1] + roofs[1])
+        direction, strength = atan2(votes[0].imag, votes[0].real) / 4.0, abs(votes[0]) / max(votes[1], 1e-9)
         rows, columns = mask.shape
         centre = (origin[0] + columns * cell / 2.0, origin[1] - rows * cell / 2.0)
-        block = cls(direction, lean, strength, centre, cell, np.empty((0, 0), dtype=bool))
-        right, up = block._turned(*shapely.get_coordinates(traced).T)
-        wide, high = ceil(np.abs(right).max() / cell) + 2, ceil(np.abs(up).max() / cell) + 2
-        across, along = np.meshgrid(
+        east, north = (shapely.get_coordinates(traced) - centre).T
+        wide = ceil(np.abs(east * cos(direction) + north * sin(direction)).max() / cell) + 2
+        high = ceil(np.abs(north * cos(direction) - east * sin(direction)).max() / cell) + 2
+        across, up = np.meshgrid(
             (np.arange(-2 * wide, 2 * wide) + 0.5) * cell / 2.0, (np.arange(2 * high, -2 * high, -1) - 0.5) * cell / 2.0
         )
-        x = centre[0] + across * cos(direction) - along * sin(direction + lean)
-        y = centre[1] + across * sin(direction) + along * cos(direction + lean)
+        x = centre[0] + across * cos(direction) - up * sin(direction)
+        y = centre[1] + across * sin(direction) + up * cos(direction)
         soft = ndimage.uniform_filter(mask.astype(np.float32), 3)
         place = [(origin[1] - y) / cell - 0.5, (x - origin[0]) / cell - 0.5]
-        return replace(block, fine=ndimage.map_coordinates(soft, place, order=1, cval=0.0) >= 0.5)
+        return cls(direction, strength, centre, cell, ndimage.map_coordinates(soft, place, order=1, cval=0.0) >= 0.5)
 
     def _turned(
         self, x: NDArray[np.float64], y: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Positions along the block's axes, metres from its middle."""
         east, north = x - self.centre[0], y - self.centre[1]
-        other = self.direction + self.lean
-        across = (east * cos(other) + north * sin(other)) / cos(self.lean)
-        return across, (north * cos(self.direction) - east * sin(self.direction)) / cos(self.lean)
+        return (
+            east * cos(self.direction) + north * sin(self.direction),
+            north * cos(self.direction) - east * sin(self.direction),
+        )
 
     def heights(
         self, x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
@@ -133,37 +128,72 @@ class Block:
         filled, highest = height[tuple(nearest)], top.reshape(m, n)[tuple(nearest)]
         return np.where(inside, filled, np.nan), np.where(inside, highest, np.nan)
 
-    def outlines(self, label: NDArray[np.int64]) -> list[Polygon]:
+    def outlines(
+        self, label: NDArray[np.int64], x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
+    ) -> list[Polygon]:
         """The outline of each house, in the CRS.
 
         Args:
             label: (m, n) number of each coarse cell's house, 0 outside.
+            x: of roof points in and around the block, metres, in the CRS.
+            y: the same.
+            z: the same.
         """
         if not label.any():
             return []
         nearest = ndimage.distance_transform_edt(label == 0, return_distances=False, return_indices=True)
         owner = np.where(self.fine, label[tuple(nearest)].repeat(2, axis=0).repeat(2, axis=1), 0)
+        across, up = self._turned(x, y)
+        side, rows, columns = self.cell / 2.0, *owner.shape
+        row, column = rows // 2 - 1 - np.floor(up / side).astype(np.int64), np.floor(across / side).astype(np.int64)
+        column += columns // 2
+        within = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+        across, up, height, of = across[within], up[within], z[within], owner[row[within], column[within]]
+        order = np.argsort(of, kind="stable")
+        starts = np.searchsorted(of[order], np.arange(owner.max() + 2))
+        spacing = 1.0 / sqrt(max(len(of) / max(np.count_nonzero(owner) * side * side, 1e-9), 0.1))
         found = []
         for number, place in enumerate(ndimage.find_objects(owner), start=1):
             if place is None:
                 continue
             mask = np.pad(owner[place] == number, 1)
-            outline = self._outline(mask, place[0].start - 1, place[1].start - 1)
+            own = order[starts[number] : starts[number + 1]]
+            outline = self._outline(
+                owner, number, mask, (place[0].start - 1, place[1].start - 1), (across[own], up[own], height[own]), spacing
+            )
             if outline is not None:
                 found.append(outline)
         return found
 
-    def _outline(self, mask: NDArray[np.bool_], row: int, column: int) -> Polygon | None:
+    def _outline(
+        self,
+        owner: NDArray[np.int64],
+        number: int,
+        mask: NDArray[np.bool_],
+        corner: tuple[int, int],
+        points: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+        spacing: float,
+    ) -> Polygon | None:
         side, high, wide = self.cell / 2.0, self.fine.shape[0] / 2.0, self.fine.shape[1] / 2.0
-        traced = _largest(_traced(mask, Affine(side, 0, (column - wide) * side, 0, -side, (high - row) * side)))
+        traced = _largest(_traced(mask, Affine(side, 0, (corner[1] - wide) * side, 0, -side, (high - corner[0]) * side)))
         if traced is None:
             return None
+
+        def is_free(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+            row = np.clip(np.floor(high - y / side).astype(np.int64), 0, owner.shape[0] - 1)
+            column = np.clip(np.floor(x / side + wide).astype(np.int64), 0, owner.shape[1] - 1)
+            behind = owner[row, column]
+            return bool(2 * np.count_nonzero((behind != 0) & (behind != number)) < len(behind))
+
         made = _right_angled(traced) if self.strength >= RIGHT_ANGLED else None
-        if made is None or _overlap(made, traced) < AGREEMENT:
+        if made is not None and _overlap(made, traced) >= AGREEMENT:
+            made = _at_the_points(made, is_free, points, spacing)
+        else:
+            made = None
+        if made is None:
             free = traced.simplify(SIMPLE)
             made = free if isinstance(free, Polygon) and free.is_valid and not free.is_empty else traced
-        a, b = self.direction, self.direction + self.lean
-        return affinity.affine_transform(made, [cos(a), -sin(b), sin(a), cos(b), *self.centre])
+        return affinity.translate(affinity.rotate(made, self.direction * 180.0 / pi, origin=(0, 0)), *self.centre)
 
 
 def _traced(mask: NDArray[np.bool_], transform: Affine) -> list[Polygon]:
@@ -182,38 +212,17 @@ def _overlap(a: Polygon, b: Polygon) -> float:
     return common / (float(a.area) + float(b.area) - common)
 
 
-def _axes(
-    angle: NDArray[np.float64], votes: NDArray[np.float64], length: NDArray[np.float64]
-) -> tuple[float, float, float]:
-    """Direction, lean, and how common both are, of votes for the directions of walls.
+def _outline_votes(traced: Polygon) -> tuple[complex, float]:
+    """Sum and weight of the directions of the long sides, each four times its angle, by metres.
 
-    The walls along and those across may each have a direction of their own. They lean when the difference is beyond
-    what the cells leave unsure: a wall of length L metres is a line through L places that scatter by `JITTER`, so that its
-    direction has the variance 12 JITTER² / L³.
-    """
-    total, weight = complex((votes * np.exp(4j * angle)).sum()), max(float(votes.sum()), 1e-9)
-    direction = atan2(total.imag, total.real) / 4.0
-    own = np.cos(2.0 * (angle - direction)) >= 0.0
-    sums = [complex((votes[mine] * np.exp(4j * (angle[mine] - direction))).sum()) for mine in (own, ~own)]
-    weights = [float(votes[mine].sum()) for mine in (own, ~own)]
-    if min(weights) >= FAMILY * weight and all(abs(s) >= RIGHT_ANGLED * w for s, w in zip(sums, weights, strict=True)):
-        first, second = (atan2(s.imag, s.real) / 4.0 for s in sums)
-        unsure = JITTER * sqrt(sum(12.0 / max(float((length[mine] ** 3).sum()), 1e-9) for mine in (own, ~own)))
-        if abs(second - first) >= max(LEAN, 3.0 * unsure):
-            return direction + first, second - first, (abs(sums[0]) + abs(sums[1])) / weight
-    return direction, 0.0, abs(total) / weight
-
-
-def _sides(traced: Polygon) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The directions of the long sides, radians, and their lengths, metres.
-
-    A side of the simplified outline runs along the line fitted through the cell edges' midpoints.
+    Each side of the simplified outline votes with the line fitted through the cell edges' midpoints along it; long
+    sides, whose direction is sure, count more.
     """
     steps = shapely.get_coordinates(traced.segmentize(0.5).exterior)[:-1]
     corners = shapely.get_coordinates(traced.exterior.simplify(SIMPLE))[:-1]
     place = {(float(x), float(y)): k for k, (x, y) in enumerate(steps)}
     at = [place[(float(x), float(y))] for x, y in corners]
-    angles, lengths = [], []
+    total, weight = 0j, 0.0
     for first, last in zip(at, at[1:] + at[:1], strict=True):
         run = np.arange(first, last + 1 if last > first else last + 1 + len(steps)) % len(steps)
         side = steps[run]
@@ -226,22 +235,50 @@ def _sides(traced: Polygon) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         angle = 0.5 * atan2(
             2.0 * float(spread[:, 0] @ spread[:, 1]), float((spread**2) @ (1, -1) @ np.ones(len(spread)))
         )
-        angles.append(angle)
-        lengths.append(length)
-    return np.array(angles), np.array(lengths)
+        vote = length * min(length / SURE, 1.0)
+        total += vote * complex(cos(4 * angle), sin(4 * angle))
+        weight += vote
+    return total, weight
 
 
-def _roof_votes(height: NDArray[np.float64], cell: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Directions and weights of the roofs' slopes and steps: each cell that is not level votes across its fall."""
+def _roof_votes(height: NDArray[np.float64], cell: float) -> tuple[complex, float]:
+    """The same of the roofs' slopes and steps: each cell that is not level votes with the way it falls."""
     known = np.isfinite(height)
     if not known.any():
-        return np.empty(0), np.empty(0)
+        return 0j, 0.0
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     even = ndimage.median_filter(height[tuple(nearest)], 3)
     east, south = ndimage.sobel(even, axis=1) / (8 * cell), ndimage.sobel(even, axis=0) / (8 * cell)
     steep = np.hypot(east, south)
     inner = ndimage.binary_erosion(known, np.ones((3, 3)), iterations=2) & (steep > LEVEL)
-    return np.arctan2(-south[inner], east[inner]) + pi / 2.0, np.minimum(steep[inner], 1.0) * cell
+    weights = np.minimum(steep[inner], 1.0) * cell
+    angle = 4.0 * np.arctan2(-south[inner], east[inner])
+    return complex(float(weights @ np.cos(angle)), float(weights @ np.sin(angle))), float(weights.sum())
+
+
+def _at_the_points(
+    outline: Polygon,
+    is_free: Callable[[NDArray[np.float64], NDArray[np.float64]], bool],
+    points: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    spacing: float,
+) -> Polygon:
+    """A right-angled outline with its outer sides where the roof's points end; the same if that would spoil it."""
+    lines = np.array(_lines(shapely.get_coordinates(outline.exterior)[:-1]))
+    n = len(lines)
+    inside = shapely.prepared.prep(outline)
+    free = np.zeros(n, dtype=bool)
+    for i in range(n):
+        start, end = lines[i - 1], lines[(i + 1) % n]
+        along = np.linspace(start, end, max(ceil(abs(end - start) / 0.5), 1) * 2 + 1)[1::2]
+        beyond = np.full(len(along), lines[i])
+        step = BEYOND if i % 2 == 0 else -BEYOND
+        for way in (step, -step):
+            x, y = (beyond + way, along) if i % 2 == 0 else (along, beyond + way)
+            if not inside.contains(shapely.Point(float(x[len(x) // 2]), float(y[len(y) // 2]))):
+                free[i] = is_free(x, y)
+    moved = settled(lines, free, *points, spacing)
+    made = Polygon(_ring(list(moved)), [hole.coords for hole in outline.interiors])
+    return made if made.is_valid and made.area >= outline.area / 2.0 else outline
 
 
 def _right_angled(traced: Polygon) -> Polygon | None:
@@ -278,6 +315,11 @@ def _evened(ring: NDArray[np.float64]) -> NDArray[np.float64] | None:
         lines = rest if before % 2 == 0 else rest[-1:] + rest[:-1]
     if len(lines) < 4:
         return None
+    return _ring(lines)
+
+
+def _ring(lines: list[float]) -> NDArray[np.float64]:
+    """The corners of a ring of alternating lines, a vertical one first."""
     n = len(lines)
     return np.array(
         [(lines[i], lines[(i + 1) % n]) if i % 2 == 0 else (lines[(i + 1) % n], lines[i]) for i in range(n)]

@@ -51,14 +51,15 @@ SMALLEST = 8.0
 """m²: no house is smaller."""
 ROOM = 30.0
 """m²: what is smaller, behind walls too short to be party walls, is a room of the house beside it."""
-FULL = 0.85
-"""Share of their common box that a room and its house fill."""
+FULL = 0.7
+"""Share of their common box that a room and its house fill; plots between skewed lines lean."""
 SHORTEST = 6.0
 """m: a line below this is no party wall: a stair head's side, a dormer, a terrace's edge."""
 NARROWEST = 2.0
 """m: no house is narrower than this, so no two walls are nearer."""
-SHORTEST_ACROSS = 10.0
-"""m: the same for walls across most of the block's walls, the rear walls of houses back to back: two houses' width."""
+SHORTEST_ACROSS = 16.0
+"""m: the same for walls across most of the block's walls, the rear walls of houses back to back: four houses' width, as
+stair heads and steps of two or three neighbours line up by chance."""
 LIGHT_WELL = 6.0
 """m²: a smaller hole is a light well or a gap in the points: walls go on through it."""
 BESIDE_WALL, UNKNOWN, PARAPET_HIT = -1.0, -2.0, 2.0

@@ -31,8 +31,6 @@ FEWEST = 4
 """Sides a shift needs."""
 MATCHED, PRESENT = 0.8, 0.3
 """Intersection over union from which an outline is as given, and from which a building stands there at all."""
-OWN_ROOM = 0.5
-"""m around an outline within which a roof that goes on over the neighbours is still its own."""
 
 
 class Outcome(StrEnum):
@@ -79,8 +77,8 @@ def match_footprints(given: Footprints, derived: Footprints) -> tuple[Shift, tup
 
     1. One shift of the whole map, of 2 m at most, is estimated from the outer sides of both (`map_shift`).
     2. An outline is matched if the roof under it fills it (IoU of 0.8), missing if there is none (below 0.3), shifted
-       if moving it alone makes it match, changed otherwise. Roofs that go on over neighbours count as far as the
-       outline goes: whether the points show a party wall is not the map's fault.
+       if moving it alone makes it match, changed otherwise. Of a roof that goes on over neighbours, what the map
+       gives to them does not count: whether the points show a party wall is not the map's fault.
     3. A derived outline of which the map covers less than 0.3 is extra.
 
     Args:
@@ -93,14 +91,15 @@ def match_footprints(given: Footprints, derived: Footprints) -> tuple[Shift, tup
     derived = derived.to(given.crs)
     shift = map_shift(given.polygons, derived.polygons)
     moved = shapely.transform(given.polygons, lambda c: c + (shift.dx, shift.dy))
-    findings = [
-        _finding(uid, outline, derived.polygons, tree)
-        for tree in [shapely.STRtree(derived.polygons)]
-        for uid, outline in zip(given.uids, moved, strict=True)
-    ]
-    known = shapely.union_all(moved)
+    roofs, known = shapely.STRtree(derived.polygons), shapely.STRtree(moved)
+    findings = []
+    for index, uid in enumerate(given.uids):
+        near = derived.polygons[np.sort(roofs.query(moved[index], predicate="dwithin", distance=MOST))]
+        beside = np.unique(known.query(near, predicate="intersects")[1])
+        findings.append(_finding(uid, moved[index], shapely.union_all(moved[beside[beside != index]]), near))
+    whole = shapely.union_all(moved)
     for uid, outline in zip(derived.uids, derived.polygons, strict=True):
-        covered = float(shapely.intersection(outline, known).area) / float(outline.area)
+        covered = float(shapely.intersection(outline, whole).area) / float(outline.area)
         if covered < PRESENT:
             findings.append(Finding(uid, Outcome.EXTRA, 0.0))
     return shift, tuple(findings)
@@ -143,29 +142,33 @@ def map_shift(given: NDArray[np.object_], derived: NDArray[np.object_]) -> Shift
     return Shift(dx, dy, (float(sigma[0]), float(sigma[1])), used, measured)
 
 
-def _finding(uid: str, outline: BaseGeometry, derived: NDArray[np.object_], tree: shapely.STRtree) -> Finding:
-    near = np.sort(tree.query(shapely.buffer(outline, MOST), predicate="intersects"))
-    iou = _overlap(outline, derived[near])
+def _finding(uid: str, outline: BaseGeometry, others: BaseGeometry, derived: NDArray[np.object_]) -> Finding:
+    """What became of one outline, from the derived ones around it."""
+    iou = _overlap(outline, others, derived)
     if iou >= MATCHED:
         return Finding(uid, Outcome.MATCHED, iou)
-    own = map_shift(np.array([outline], dtype=object), derived[near]) if len(near) else None
-    if own is not None and (own.dx or own.dy):
-        after = _overlap(shapely.transform(outline, lambda c: c + (own.dx, own.dy)), derived[near])
-        if after >= MATCHED:
+    own = map_shift(np.array([outline], dtype=object), derived)
+    if own.dx or own.dy:
+        alone = shapely.transform(outline, lambda c: c + (own.dx, own.dy))
+        if _overlap(alone, others, derived) >= MATCHED:
             return Finding(uid, Outcome.SHIFTED, iou, own.dx, own.dy)
     return Finding(uid, Outcome.CHANGED if iou >= PRESENT else Outcome.MISSING, iou)
 
 
-def _overlap(outline: BaseGeometry, derived: NDArray[np.object_]) -> float:
-    """Intersection over union with the roof under an outline; of roofs mostly elsewhere, only what is near counts."""
+def _overlap(outline: BaseGeometry, others: BaseGeometry, derived: NDArray[np.object_]) -> float:
+    """Intersection over union with the roof under an outline.
+
+    Of a roof that touches it only a little, no more than that counts; of one that is its own or fills much of it, all
+    that the map does not give to another.
+    """
     if len(derived) == 0:
         return 0.0
-    within = shapely.area(shapely.intersection(derived, outline))
-    mine = 2.0 * within >= shapely.area(derived)
-    near = shapely.buffer(outline, OWN_ROOM, join_style="mitre")
-    roof = shapely.union_all([*derived[mine], *shapely.intersection(derived[~mine], outline if mine.any() else near)])
-    common = float(shapely.intersection(roof, outline).area)
-    return common / (float(roof.area) + float(outline.area) - common)
+    common = shapely.intersection(derived, outline)
+    within = shapely.area(common)
+    own = (2.0 * within >= shapely.area(derived)) | (within >= PRESENT * outline.area)
+    roof = shapely.union_all([*shapely.difference(derived[own], others), *common])
+    shared = float(shapely.intersection(roof, outline).area)
+    return shared / (float(roof.area) + float(outline.area) - shared)
 
 
 def _sides(shape: BaseGeometry) -> NDArray[np.float64]:
@@ -208,7 +211,9 @@ def _distances(
     return outward[measured], np.array([np.median(out[of == k]) for k in measured])
 
 
-def _fitted(normal: NDArray[np.float64], distance: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _fitted(
+    normal: NDArray[np.float64], distance: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The shift whose part along each normal is nearest to the distances, and its σ; infinite where undetermined."""
     step, weight = np.zeros(2), np.ones(len(distance))
     for _ in range(20):

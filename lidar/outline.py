@@ -159,7 +159,12 @@ class Block:
             mask = np.pad(owner[place] == number, 1)
             own = order[starts[number] : starts[number + 1]]
             outline = self._outline(
-                owner, number, mask, (place[0].start - 1, place[1].start - 1), (across[own], up[own], height[own]), spacing
+                owner,
+                number,
+                mask,
+                (place[0].start - 1, place[1].start - 1),
+                (across[own], up[own], height[own]),
+                spacing,
             )
             if outline is not None:
                 found.append(outline)
@@ -175,7 +180,8 @@ class Block:
         spacing: float,
     ) -> Polygon | None:
         side, high, wide = self.cell / 2.0, self.fine.shape[0] / 2.0, self.fine.shape[1] / 2.0
-        traced = _largest(_traced(mask, Affine(side, 0, (corner[1] - wide) * side, 0, -side, (high - corner[0]) * side)))
+        west, north = (corner[1] - wide) * side, (high - corner[0]) * side
+        traced = _largest(_traced(mask, Affine(side, 0, west, 0, -side, north)))
         if traced is None:
             return None
 

@@ -20,7 +20,7 @@ CLEAR = 0.002
 """m²: squared misfit that a wall must take away in a row of cells, beyond what any bend takes, to count: what a step of
 `STEP` leaves over the best bend in ten cells, about STEP² / 3."""
 UNBENT = 0.25
-"""Share of what a step takes away that the best bend must leave: of an even step it leaves 0.3 to 0.5, of a ridge none."""
+"""Share of what a step takes away that the best bend must leave: of an even step 0.3 to 0.5 is left, of a ridge none."""
 POOLED = 2
 """Cells to either side along a wall whose roofs are looked at together: walls are straight, scan lines leave gaps."""
 THICK = 0.22
@@ -103,9 +103,7 @@ def _hit(density: float, cell: float) -> float:
     return min(max(1.0 - exp(-density * THICK * cell), 2.0 * STRAY), 0.95)
 
 
-def _houses(
-    height: NDArray[np.float64], top: NDArray[np.float64], cell: float, missed: float
-) -> NDArray[np.int64]:
+def _houses(height: NDArray[np.float64], top: NDArray[np.float64], cell: float, missed: float) -> NDArray[np.int64]:
     """The same without empty rows and columns, of arrays with one empty cell all round, which is taken off."""
     inside = np.isfinite(height)
     # Parapets and eaves along the block's own edge are not walls between houses.
@@ -127,7 +125,12 @@ def _houses(
     _extend(upright, np.ascontiguousarray(level), inside, reach, along, closed_upright)
     closed = np.ascontiguousarray(closed_level.T)
     _extend(
-        np.ascontiguousarray(level.T), np.ascontiguousarray(upright.T), np.ascontiguousarray(inside.T), reach, not along, closed
+        np.ascontiguousarray(level.T),
+        np.ascontiguousarray(upright.T),
+        np.ascontiguousarray(inside.T),
+        reach,
+        not along,
+        closed,
     )
     parts = _parts(inside, closed_upright, np.ascontiguousarray(closed.T))
     return _without_slivers(parts, cell)[1:-1, 1:-1]
@@ -330,8 +333,8 @@ def _clearest(gain, shortest, path):  # type: ignore[no-untyped-def]
 def _extend(walls, crossing, inside, reach, far, closed):  # type: ignore[no-untyped-def]
     """Carry each wall on to the block's edge or a crossing wall where one is near; walls run along columns.
 
-    `crossing[r, c]` is a wall between a cell and the one above it; with `far`, near is what is no farther than the wall is
-    long.
+    `crossing[r, c]` is a wall between a cell and the one above it; with `far`, near is what is no farther than
+    the wall is long.
     """
     rows, columns = walls.shape
     for c in range(1, columns):

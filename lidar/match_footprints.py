@@ -90,7 +90,7 @@ def match_footprints(given: Footprints, derived: Footprints) -> tuple[Shift, tup
     """
     derived = derived.to(given.crs)
     shift = map_shift(given.polygons, derived.polygons)
-    moved = shapely.transform(given.polygons, lambda c: c + (shift.dx, shift.dy))
+    moved = shapely.transform(given.polygons, lambda c: c + np.array([shift.dx, shift.dy]))
     roofs, known = shapely.STRtree(derived.polygons), shapely.STRtree(moved)
     findings = []
     for index, uid in enumerate(given.uids):
@@ -122,7 +122,7 @@ def map_shift(given: NDArray[np.object_], derived: NDArray[np.object_]) -> Shift
     sides, target = _sides(shapely.union_all(given)), _sides(shapely.union_all(derived))
     if len(sides) == 0 or len(target) == 0:
         return unknown
-    tree = shapely.STRtree(shapely.linestrings(target))
+    tree = shapely.STRtree(np.asarray(shapely.linestrings(target), dtype=object))
     moved, sigma, used = np.zeros(2), np.full(2, np.inf), 0
     for _ in range(ROUNDS):
         normal, distance = _distances(sides + moved, target, tree)
@@ -149,7 +149,7 @@ def _finding(uid: str, outline: BaseGeometry, others: BaseGeometry, derived: NDA
         return Finding(uid, Outcome.MATCHED, iou)
     own = map_shift(np.array([outline], dtype=object), derived)
     if own.dx or own.dy:
-        alone = shapely.transform(outline, lambda c: c + (own.dx, own.dy))
+        alone = shapely.transform(outline, lambda c: c + np.array([own.dx, own.dy]))
         if _overlap(alone, others, derived) >= MATCHED:
             return Finding(uid, Outcome.SHIFTED, iou, own.dx, own.dy)
     return Finding(uid, Outcome.CHANGED if iou >= PRESENT else Outcome.MISSING, iou)
@@ -182,7 +182,7 @@ def _sides(shape: BaseGeometry) -> NDArray[np.float64]:
             at = shapely.get_coordinates(shapely.simplify(ring, 0.05))
             found.append(np.stack([at[:-1], at[1:]], axis=1))
     sides = np.concatenate(found)
-    return sides[np.hypot(*(sides[:, 1] - sides[:, 0]).T) >= SHORTEST]
+    return np.asarray(sides[np.hypot(*(sides[:, 1] - sides[:, 0]).T) >= SHORTEST], dtype=np.float64)
 
 
 def _distances(
@@ -215,7 +215,8 @@ def _fitted(
     normal: NDArray[np.float64], distance: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The shift whose part along each normal is nearest to the distances, and its σ; infinite where undetermined."""
-    step, weight = np.zeros(2), np.ones(len(distance))
+    step: NDArray[np.float64] = np.zeros(2)
+    weight: NDArray[np.float64] = np.ones(len(distance))
     for _ in range(20):
         equations = (normal * weight[:, None]).T @ normal
         if np.linalg.cond(equations) > 1e4:

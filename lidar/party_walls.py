@@ -20,7 +20,7 @@ CLEAR = 0.002
 """m²: squared misfit that a wall must take away in a row of cells, beyond what any bend takes, to count: what a step of
 `STEP` leaves over the best bend in ten cells, about STEP² / 3."""
 UNBENT = 0.25
-"""Share of what a step takes away that the best bend must leave: of an even step 0.3 to 0.5 is left, of a ridge none."""
+"""Share of what a step takes away that the best bend must leave: 0.3 to 0.5 of an even step, none of a ridge."""
 POOLED = 2
 """Cells to either side along a wall whose roofs are looked at together: walls are straight, scan lines leave gaps."""
 THICK = 0.22
@@ -117,7 +117,8 @@ def _houses(height: NDArray[np.float64], top: NDArray[np.float64], cell: float, 
     across = round(SHORTEST_ACROSS / cell)
     along = bool(upright.sum() >= level.sum())
     if along:
-        level = _walls(_pooled(ways[1][0]), *ways[1][1:], across, EVERY).T
+        h, t, f = ways[1]
+        level = _walls(_pooled(h), t, f, across, EVERY).T
     else:
         upright = _walls(_pooled(height), top, filled, across, EVERY)
     closed_upright, closed_level = upright.copy(), np.ascontiguousarray(level)

@@ -1,8 +1,6 @@
-"""Given outlines against points: the simulated alley with its map true, shifted, half wrong, and with houses left out."""
+"""Given outlines against points: the simulated alley its map true, shifted, half wrong, or with houses left out."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -93,8 +93,8 @@ def _houses(
     block = Block.of(mask, CELL, origin, height)
     if block is None:
         return []
-    label = houses(*block.heights(x, y, z), CELL)
-    return [outline for outline in block.outlines(label) if outline.area >= SMALLEST]
+    label = houses(*block.heights(x, y, z), CELL, len(z) / (np.count_nonzero(mask) * CELL**2))
+    return [outline for outline in block.outlines(label, x, y, z) if outline.area >= SMALLEST]
 
 
 def _named(polygons: list[Polygon], complete: list[bool], grid: Grid) -> Footprints:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import atan2, ceil, cos, hypot, pi, sin
+from math import atan2, ceil, cos, hypot, pi, sin, sqrt
 
 import numpy as np
 import shapely
+import shapely.prepared
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import shapes
 from scipy import ndimage
 from shapely import Polygon, affinity
 
+from lidar.outline_edges import settled
 from lidar.roof_cells import quantiles
 
 SHORTEST_EDGE = 1.25
@@ -29,6 +32,8 @@ SURE = 10.0
 """m: a side of this length counts fully for the direction."""
 LEVEL = 0.15
 """Slope below which a roof tells no direction."""
+BEYOND = 0.4
+"""m beyond a side where it is looked whether a neighbour stands there."""
 AGREEMENT = 0.80
 """Least intersection over union with the cells for a right-angled outline to stand."""
 
@@ -85,6 +90,16 @@ class Block:
         place = [(origin[1] - y) / cell - 0.5, (x - origin[0]) / cell - 0.5]
         return cls(direction, strength, centre, cell, ndimage.map_coordinates(soft, place, order=1, cval=0.0) >= 0.5)
 
+    def _turned(
+        self, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Positions along the block's axes, metres from its middle."""
+        east, north = x - self.centre[0], y - self.centre[1]
+        return (
+            east * cos(self.direction) + north * sin(self.direction),
+            north * cos(self.direction) - east * sin(self.direction),
+        )
+
     def heights(
         self, x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -97,9 +112,7 @@ class Block:
         """
         m, n = self.fine.shape[0] // 2, self.fine.shape[1] // 2
         inside = self.fine.reshape(m, 2, n, 2).sum(axis=(1, 3)) >= 2
-        east, north = x - self.centre[0], y - self.centre[1]
-        across = east * cos(self.direction) + north * sin(self.direction)
-        up = north * cos(self.direction) - east * sin(self.direction)
+        across, up = self._turned(x, y)
         column = np.floor(across / self.cell).astype(np.int64) + n // 2
         row = m // 2 - 1 - np.floor(up / self.cell).astype(np.int64)
         within = (row >= 0) & (row < m) & (column >= 0) & (column < n)
@@ -115,33 +128,75 @@ class Block:
         filled, highest = height[tuple(nearest)], top.reshape(m, n)[tuple(nearest)]
         return np.where(inside, filled, np.nan), np.where(inside, highest, np.nan)
 
-    def outlines(self, label: NDArray[np.int64]) -> list[Polygon]:
+    def outlines(
+        self, label: NDArray[np.int64], x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
+    ) -> list[Polygon]:
         """The outline of each house, in the CRS.
 
         Args:
             label: (m, n) number of each coarse cell's house, 0 outside.
+            x: of roof points in and around the block, metres, in the CRS.
+            y: the same.
+            z: the same.
         """
         if not label.any():
             return []
         nearest = ndimage.distance_transform_edt(label == 0, return_distances=False, return_indices=True)
         owner = np.where(self.fine, label[tuple(nearest)].repeat(2, axis=0).repeat(2, axis=1), 0)
+        across, up = self._turned(x, y)
+        side, rows, columns = self.cell / 2.0, *owner.shape
+        row, column = rows // 2 - 1 - np.floor(up / side).astype(np.int64), np.floor(across / side).astype(np.int64)
+        column += columns // 2
+        within = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+        across, up, height, of = across[within], up[within], z[within], owner[row[within], column[within]]
+        order = np.argsort(of, kind="stable")
+        starts = np.searchsorted(of[order], np.arange(owner.max() + 2))
+        spacing = 1.0 / sqrt(max(len(of) / max(np.count_nonzero(owner) * side * side, 1e-9), 0.1))
         found = []
         for number, place in enumerate(ndimage.find_objects(owner), start=1):
             if place is None:
                 continue
             mask = np.pad(owner[place] == number, 1)
-            outline = self._outline(mask, place[0].start - 1, place[1].start - 1)
+            own = order[starts[number] : starts[number + 1]]
+            outline = self._outline(
+                owner,
+                number,
+                mask,
+                (place[0].start - 1, place[1].start - 1),
+                (across[own], up[own], height[own]),
+                spacing,
+            )
             if outline is not None:
                 found.append(outline)
         return found
 
-    def _outline(self, mask: NDArray[np.bool_], row: int, column: int) -> Polygon | None:
+    def _outline(
+        self,
+        owner: NDArray[np.int64],
+        number: int,
+        mask: NDArray[np.bool_],
+        corner: tuple[int, int],
+        points: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+        spacing: float,
+    ) -> Polygon | None:
         side, high, wide = self.cell / 2.0, self.fine.shape[0] / 2.0, self.fine.shape[1] / 2.0
-        traced = _largest(_traced(mask, Affine(side, 0, (column - wide) * side, 0, -side, (high - row) * side)))
+        west, north = (corner[1] - wide) * side, (high - corner[0]) * side
+        traced = _largest(_traced(mask, Affine(side, 0, west, 0, -side, north)))
         if traced is None:
             return None
+
+        def is_free(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+            row = np.clip(np.floor(high - y / side).astype(np.int64), 0, owner.shape[0] - 1)
+            column = np.clip(np.floor(x / side + wide).astype(np.int64), 0, owner.shape[1] - 1)
+            behind = owner[row, column]
+            return bool(2 * np.count_nonzero((behind != 0) & (behind != number)) < len(behind))
+
         made = _right_angled(traced) if self.strength >= RIGHT_ANGLED else None
-        if made is None or _overlap(made, traced) < AGREEMENT:
+        if made is not None and _overlap(made, traced) >= AGREEMENT:
+            made = _at_the_points(made, is_free, points, spacing)
+        else:
+            made = None
+        if made is None:
             free = traced.simplify(SIMPLE)
             made = free if isinstance(free, Polygon) and free.is_valid and not free.is_empty else traced
         return affinity.translate(affinity.rotate(made, self.direction * 180.0 / pi, origin=(0, 0)), *self.centre)
@@ -207,6 +262,31 @@ def _roof_votes(height: NDArray[np.float64], cell: float) -> tuple[complex, floa
     return complex(float(weights @ np.cos(angle)), float(weights @ np.sin(angle))), float(weights.sum())
 
 
+def _at_the_points(
+    outline: Polygon,
+    is_free: Callable[[NDArray[np.float64], NDArray[np.float64]], bool],
+    points: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    spacing: float,
+) -> Polygon:
+    """A right-angled outline with its outer sides where the roof's points end; the same if that would spoil it."""
+    lines = np.array(_lines(shapely.get_coordinates(outline.exterior)[:-1]))
+    n = len(lines)
+    inside = shapely.prepared.prep(outline)
+    free = np.zeros(n, dtype=bool)
+    for i in range(n):
+        start, end = lines[i - 1], lines[(i + 1) % n]
+        along = np.linspace(start, end, max(ceil(abs(end - start) / 0.5), 1) * 2 + 1)[1::2]
+        beyond = np.full(len(along), lines[i])
+        step = BEYOND if i % 2 == 0 else -BEYOND
+        for way in (step, -step):
+            x, y = (beyond + way, along) if i % 2 == 0 else (along, beyond + way)
+            if not inside.contains(shapely.Point(float(x[len(x) // 2]), float(y[len(y) // 2]))):
+                free[i] = is_free(x, y)
+    moved = settled(lines, free, *points, spacing)
+    made = Polygon(_ring(list(moved)), [hole.coords for hole in outline.interiors])
+    return made if made.is_valid and made.area >= outline.area / 2.0 else outline
+
+
 def _right_angled(traced: Polygon) -> Polygon | None:
     """The outline along cell edges with its short steps evened out; None when nothing valid is left."""
     outer = _evened(shapely.get_coordinates(traced.exterior)[:-1])
@@ -241,6 +321,11 @@ def _evened(ring: NDArray[np.float64]) -> NDArray[np.float64] | None:
         lines = rest if before % 2 == 0 else rest[-1:] + rest[:-1]
     if len(lines) < 4:
         return None
+    return _ring(lines)
+
+
+def _ring(lines: list[float]) -> NDArray[np.float64]:
+    """The corners of a ring of alternating lines, a vertical one first."""
     n = len(lines)
     return np.array(
         [(lines[i], lines[(i + 1) % n]) if i % 2 == 0 else (lines[(i + 1) % n], lines[i]) for i in range(n)]

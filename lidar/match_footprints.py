@@ -1,0 +1,228 @@
+"""Given outlines held against what the points show: one shift of the map, and what became of each outline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import hypot
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from lidar.footprints import Footprints
+
+MOST = 2.0
+"""m: the largest shift of a map that is looked for; beyond it, a house lies on its neighbour's place."""
+SPACING = 1.0
+"""m between the places along a side where it is measured."""
+PARALLEL = 0.94
+"""Cosine of 20°: how far a side of the map and one from the points may turn from each other."""
+SHORTEST = 2.0
+"""m: shorter sides are corners and offsets, which a map generalises."""
+ROUNDS = 8
+"""Times that sides are matched anew after the shift found so far."""
+LEAST_SCATTER = 0.10
+"""m: a side is never better known than that."""
+SURE = 9.21
+"""Squared length of the shift in its σ from which it is believed: χ² of two, 1 % error."""
+FEWEST = 4
+"""Sides a shift needs."""
+MATCHED, PRESENT = 0.8, 0.3
+"""Intersection over union from which an outline is as given, and from which a building stands there at all."""
+
+
+class Outcome(StrEnum):
+    """What became of a given outline, or what an outline from points is to the map."""
+
+    MATCHED = "matched"
+    CHANGED = "changed"
+    SHIFTED = "shifted"
+    MISSING = "missing"
+    EXTRA = "extra"
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How far a map must be moved to lie on the points; nothing unless it is significant."""
+
+    dx: float
+    """m east."""
+    dy: float
+    """m north."""
+    sigma: tuple[float, float]
+    """m, standard deviations of the two; infinite where too few sides tell."""
+    sides: int
+    """Sides measured."""
+    measured: tuple[float, float]
+    """m, what was measured, significant or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One outline's outcome."""
+
+    uid: str
+    outcome: Outcome
+    iou: float
+    """Intersection over union with the roof under it, after the map's shift."""
+    dx: float = 0.0
+    """m east that the outline must be moved beyond the map's shift, if `SHIFTED`."""
+    dy: float = 0.0
+
+
+def match_footprints(given: Footprints, derived: Footprints) -> tuple[Shift, tuple[Finding, ...]]:
+    """Hold a block's given outlines against those derived from its points.
+
+    1. One shift of the whole map, of 2 m at most, is estimated from the outer sides of both (`map_shift`).
+    2. An outline is matched if the roof under it fills it (IoU of 0.8), missing if there is none (below 0.3), shifted
+       if moving it alone makes it match, changed otherwise. Of a roof that goes on over neighbours, what the map
+       gives to them does not count: whether the points show a party wall is not the map's fault.
+    3. A derived outline of which the map covers less than 0.3 is extra.
+
+    Args:
+        given: outlines of a map.
+        derived: outlines from points where the map is not looked at (`derive_footprints` without known ones).
+
+    Returns:
+        The shift, and findings: the given outlines in their order, then the extra ones.
+    """
+    derived = derived.to(given.crs)
+    shift = map_shift(given.polygons, derived.polygons)
+    moved = shapely.transform(given.polygons, lambda c: c + np.array([shift.dx, shift.dy]))
+    roofs, known = shapely.STRtree(derived.polygons), shapely.STRtree(moved)
+    findings = []
+    for index, uid in enumerate(given.uids):
+        near = derived.polygons[np.sort(roofs.query(moved[index], predicate="dwithin", distance=MOST))]
+        beside = np.unique(known.query(near, predicate="intersects")[1])
+        findings.append(_finding(uid, moved[index], shapely.union_all(moved[beside[beside != index]]), near))
+    whole = shapely.union_all(moved)
+    for uid, outline in zip(derived.uids, derived.polygons, strict=True):
+        covered = float(shapely.intersection(outline, whole).area) / float(outline.area)
+        if covered < PRESENT:
+            findings.append(Finding(uid, Outcome.EXTRA, 0.0))
+    return shift, tuple(findings)
+
+
+def map_shift(given: NDArray[np.object_], derived: NDArray[np.object_]) -> Shift:
+    """The shift that brings the outer sides of given outlines onto those of derived ones.
+
+    Each outer side is one observation: the median distance, along its normal, to the nearest parallel side of the
+    other set. The shift fits them by least squares with Huber's weights; roofs that reach over their walls all round
+    move opposite sides apart and cancel out. σ follows from the scatter of the sides.
+
+    Args:
+        given: (n,) polygons, metres.
+        derived: (m,) polygons in the same CRS.
+    """
+    unknown = Shift(0.0, 0.0, (np.inf, np.inf), 0, (0.0, 0.0))
+    if len(given) == 0 or len(derived) == 0:
+        return unknown
+    sides, target = _sides(shapely.union_all(given)), _sides(shapely.union_all(derived))
+    if len(sides) == 0 or len(target) == 0:
+        return unknown
+    tree = shapely.STRtree(np.asarray(shapely.linestrings(target), dtype=object))
+    moved, sigma, used = np.zeros(2), np.full(2, np.inf), 0
+    for _ in range(ROUNDS):
+        normal, distance = _distances(sides + moved, target, tree)
+        if len(distance) < FEWEST:
+            return unknown
+        step, sigma = _fitted(normal, distance)
+        if not np.isfinite(sigma).all():
+            return unknown
+        moved, used = moved + step, len(distance)
+        if hypot(*moved) > 1.5 * MOST:
+            return unknown
+        if hypot(*step) < 1e-3:
+            break
+    measured = (float(moved[0]), float(moved[1]))
+    believed = hypot(*moved) <= MOST and float(((moved / sigma) ** 2).sum()) >= SURE
+    dx, dy = measured if believed else (0.0, 0.0)
+    return Shift(dx, dy, (float(sigma[0]), float(sigma[1])), used, measured)
+
+
+def _finding(uid: str, outline: BaseGeometry, others: BaseGeometry, derived: NDArray[np.object_]) -> Finding:
+    """What became of one outline, from the derived ones around it."""
+    iou = _overlap(outline, others, derived)
+    if iou >= MATCHED:
+        return Finding(uid, Outcome.MATCHED, iou)
+    own = map_shift(np.array([outline], dtype=object), derived)
+    if own.dx or own.dy:
+        alone = shapely.transform(outline, lambda c: c + np.array([own.dx, own.dy]))
+        if _overlap(alone, others, derived) >= MATCHED:
+            return Finding(uid, Outcome.SHIFTED, iou, own.dx, own.dy)
+    return Finding(uid, Outcome.CHANGED if iou >= PRESENT else Outcome.MISSING, iou)
+
+
+def _overlap(outline: BaseGeometry, others: BaseGeometry, derived: NDArray[np.object_]) -> float:
+    """Intersection over union with the roof under an outline.
+
+    Of a roof that touches it only a little, no more than that counts; of one that is its own or fills much of it, all
+    that the map does not give to another.
+    """
+    if len(derived) == 0:
+        return 0.0
+    common = shapely.intersection(derived, outline)
+    within = shapely.area(common)
+    own = (2.0 * within >= shapely.area(derived)) | (within >= PRESENT * outline.area)
+    roof = shapely.union_all([*shapely.difference(derived[own], others), *common])
+    shared = float(shapely.intersection(roof, outline).area)
+    return shared / (float(roof.area) + float(outline.area) - shared)
+
+
+def _sides(shape: BaseGeometry) -> NDArray[np.float64]:
+    """(k, 2, 2) start and end of the longer sides of a shape's rings, its inside on the left."""
+    found = [np.empty((0, 2, 2))]
+    for part in shapely.get_parts(shape):
+        if part.geom_type != "Polygon":
+            continue
+        turned = shapely.orient_polygons(part)
+        for ring in (turned.exterior, *turned.interiors):
+            at = shapely.get_coordinates(shapely.simplify(ring, 0.05))
+            found.append(np.stack([at[:-1], at[1:]], axis=1))
+    sides = np.concatenate(found)
+    return np.asarray(sides[np.hypot(*(sides[:, 1] - sides[:, 0]).T) >= SHORTEST], dtype=np.float64)
+
+
+def _distances(
+    sides: NDArray[np.float64], target: NDArray[np.float64], tree: shapely.STRtree
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(k, 2) outward normals of the sides that have a parallel one within reach, and (k,) m how far out it lies."""
+    way = sides[:, 1] - sides[:, 0]
+    length = np.hypot(*way.T)
+    outward = np.stack([way[:, 1], -way[:, 0]], axis=1) / length[:, None]
+    counts = np.maximum((length / SPACING).astype(np.int64), 1)
+    side = np.repeat(np.arange(len(sides)), counts)
+    share = (np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 0.5) / counts[side]
+    at = sides[side, 0] + share[:, None] * way[side]
+    reach = outward[side] * (MOST + 0.5)
+    ray, hit = tree.query(shapely.linestrings(np.stack([at - reach, at + reach], axis=1)), predicate="intersects")
+    other = target[hit, 1] - target[hit, 0]
+    normal = np.stack([other[:, 1], -other[:, 0]], axis=1) / np.hypot(*other.T)[:, None]
+    facing = (normal * outward[side[ray]]).sum(axis=1)
+    good = facing >= PARALLEL
+    ray, hit, normal, facing = ray[good], hit[good], normal[good], facing[good]
+    out = ((target[hit, 0] - at[ray]) * normal).sum(axis=1) / facing
+    order = np.lexsort((np.abs(out), ray))
+    first = order[np.unique(ray[order], return_index=True)[1]]
+    of, out = side[ray[first]], out[first]
+    measured = np.unique(of)
+    return outward[measured], np.array([np.median(out[of == k]) for k in measured])
+
+
+def _fitted(
+    normal: NDArray[np.float64], distance: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The shift whose part along each normal is nearest to the distances, and its σ; infinite where undetermined."""
+    step: NDArray[np.float64] = np.zeros(2)
+    weight: NDArray[np.float64] = np.ones(len(distance))
+    for _ in range(20):
+        equations = (normal * weight[:, None]).T @ normal
+        if np.linalg.cond(equations) > 1e4:
+            return step, np.full(2, np.inf)
+        step = np.linalg.solve(equations, (normal * weight[:, None]).T @ distance)
+        misfit = np.abs(distance - normal @ step)
+        scatter = max(1.4826 * float(np.median(misfit)), LEAST_SCATTER)
+        weight = np.minimum(1.0, 1.345 * scatter / np.maximum(misfit, 1e-9))
+    return step, scatter * np.sqrt(np.diag(np.linalg.inv(equations)))

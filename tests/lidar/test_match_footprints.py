@@ -1,0 +1,100 @@
+"""Given outlines against points: the simulated alley its map true, shifted, half wrong, or with houses left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from shapely import affinity, box
+
+from gis.crs import normalise
+from gis.grid import Grid
+from lidar.derive_footprints import derive_footprints
+from lidar.footprints import Footprints, read_footprints
+from lidar.match_footprints import Outcome, map_shift, match_footprints
+from lidar.read import read_many
+from lidar.scene.make import make_scene
+from lidar.scene.recipe import read_recipe
+from lidar.terrain import rasterise
+
+CRS = normalise(9210)
+
+
+def outlines(*polygons: shapely.Polygon, name: str = "g") -> Footprints:
+    return Footprints.of([(f"{name}{i}", p) for i, p in enumerate(polygons)], CRS)
+
+
+def moved(footprints: Footprints, dx: float, dy: float) -> Footprints:
+    return Footprints.of(
+        [(u, affinity.translate(p, dx, dy)) for u, p in zip(footprints.uids, footprints.polygons, strict=True)], CRS
+    )
+
+
+@pytest.fixture(scope="module")
+def alley(tmp_path_factory: pytest.TempPathFactory) -> tuple[Footprints, Footprints]:
+    """The true outlines, and those derived from the points under their true classes."""
+    folder = tmp_path_factory.mktemp("alley")
+    make_scene(folder, read_recipe("alley"), 5, density=8.0)
+    points = read_many(sorted((folder / "truth").rglob("*.laz")))
+    terrain = rasterise(points, Grid.covering(points.bounds, 0.5))
+    true = read_footprints(folder / "truth" / "buildings.gpkg")
+    return true, derive_footprints(points, terrain)
+
+
+def test_a_true_map_is_not_shifted(alley: tuple[Footprints, Footprints]) -> None:
+    true, derived = alley
+    shift, findings = match_footprints(true, derived)
+    assert np.hypot(*shift.measured) < 0.15
+    outcomes = [f.outcome for f in findings[: len(true)]]
+    assert outcomes.count(Outcome.MATCHED) > 0.6 * len(true)
+    assert outcomes.count(Outcome.MISSING) < 0.1 * len(true)
+
+
+def test_a_shift_of_a_metre_is_found_with_its_sigma(alley: tuple[Footprints, Footprints]) -> None:
+    true, derived = alley
+    at_rest = map_shift(true.polygons, derived.polygons).measured
+    shift, findings = match_footprints(moved(true, 0.8, -0.6), derived)
+    assert (shift.dx + 0.8, shift.dy - 0.6) == pytest.approx(at_rest, abs=0.08)
+    assert all(0.0 < s < 0.15 for s in shift.sigma)
+    _, right = match_footprints(true, derived)
+    same = [a.outcome == b.outcome for a, b in zip(right[: len(true)], findings[: len(true)], strict=True)]
+    assert np.mean(same) > 0.9
+
+
+def test_houses_that_stand_elsewhere_are_missing_and_the_shift_stays(alley: tuple[Footprints, Footprints]) -> None:
+    true, derived = alley
+    half = np.arange(len(true)) % 2 == 0
+    away = [affinity.translate(p, 5000.0, 0.0) if h else p for p, h in zip(true.polygons, half, strict=True)]
+    shift, findings = match_footprints(Footprints.of(list(zip(true.uids, away, strict=True)), true.crs), derived)
+    assert {f.outcome for f, h in zip(findings, half, strict=False) if h} == {Outcome.MISSING}
+    assert np.hypot(*shift.measured) < 0.25
+
+
+def test_houses_the_map_lacks_are_extra(alley: tuple[Footprints, Footprints]) -> None:
+    true, derived = alley
+    west = shapely.get_x(shapely.centroid(true.polygons)) < np.median(shapely.get_x(shapely.centroid(true.polygons)))
+    _, findings = match_footprints(true.subset(west), derived)
+    extra = {f.uid for f in findings if f.outcome is Outcome.EXTRA}
+    known = shapely.union_all(true.polygons[west])
+    apart = {u for u, p in zip(derived.uids, derived.polygons, strict=True) if p.disjoint(known)}
+    assert len(apart) > 0
+    assert apart <= extra
+
+
+def test_a_house_that_was_enlarged_is_changed_and_one_drawn_aside_is_shifted() -> None:
+    # The others hold the map in place.
+    row = [box(40 * i, 0, 40 * i + 10, 12) for i in range(6)]
+    given = outlines(*row, box(0, 60, 10, 70), affinity.translate(box(60, 60, 70, 72), 1.6, 1.2))
+    derived = outlines(*row, box(0, 60, 10, 90), box(60, 60, 70, 72), name="d")
+    shift, findings = match_footprints(given, derived)
+    assert (shift.dx, shift.dy) == (0.0, 0.0)
+    assert [f.outcome for f in findings] == [*[Outcome.MATCHED] * 6, Outcome.CHANGED, Outcome.SHIFTED]
+    assert (findings[7].dx, findings[7].dy) == pytest.approx((-1.6, -1.2), abs=0.01)
+
+
+def test_nothing_is_said_from_nothing() -> None:
+    none = Footprints.none(CRS)
+    assert match_footprints(none, none)[1] == ()
+    shift, findings = match_footprints(outlines(box(0, 0, 9, 9)), none)
+    assert (shift.dx, shift.dy, shift.sides) == (0.0, 0.0, 0)
+    assert [f.outcome for f in findings] == [Outcome.MISSING]

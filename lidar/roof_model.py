@@ -1,4 +1,4 @@
-"""A footprint, its points and planes to a valid solid: parted, raised, mended where regions touch in a point and checked."""
+"""A footprint, its points and planes to a valid solid: parted, raised, mended where regions touch in a point, tested."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ def box_sides(
     directions: NDArray[np.float64],
     roof: RoofPlanes,
     frame: NDArray[np.float64],
-) -> list[tuple[float, ...]]:
-    """Sides of the rectangles that pieces of a plane fill, x and y of both ends in m.
+) -> list[tuple[int, tuple[float, ...]]]:
+    """Plane and sides, x and y of both ends in m, of the rectangles that pieces of a plane fill.
 
     Args:
         label: (rows, columns) plane of each cell, -1 outside.
@@ -32,7 +32,7 @@ def box_sides(
     """
     west, south, cell = frame
     least = max(SHORTEST, 2 * roof.spacing) / 2
-    sides: list[tuple[float, ...]] = []
+    sides: list[tuple[int, tuple[float, ...]]] = []
     for plane in range(len(roof)):
         pieces, number = ndimage.label(label == plane)
         for piece in range(1, number + 1):
@@ -50,7 +50,8 @@ def box_sides(
                 if unlike <= 1.0 - FILLED and (best is None or unlike < best[0] - 1e-9):
                     best = unlike, float(angle), along, across
             if best is not None:
-                sides += _sides(*best[1:], xy, roof.label == plane, roof.label >= 0, 1.5 * cell)
+                own = _sides(*best[1:], xy, roof.label == plane, roof.label >= 0, 1.5 * cell)
+                sides += [(plane, side) for side in own]
     return sides
 
 

@@ -115,7 +115,7 @@ def _contacts(label: NDArray[np.int64], frame: NDArray[np.float64]) -> NDArray[n
 
 def _all_lines(
     contacts: NDArray[np.float64],
-    boxes: list[tuple[float, ...]],
+    boxes: list[tuple[int, tuple[float, ...]]],
     roof: RoofPlanes,
     edges: NDArray[np.float64],
     cell: float,
@@ -124,6 +124,7 @@ def _all_lines(
     directions = wall_directions(edges)
     ridges: list[tuple[float, ...]] = []
     steps: list[tuple[float, ...]] = []
+    stepped: list[list[NDArray[np.float64]]] = [[] for _ in range(len(roof))]
     order = np.lexsort((contacts[:, 3], contacts[:, 2], contacts[:, 1], contacts[:, 0]))
     contacts = contacts[order]
     pairs, where = np.unique(contacts[:, :2].astype(np.int64), axis=0, return_index=True)
@@ -132,9 +133,22 @@ def _all_lines(
         if len(left):
             own = [float(np.arctan2(q, p)) % (np.pi / 2) for _, p, q in roof.planes[[a, b]] if hypot(p, q) > 5 * BEND]
             _steps(left, np.concatenate([directions, own]), roof.spacing, cell, steps)
-    kept = _single_steps(steps + boxes, ridges, edges)
+            stepped[a].append(left)
+            stepped[b].append(left)
+    steps += [side for plane, side in boxes if stepped[plane] and _follows(np.concatenate(stepped[plane]), side, cell)]
+    kept = _single_steps(steps, ridges, edges)
     lines = np.array(ridges + kept, dtype=np.float64).reshape(-1, 4)
     return _drawn_out(lines)
+
+
+def _follows(places: NDArray[np.float64], side: tuple[float, ...], cell: float) -> bool:
+    """Whether a border that is no ridge runs along at least half of a side."""
+    start, run = np.array(side[:2]), np.array(side[2:]) - side[:2]
+    length = max(hypot(*run), 1e-9)
+    run = run / length
+    along, across = (places - start) @ run, (places - start) @ (-run[1], run[0])
+    near = (np.abs(across) <= 1.5 * cell) & (along > 0) & (along < length)
+    return bool(2 * near.sum() * cell >= length)
 
 
 def wall_directions(edges: NDArray[np.float64]) -> NDArray[np.float64]:

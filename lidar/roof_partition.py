@@ -20,7 +20,7 @@ from lidar.morphology import compiled
 from lidar.noding import UNIT
 from lidar.roof_lines import border_lines
 from lidar.roof_planes import RoofPlanes
-from lidar.subdivision import Subdivision, subdivide
+from lidar.subdivision import Subdivision, faces_at, subdivide
 
 OFF, NOISES = 0.05, 3.0
 """m, and in standard deviations of noise: as far off a plane a point counts fully against it."""
@@ -162,44 +162,29 @@ def _costs(
     heights: NDArray[np.float64],
 ) -> NDArray[np.int64]:
     """(f, k) thousandths of a m² that each plane costs on each face."""
-    half = np.arange(len(parts.face))
-    ends = parts.edges[half >> 1, half & 1], parts.edges[half >> 1, 1 - (half & 1)]
-    sides = np.concatenate([parts.vertices[ends[0]], parts.vertices[ends[1]]], axis=1) * UNIT
-    used = parts.face >= 0
+    corners = parts.vertices[parts.edges.reshape(-1)] * UNIT
     row, column = np.nonzero(cells >= 0)
     centres = np.column_stack([column + 0.5, row + 0.5]) * frame[2] + frame[:2]
     on_plane = xyz[roof.label >= 0]
     return np.asarray(
         _face_costs(
-            sides, parts.face, used, parts.area, on_plane, roof.planes, OFF + NOISES * roof.noise,
-            EXPECTED * roof.spacing**2, centres, cells[row, column], heights,
+            corners, parts.face, parts.area, on_plane, faces_at(parts, on_plane[:, :2]), roof.planes,
+            OFF + NOISES * roof.noise, EXPECTED * roof.spacing**2, faces_at(parts, centres), cells[row, column], heights,
         )
     )  # fmt: skip
 
 
 @compiled
-def _face_at(x: Any, y: Any, sides: Any, face: Any) -> Any:
-    """The face that holds a point: what lies under the lowest edge above it; -1 outside."""
-    best, found = np.inf, -1
-    for h in range(sides.shape[0]):
-        if sides[h, 0] > x and sides[h, 2] <= x:  # runs west: its left is below
-            at = sides[h, 1] + (x - sides[h, 0]) * (sides[h, 3] - sides[h, 1]) / (sides[h, 2] - sides[h, 0])
-            if at > y and at < best:
-                best, found = at, face[h]
-    return found
-
-
-@compiled
 def _face_costs(
-    sides: Any,
+    corners: Any,
     face: Any,
-    used: Any,
     area: Any,
     xyz: Any,
+    of_point: Any,
     planes: Any,
     off: Any,
     expected: Any,
-    centres: Any,
+    of_cell: Any,
     cell_label: Any,
     heights: Any,
 ) -> Any:
@@ -207,7 +192,7 @@ def _face_costs(
     misfit = np.zeros((faces, count))
     points = np.zeros(faces)
     for i in range(xyz.shape[0]):
-        f = _face_at(xyz[i, 0], xyz[i, 1], sides, face)
+        f = of_point[i]
         if f < 0:
             continue
         points[f] += 1.0
@@ -216,16 +201,16 @@ def _face_costs(
             misfit[f, k] += min(away * away, 1.0)
     share = np.zeros((faces, count))
     total = np.zeros(faces)
-    for c in range(centres.shape[0]):
-        f = _face_at(centres[c, 0], centres[c, 1], sides, face)
+    for c in range(of_cell.shape[0]):
+        f = of_cell[c]
         if f >= 0:
             share[f, cell_label[c]] += 1.0
             total[f] += 1.0
     wrong = np.zeros((faces, count), dtype=np.bool_)
-    for h in range(sides.shape[0]):
-        if used[h]:
+    for h in range(face.shape[0]):
+        if face[h] >= 0:
             for k in range(count):
-                z = planes[k, 0] + planes[k, 1] * sides[h, 0] + planes[k, 2] * sides[h, 1]
+                z = planes[k, 0] + planes[k, 1] * corners[h, 0] + planes[k, 2] * corners[h, 1]
                 wrong[face[h], k] |= z < heights[k, 0] - LEVEL or z > heights[k, 1] + LEVEL
     cost = np.zeros((faces, count), dtype=np.int64)
     for f in range(faces):

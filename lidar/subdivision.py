@@ -215,7 +215,7 @@ def faces_at(parts: Subdivision, xy: NDArray[np.float64]) -> Integers:
 
 
 @compiled
-def _faces_below(xy, sides, face):  # type: ignore[no-untyped-def]
+def _faces_below(xy: Any, sides: Any, face: Any) -> Any:
     """What lies under the lowest edge above each point."""
     found = np.full(xy.shape[0], -1, dtype=np.int64)
     for i in range(xy.shape[0]):

@@ -1,4 +1,4 @@
-"""A footprint, its points and planes to a valid solid: parted, raised, mended where regions touch in a point, tested."""
+"""Footprint, points and planes to a valid solid: parted, raised, mended where regions touch in a point, proved."""
 
 from __future__ import annotations
 

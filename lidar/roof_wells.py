@@ -64,7 +64,10 @@ def with_wells(
     at = np.clip(np.floor((xyz[:, :2] - low) / cell).astype(np.int64), 0, [columns - 1, rows - 1])
     row, column = at[:, 1], at[:, 0]
     counts = np.bincount(roof.label[roof.label >= 0], minlength=len(roof))
-    small = np.append(counts * roof.spacing**2 < FLOOR, True)[roof.label]  # the last is that of points without a plane
+    # What may be a well's floor or wall: few points, a storey below most of the roof.
+    middles = np.array([np.median(xyz[roof.label == k, 2]) if n else np.inf for k, n in enumerate(counts)])
+    low_down = middles < np.median(xyz[roof.label >= 0, 2]) - STOREY
+    small = np.append((counts * roof.spacing**2 < FLOOR) & low_down, True)[roof.label]  # last: points without a plane
     on_roof = ~small
     blank = np.ones((rows, columns), dtype=bool)
     blank[row[on_roof], column[on_roof]] = False
@@ -93,8 +96,8 @@ def with_wells(
             continue
         if (roof.label[within] >= 0).sum() * roof.spacing**2 >= COVERED * area:
             continue
-        p, q, r = roof.planes[np.argmax(np.bincount(beside))]
-        depth = p + q * xyz[within, 0] + r * xyz[within, 1] - xyz[within, 2]
+        p, q, r = roof.planes[np.unique(beside)].T[:, :, None]
+        depth = (p + q * xyz[within, 0] + r * xyz[within, 1]).min(axis=0) - xyz[within, 2]
         below = (depth > BELOW).sum()
         if below < EVIDENCE or 4 * below < len(within) or depth.max() < STOREY:
             continue

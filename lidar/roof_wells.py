@@ -59,7 +59,10 @@ def with_wells(
         point, or at the middle of the lowest few that lie on one level.
     """
     counts = np.bincount(roof.label[roof.label >= 0], minlength=len(roof))
-    small = np.append(counts * roof.spacing**2 < FLOOR, True)[roof.label]  # the last is that of points without a plane
+    # What may be a well's floor or wall: few points, a storey below most of the roof.
+    middles = np.array([np.median(xyz[roof.label == k, 2]) if n else np.inf for k, n in enumerate(counts)])
+    low_down = middles < np.median(xyz[roof.label >= 0, 2]) - STOREY
+    small = np.append((counts * roof.spacing**2 < FLOOR) & low_down, True)[roof.label]  # last: points without a plane
     on_roof = ~small
     deep = _deep(xyz[small], roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
     if len(deep) == 0:
@@ -100,10 +103,10 @@ def with_wells(
             continue
         if (roof.label[within] >= 0).sum() * roof.spacing**2 >= COVERED * area:
             continue
-        p, q, r = roof.planes[np.argmax(np.bincount(beside))]
+        p, q, r = roof.planes[np.unique(beside)].T[:, :, None]
+        level = (p + q * xyz[within, 0] + r * xyz[within, 1]).min(axis=0)
         # Beyond their edge planes are drawn out, but not above the points beside.
-        level = np.minimum(p + q * xyz[within, 0] + r * xyz[within, 1], xyz[ring & on_roof, 2].max())
-        depth = level - xyz[within, 2]
+        depth = np.minimum(level, xyz[ring & on_roof, 2].max()) - xyz[within, 2]
         below = (depth > BELOW).sum()
         if below < EVIDENCE or 4 * below < len(within) or depth.max() < STOREY:
             continue

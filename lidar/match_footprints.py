@@ -222,7 +222,7 @@ def _fitted(
         if np.linalg.cond(equations) > 1e4:
             return step, np.full(2, np.inf)
         step = np.asarray(np.linalg.solve(equations, (normal * weight[:, None]).T @ distance), dtype=np.float64)
-        misfit = np.abs(distance - normal @ step)
+        misfit = np.asarray(np.abs(distance - normal @ step), dtype=np.float64)
         scatter = max(1.4826 * float(np.median(misfit)), LEAST_SCATTER)
-        weight = np.minimum(1.0, 1.345 * scatter / np.maximum(misfit, 1e-9))
+        weight[:] = np.minimum(1.0, 1.345 * scatter / np.maximum(misfit, 1e-9))
     return step, scatter * np.sqrt(np.diag(np.linalg.inv(equations)))

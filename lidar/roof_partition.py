@@ -169,7 +169,8 @@ def _costs(
     return np.asarray(
         _face_costs(
             corners, parts.face, parts.area, on_plane, faces_at(parts, on_plane[:, :2]), roof.planes,
-            OFF + NOISES * roof.noise, EXPECTED * roof.spacing**2, faces_at(parts, centres), cells[row, column], heights,
+            OFF + NOISES * roof.noise, EXPECTED * roof.spacing**2, faces_at(parts, centres), cells[row, column],
+            heights,
         )
     )  # fmt: skip
 

@@ -173,12 +173,9 @@ def neighbours(points: Any, wanted: Any) -> Any:
                         best[at], near[i, at] = away, j
                         found = min(found + 1, wanted)
             ring += 1
-        eighth = near[i, min(7, wanted - 1)]
-        if eighth < 0:
-            room[i] = np.inf
-        else:
-            dx, dy = float(points[eighth, 0] - points[i, 0]), float(points[eighth, 1] - points[i, 1])
-            room[i] = np.sqrt(np.pi * (dx * dx + dy * dy) / 8.5)
+        last = min(found, 8) - 1
+        dx, dy = float(points[near[i, last], 0] - points[i, 0]), float(points[near[i, last], 1] - points[i, 1])
+        room[i] = np.sqrt(np.pi * (dx * dx + dy * dy) / (last + 1.5))
     return near, max(np.median(room), 1.0)
 
 

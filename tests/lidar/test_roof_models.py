@@ -105,3 +105,12 @@ def test_an_outline_of_too_many_corners_is_told_so() -> None:
     circle = shapely.Point(AXES.x, AXES.y).buffer(20, quad_segs=6000)
     made = detailed_models(circle, scanned(roofs.flat(RING, 9.0)), NOTHING, GROUND, GROUND + 1.5)
     assert (made.reason, made.solids) == (Reason.TOO_COMPLEX, {})
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 6, 7, 8, 9, 20])
+def test_a_few_points_make_a_model_or_a_reason(count: int) -> None:
+    points = scanned(roofs.flat(RING, 9.0))[:count]
+    low = points - (0.0, 0.0, 7.0)
+    made = detailed_models(OUTLINE, points, low, GROUND, GROUND + 1.5)
+    assert ("2.2" in made.solids) == (made.reason is Reason.NONE)
+    assert made.reason is Reason.NONE or count < 20

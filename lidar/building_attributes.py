@@ -5,6 +5,8 @@ The quantities are those of 3DBAG's attribute specification, under English names
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil, cos, hypot, radians, sqrt
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from shapely import Polygon
 
-from gis.city_model.building import Face, Solid, Surface
+from gis.city_model.building import Building, Face, Solid, Surface
 from lidar.roof_models import RoofModels
 from lidar.subdivision import faces_at
 from lidar.validate import signed_volume
@@ -75,6 +77,30 @@ def storeys(height: float) -> dict[str, int]:
         "storeys_least": max(int(height / HIGHEST_STOREY), 1),
         "storeys_most": max(ceil(height / LOWEST_STOREY), 1),
     }
+
+
+def with_party_walls(buildings: Sequence[Building]) -> tuple[Building, ...]:
+    """The buildings with the areas of walls they share and of those they do not (`party_walls`).
+
+    Not part of a tile's work: a building's neighbour may lie in the next tile, and its height with it.
+    """
+    shared = party_walls(
+        np.array([one.footprint for one in buildings], dtype=object),
+        np.array([one.ground_height for one in buildings]),
+        np.array([one.roof_height_70p for one in buildings]),
+    )
+    made = []
+    for one, area in zip(buildings, shared.tolist(), strict=True):
+        wall = one.attributes.get("area_wall_m2")
+        if wall is None:
+            made.append(one)
+            continue
+        walls = {
+            "area_party_wall_m2": round(area, 2),
+            "area_outer_wall_m2": round(max(float(wall) - area, 0.0), 2),
+        }
+        made.append(replace(one, attributes={**one.attributes, **walls}))
+    return tuple(made)
 
 
 def party_walls(
@@ -174,6 +200,8 @@ def _eave(solid: Solid) -> float:
 
 def _fit(models: RoofModels, xyz: NDArray[np.float64], roof: float) -> dict[str, float | int | str]:
     """How far points lie from the models: upright from each, and square to the nearest plane."""
+    if len(xyz) == 0:
+        return {}
     found: dict[str, float | int | str] = {"rmse_lod12_m": round(sqrt(float(np.mean((xyz[:, 2] - roof) ** 2))), 3)}
     if models.planes is None or models.parts is None:
         return found

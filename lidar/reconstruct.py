@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 from gis.city_model.building import Building, Face, Reason, Solid, Surface
-from lidar.building_attributes import attributes_of, no_data_radius, party_walls
+from lidar.building_attributes import attributes_of, no_data_radius
 from lidar.footprints import Footprints
 from lidar.point_cloud import Class, PointCloud
 from lidar.point_index import points_in_polygons
@@ -89,11 +89,10 @@ def reconstruct_all(footprints: Footprints, points: PointCloud, terrain: Terrain
     heights = roof_heights(polygons, footprints.sigma_xy, points, on_roof, ground)
     roofs = _roofs(polygons, points, on_roof)
     area, sigma_area = shapely.area(polygons), footprints.sigma_xy * _root_of_squared_edges(polygons)
-    shared = party_walls(polygons, ground, np.array([roof.p70 for roof in heights]))
     return tuple(
         _building(
             uid, polygon, float(ground[i]), float(sigma_ground[i]), heights[i], roofs[i], float(area[i]),
-            float(sigma_area[i]), float(shared[i]), "derived" if footprints.derived[i] else "known",
+            float(sigma_area[i]), "derived" if footprints.derived[i] else "known",
         )
         for i, (uid, polygon) in enumerate(zip(footprints.uids, polygons, strict=True))
     )  # fmt: skip
@@ -130,7 +129,6 @@ def _building(
     inside: tuple[NDArray[np.float64], NDArray[np.float64]],
     area: float,
     sigma_area: float,
-    shared: float,
     source: str,
 ) -> Building:
     """One building, with its solids if there can be any."""
@@ -160,8 +158,6 @@ def _building(
             solids |= detailed.solids
             reason = detailed.reason
             facts |= attributes_of(detailed, solids, xyz, ground, roof.p70, (sigma_height, sigma_area), area)
-            facts["area_party_wall_m2"] = round(shared, 2)
-            facts["area_outer_wall_m2"] = round(max(float(facts["area_wall_m2"]) - shared, 0.0), 2)
             facts["no_data_radius_m"] = round(no_data_radius(outline, xyz[:, :2]), 2)
     lod = max(solids, default="0")
     solid = solids.pop(lod, None)

@@ -128,7 +128,9 @@ def _all_lines(
     order = np.lexsort((contacts[:, 3], contacts[:, 2], contacts[:, 1], contacts[:, 0]))
     contacts = contacts[order]
     pairs, where = np.unique(contacts[:, :2].astype(np.int64), axis=0, return_index=True)
-    for (a, b), places in zip(pairs, np.split(contacts[:, 2:], where[1:]), strict=True):
+    ends = [*where[1:], len(contacts)]
+    for (a, b), first, last in zip(pairs, where, ends[: len(pairs)], strict=True):
+        places = contacts[first:last, 2:]
         left = _ridges(places, roof.planes[a] - roof.planes[b], roof.spacing, cell, ridges)
         if len(left):
             own = [float(np.arctan2(q, p)) % (np.pi / 2) for _, p, q in roof.planes[[a, b]] if hypot(p, q) > 5 * BEND]

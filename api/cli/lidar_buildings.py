@@ -140,6 +140,7 @@ def _buildings(
 ) -> tuple[tuple[Building, ...], float]:
     """The buildings, those of the area alone where there is one, and the seconds that outlines and models took."""
     from gis.grid import Grid
+    from lidar.building_attributes import with_party_walls
     from lidar.derive_footprints import derive_footprints
     from lidar.pipeline import RESOLUTION, classified
     from lidar.reconstruct import reconstruct_all
@@ -153,7 +154,7 @@ def _buildings(
     advance(1)
     started = time.perf_counter()
     outlines = derive_footprints(points, terrain) if known is None else known
-    buildings = reconstruct_all(outlines, points, terrain)
+    buildings = with_party_walls(reconstruct_all(outlines, points, terrain))
     if bounds is not None:
         own = set(outlines.within(bounds).uids)
         buildings = tuple(building for building in buildings if building.uid in own)

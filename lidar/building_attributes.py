@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from shapely import Polygon
 
-from gis.city_model.building import Building, Face, Solid, Surface
+from gis.city_model.building import Building, Solid, Surface
+from gis.city_model.faces import normals
 from lidar.roof_models import RoofModels
 from lidar.subdivision import faces_at
 from lidar.validate import signed_volume
@@ -147,23 +148,12 @@ def no_data_radius(polygon: Polygon, xy: NDArray[np.float64]) -> float:
     return float(away.max())
 
 
-def _area(solid: Solid, face: Face) -> tuple[float, float]:
-    """m² of a face, its holes taken off, and the upward part of its normal."""
-    total = np.zeros(3)
-    for ring in face.rings:
-        corners = solid.vertices[list(ring)]
-        local = corners - corners[0]
-        total += np.cross(local, np.roll(local, -1, axis=0)).sum(axis=0) / 2.0
-    length = float(np.linalg.norm(total))
-    return length, (float(total[2]) / length if length > 0 else 0.0)
-
-
 def _surfaces(solid: Solid) -> dict[str, float | int | str]:
     """Areas by kind, and the type of roof."""
     areas = {Surface.GROUND: 0.0, Surface.WALL: 0.0}
     flat, sloped, levels, slanted = 0.0, 0.0, [], 0
-    for face in solid.faces:
-        size, up = _area(solid, face)
+    normal, area = normals(solid)
+    for face, up, size in zip(solid.faces, normal[:, 2].tolist(), area.tolist(), strict=True):
         if face.surface is not Surface.ROOF:
             areas[face.surface] += size
         elif up >= cos(radians(LEVEL)):

@@ -16,12 +16,10 @@ from scipy import ndimage
 
 from lidar.morphology import compiled
 from lidar.roof_boxes import SHORTEST, box_sides
-from lidar.roof_planes import RoofPlanes
+from lidar.roof_planes import BEND, RoofPlanes
 
 CELL_SPACINGS, LEAST_CELL, MOST_CELL = 0.7, 0.15, 0.6
 """Side of a cell in points' spacings, and its bounds in m."""
-BEND = 0.02
-"""Difference of slope from which two planes have a line where they meet."""
 DOUBT = 0.03
 """m: how far planes may be off in height; by as much over the bend their line may be off sideways."""
 MOST_DOUBT = 0.8
@@ -221,16 +219,15 @@ def _steps(
     for _ in range(AGAIN):
         if len(places) * cell < max(SHORTEST, 2 * spacing):
             return
-        best: tuple[float, float, float] | None = None
+        best = (-1.0, 0.0, 0.0)
         free = _free_direction(places)
         for number, angle in enumerate([*directions, *directions + np.pi / 2, *free]):
             nx, ny = -np.sin(angle), np.cos(angle)
             length, offset = _best_offset(places @ (nx, ny), places @ (ny, -nx), width, cell)
             if number >= 2 * len(directions):
                 length *= 1.0 - OWN_DIRECTION
-            if best is None or length > best[0] + 1e-9:
+            if length > best[0] + 1e-9:
                 best = (length, offset, float(angle))
-        assert best is not None  # noqa: S101 - there is at least the free direction
         _, offset, angle = best
         normal, run = np.array([-np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), np.sin(angle)])
         away = places @ normal - offset

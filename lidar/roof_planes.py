@@ -52,6 +52,8 @@ ROUNDS = 4
 JOINT, LEAN = 1.25, 0.9925
 """Two planes are one if both together scatter no more than this times the worse, and lean from each other by 7° at most
 (cosine)."""
+BEND = 0.02
+"""Difference of slope from which two planes have a line where they meet."""
 NONE = -1
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gis.city_model.building import Face, Solid, Surface
 from lidar.noding import UNIT, Integers, crossings
+from lidar.roof_planes import BEND
 from lidar.subdivision import Subdivision, linked
 
 OUTSIDE = -1
@@ -25,8 +26,6 @@ ALIKE = 0.001
 """m: heights over one place that differ less are one."""
 RIDGE = 0.10
 """m: planes nearer than this at both ends of an edge meet in it."""
-BEND = 0.02
-"""Difference of slope from which two planes have a line where they meet."""
 FARTHEST = 0.05
 """m: how far a vertex may be moved to where its planes meet."""
 HELD, SOFT, ANCHOR = 1e6, 1e-3, 1e-6

@@ -151,7 +151,7 @@ def _largest_gap(
     xy: NDArray[np.float64], middle: NDArray[np.float64], directions: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The largest rectangle round a place that holds no point: direction, and (2, 2) its least and greatest extent."""
-    best: tuple[float, NDArray[np.float64], NDArray[np.float64]] | None = None
+    best = 0.0, np.zeros(2), np.zeros((2, 2))
     near = (xy - middle)[np.abs(xy - middle).max(axis=1) <= WIDEST]
     for angle in directions:
         run = np.array([np.cos(angle), np.sin(angle)])
@@ -160,9 +160,8 @@ def _largest_gap(
         west, east = np.maximum.outer(west_t, west_b), np.minimum.outer(east_t, east_b)
         area = np.add.outer(top, bottom) * (east - west)
         i, j = np.unravel_index(np.argmax(area), area.shape)
-        if best is None or area[i, j] > PLAINLY * best[0]:
+        if area[i, j] > PLAINLY * best[0]:
             best = float(area[i, j]), run, np.array([[west[i, j], -bottom[j]], [east[i, j], top[i]]])
-    assert best is not None  # noqa: S101 - an outline has a direction
     return best[1], best[2]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from shapely import MultiPolygon, Point, Polygon, affinity, box
 from gis.city_model.building import Building, Reason
 from gis.crs import normalise
 from gis.grid import Grid
+from lidar import reconstruct
+from lidar.building_attributes import with_party_walls
 from lidar.footprints import Footprints, read_footprints
 from lidar.point_cloud import Class, PointCloud
 from lidar.read import read_many
@@ -194,3 +197,33 @@ def test_heights_in_delft_agree_with_the_reference_model(shared_data: Path) -> N
     assert np.sqrt(np.mean(roof**2)) < 0.20
     assert np.sqrt(np.mean(ground**2)) < 0.20
     assert shapely.area([b.footprint for b in made]) == pytest.approx([b.area for b in made], abs=0.01)
+
+
+def test_a_fault_in_one_building_leaves_its_block_and_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    outlines = {"sound": box(10, 10, 14, 25), "faulty": box(30, 10, 34, 25)}
+    points = scanned(EXTENT, [(outline, 12.5) for outline in outlines.values()])
+    genuine = reconstruct.detailed_models
+
+    def faulty(polygon: Polygon, *rest: Any) -> Any:
+        if polygon.bounds[0] == 30:
+            raise ZeroDivisionError
+        return genuine(polygon, *rest)
+
+    monkeypatch.setattr(reconstruct, "detailed_models", faulty)
+    footprints = Footprints.of(outlines.items(), CRS)
+    made = {one.uid: one for one in reconstruct_all(footprints, points, level_terrain(*EXTENT))}
+    assert (made["sound"].lod, made["sound"].reason) == ("2.2", Reason.NONE)
+    assert (made["faulty"].lod, made["faulty"].reason) == ("1.2", Reason.FAILED)
+    assert made["faulty"].solid is not None
+    assert defects(made["faulty"].solid) == ()
+
+
+def test_walls_of_a_row_are_parted_into_shared_and_outer_ones() -> None:
+    outlines = {"one": box(10, 10, 14, 25), "two": box(14, 10, 18, 25)}
+    points = scanned(EXTENT, [(outlines["one"], 8.0), (outlines["two"], 12.0)])
+    footprints = Footprints.of(outlines.items(), CRS)
+    row = with_party_walls(reconstruct_all(footprints, points, level_terrain(*EXTENT)))
+    for one in row:
+        shared, outer = one.attributes["area_party_wall_m2"], one.attributes["area_outer_wall_m2"]
+        assert shared == pytest.approx(15 * (8.0 - GROUND), abs=2.0)
+        assert float(shared) + float(outer) == pytest.approx(float(one.attributes["area_wall_m2"]), abs=0.02)

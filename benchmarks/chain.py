@@ -27,6 +27,7 @@ from lidar.ground import classify_ground
 from lidar.noise import mark_noise
 from lidar.point_cloud import PointCloud
 from lidar.read import read
+from lidar.reclass import read_to_reclass
 from lidar.terrain import dsm, dtm
 from lidar.write import write_laz
 
@@ -35,6 +36,7 @@ SIZES = (3_000_000, 7_600_000)
 DENSITY = 8.0
 SURFACES = ("read shape", "noise", "ground", "dtm", "dsm")
 CLASSIFIED = ("read", *SURFACES[1:], "classify", "write")
+CLASSIFIED_FILE = "classified.laz"
 STAGES = ("read shape", *CLASSIFIED)
 
 
@@ -55,14 +57,17 @@ def chain(path: Path, folder: Path, whole: bool, spent: dict[str, float]) -> Non
     points: PointCloud = timed("read shape", lambda: read(path, attributes=frozenset()))
     if whole:
         del points
-        points = timed("read", lambda: read(path))
+        points, original = timed("read", lambda: read_to_reclass(path, folder / CLASSIFIED_FILE, None))
     points = timed("noise", lambda: mark_noise(points))
     points = timed("ground", lambda: classify_ground(points))
     grid = Grid.covering(points.bounds, RESOLUTION)
     surfaces = [timed("dtm", lambda: dtm(points, grid)), timed("dsm", lambda: dsm(points, grid))]
     if whole:
         points = timed("classify", lambda: classify(points))
-        timed("write", lambda: write_laz(points, folder / "classified.laz"))
+        if original is None:
+            timed("write", lambda: write_laz(points, folder / CLASSIFIED_FILE))
+        else:
+            timed("write", lambda: original.write(points, folder / CLASSIFIED_FILE))
     del surfaces
 
 

@@ -14,7 +14,7 @@ from gis.errors import BadCrs, BadParameter, MissingCrs, UnreadableFile
 from lidar.las.crs import hint_for, in_metres, same
 from lidar.las.header import LasHeader, open_file, parse_header, read_header
 from lidar.las.points import all_columns, batches
-from lidar.las.raw_columns import ATTRIBUTES
+from lidar.las.raw_columns import ATTRIBUTES, Seen
 from lidar.point_cloud import PointCloud
 
 __all__ = ["ATTRIBUTES", "LasHeader", "batches", "read", "read_header", "read_many", "resolve_crs"]
@@ -27,6 +27,7 @@ def read(
     bounds: BoundingBox | None = None,
     resolution: float | None = None,
     attributes: frozenset[str] = ATTRIBUTES,
+    seen: list[Seen] | None = None,
 ) -> PointCloud:
     """All points of a file, or those inside `bounds` (edges included; read through the octree from COPC).
 
@@ -44,6 +45,7 @@ def read(
             farther apart.
         attributes: columns to read beside coordinates, returns and classes; the others are zero. In the layered LAZ of
             the point formats 6–10 they are not decompressed, nor is damage in their layers noticed.
+        seen: takes in what was seen of each chunk of the file, for those who write into it again.
 
     Raises:
         BadParameter: a resolution is asked for that is no length, or of a file that is no COPC.
@@ -57,7 +59,7 @@ def read(
         target, across, up = in_metres(resolve_crs(header, crs))
         window = None if bounds is None else bounds.to(horizontal(target)).tuple
         try:
-            columns = all_columns(handle, header, across, up, window, resolution, attributes)
+            columns = all_columns(handle, header, across, up, window, resolution, attributes, seen)
         except MemoryError as error:
             raise UnreadableFile(path, f"{header.point_count} points do not fit into memory; give bounds") from error
         except OSError as error:

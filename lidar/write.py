@@ -107,7 +107,7 @@ def header_of(points: PointCloud, columns: Mapping[str, NDArray[Any]], created: 
     header = laspy.LasHeader(version="1.4", point_format=POINT_FORMAT)
     header.scales = np.full(3, SCALE)
     header.offsets = np.array([_offset(axis, getattr(points, axis)) for axis in "xyz"])
-    header.generating_software = f"diaba {_version()}"
+    header.generating_software = software()
     header.system_identifier = "diaba"
     header.creation_date = created or _day(points.gps_time)
     header.global_encoding.wkt = True
@@ -199,8 +199,9 @@ def _day(gps_time: NDArray[np.float64]) -> date:
     return (GPS_EPOCH + timedelta(seconds=GPS_SHIFT + last)).date()
 
 
-def _version() -> str:
+def software() -> str:
+    """What files say made them."""
     try:
-        return version("diaba")
+        return f"diaba {version('diaba')}"
     except PackageNotFoundError:
-        return "0"
+        return "diaba 0"

@@ -76,6 +76,9 @@ def command(
     tower (15), bridge deck (17); what is none of these is unclassified (1). The extra byte `confidence` says in
     percent how sure a class is. The engine pdal finds ground and noise only, and says nothing of confidence.
 
+    From LAZ of the point formats 6 to 8 into LAZ, all else the file holds (colours, flags, extra bytes) is kept as it
+    is. Anything else is written anew as point format 6, in metres.
+
     \b
     Examples:
       diaba lidar classify tile.laz classified.laz
@@ -139,14 +142,18 @@ def _native(
     from lidar.footprints import read_footprints_for
     from lidar.known import Known
     from lidar.pipeline import classified
-    from lidar.read import read
+    from lidar.reclass import read_to_reclass
     from lidar.write_copc import write_points
 
-    points = read(source, crs=crs)
+    points, original = read_to_reclass(source, target, crs)
     outlines = read_footprints_for(footprints, points.crs, crs) if footprints else None
     advance(1)
     made = classified(points, Known.of(points, keep, outlines), on_step=lambda: advance(1))
-    write_points(made, target, extra={"input_class": points.classification} if input_class else None)
+    extra = {"input_class": points.classification} if input_class else None
+    if original is None:
+        write_points(made, target, extra=extra)
+    else:
+        original.write(made, target, extra=extra)
     advance(1)
     return made
 

@@ -107,7 +107,7 @@ def ends_well(data: Any, end: Any, place: Any, value: Any, length: Any) -> Any:
 def symbol(m: Any, b: Any, n: Any, bits: Any, data: Any, end: Any, place: Any, value: Any, length: Any) -> Any:
     """(symbol, place, value, length): the next symbol by the model of n symbols at m[b]."""
     if m[b] == 0:
-        _start(m, b, n, bits)
+        start(m, b, n, bits)
     counts = b + U(HEAD)
     step = length >> PRECISION
     low, high = ZERO, length
@@ -141,7 +141,7 @@ def symbol(m: Any, b: Any, n: Any, bits: Any, data: Any, end: Any, place: Any, v
     left = U(m[b]) - ONE
     m[b] = left
     if left == ZERO:
-        _update(m, b, n, bits)
+        update(m, b, n, bits)
     return found, place, value, length
 
 
@@ -160,18 +160,19 @@ def _widened(data: Any, end: Any, place: Any, value: Any, length: Any) -> Any:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _start(m: Any, b: Any, n: Any, bits: Any) -> None:
+def start(m: Any, b: Any, n: Any, bits: Any) -> None:
+    """Make the model at m[b] one that has seen each of its n symbols once; without bits it has no table."""
     counts = b + U(HEAD) + n
     for i in range(n):
         m[counts + U(i)] = 1
     m[b + ONE] = n
     m[b + TWO] = 0
-    _update(m, b, n, bits)
+    update(m, b, n, bits)
     m[b] = m[b + ONE] = (n + U(6)) >> ONE
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _update(m: Any, b: Any, n: Any, bits: Any) -> None:
+def update(m: Any, b: Any, n: Any, bits: Any) -> None:
     """Cumulative counts and look-up table from the counts, which are halved when they grow too large."""
     cumulative = b + U(HEAD)
     counts = cumulative + n

@@ -38,9 +38,8 @@ _SOURCE_SIZE = U(integer_size(16, 1))
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def _place_in_pulse(returns: Any) -> Any:
-    """3 for a single return, 1 for the first, 2 for the last, 0 between."""
-    r, n = returns & 15, returns >> 4
+def place_in_pulse(r: Any, n: Any) -> Any:
+    """3 for a single return, 1 for the first, 2 for the last, 0 between; of return number and number of returns."""
     return (1 if r == 1 else 0) + (2 if r >= n else 0)
 
 
@@ -59,7 +58,7 @@ def decode_classes(data: Any, start: int, stop: int, returns: Any, about: Any, c
             if last[d] < 0:
                 last[d] = last[c]
             c = d
-        context = ((last[c] & 31) << 1) + (1 if _place_in_pulse(returns[i]) == 3 else 0)
+        context = ((last[c] & 31) << 1) + (1 if place_in_pulse(returns[i] & 15, returns[i] >> 4) == 3 else 0)
         b = (U(c) * U(64) + U(context)) * _SIZE_256
         s, place, value, length = symbol(m, b, U(256), _BITS_256, data, end, place, value, length)
         last[c] = np.int64(s)
@@ -108,7 +107,7 @@ def decode_intensity(data: Any, start: int, stop: int, returns: Any, about: Any,
                 used[d] = True
                 levels[d, :] = last[c]
             c = d
-        where = _place_in_pulse(returns[i])
+        where = place_in_pulse(returns[i] & 15, returns[i] >> 4)
         level = 2 * where + (1 if about[i] & CHANGED_GPS else 0)
         step, _, place, value, length = correction(
             m, U(c) * _INTENSITY_SIZE, False, U(4), U(where), data, end, place, value, length

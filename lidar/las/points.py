@@ -47,6 +47,7 @@ def all_columns(
     window: Window | None = None,
     resolution: float | None = None,
     attributes: frozenset[str] = ATTRIBUTES,
+    seen: list[Seen] | None = None,
 ) -> Columns:
     """The points of a file, or those in a window, in the file's order.
 
@@ -58,6 +59,7 @@ def all_columns(
         window: (min x, min y, max x, max y) in metres; edges belong to it.
         resolution: metres; of a COPC file, the levels of the octree down to where its points are so far apart.
         attributes: those of `ATTRIBUTES` that are wanted; the others are zero.
+        seen: takes in what was seen of each chunk.
 
     Raises:
         UnreadableFile: the points are truncated, damaged or cannot be decompressed.
@@ -67,10 +69,12 @@ def all_columns(
     )
     source = _Source(handle, header, in_file, None if resolution is None else resolution / across, attributes)
     if window is None:
-        columns, seen = _in_place(source, across, up)
+        columns, parts = _in_place(source, across, up)
     else:
-        columns, seen = _gathered(source, across, up, window)
-    source.check_counts(seen, is_whole=window is None and resolution is None)
+        columns, parts = _gathered(source, across, up, window)
+    source.check_counts(parts, is_whole=window is None and resolution is None)
+    if seen is not None:
+        seen.extend(parts)
     return columns
 
 
@@ -186,7 +190,7 @@ def _in_place(source: _Source, across: float, up: float) -> tuple[Columns, list[
         check_sane(seen, header)
         return _Settled(start, seen)
 
-    done = _on_all_cores(work, range(len(source.chunks)))
+    done = on_all_cores(work, range(len(source.chunks)))
     filled = 0
     for one in done:
         if filled != one.start:
@@ -206,11 +210,11 @@ def _gathered(source: _Source, across: float, up: float, window: Window) -> tupl
         check_sane(seen, header)
         return Columns._make(column[: seen.kept].copy() for column in out), seen
 
-    done = _on_all_cores(work, range(len(source.chunks)))
+    done = on_all_cores(work, range(len(source.chunks)))
     return Columns.joined([columns for columns, _ in done] or [Columns.empty(0)]), [seen for _, seen in done]
 
 
-def _on_all_cores(work: Callable[[int], T], numbers: Sequence[int]) -> list[T]:
+def on_all_cores(work: Callable[[int], T], numbers: Sequence[int]) -> list[T]:
     """The results in order; the first error, in the order of the numbers, is raised as soon as there is one."""
     threads = min(nb.get_num_threads(), len(numbers))
     if threads <= 1:

@@ -93,6 +93,8 @@ class Seen(NamedTuple):
     by_return: NDArray[np.int64]
     """(16,) points by return number."""
     has_bad_time: bool
+    channels: int
+    """A bit for each channel of the scanner; 1 in the formats 0–5, which have none."""
 
 
 def settle(
@@ -123,8 +125,8 @@ def settle(
     lows, highs = np.full(3, np.iinfo(np.int64).max), np.full(3, np.iinfo(np.int64).min)
     by_return = np.zeros(16, dtype=np.int64)
     edges = (-np.inf, -np.inf, np.inf, np.inf) if window is None else window
-    kept, has_bad_time = _settle(raw, out, extended, scales, offsets, units, edges, lows, highs, by_return)
-    return Seen(int(kept), lows, highs, by_return, bool(has_bad_time))
+    kept, has_bad_time, channels = _settle(raw, out, extended, scales, offsets, units, edges, lows, highs, by_return)
+    return Seen(int(kept), lows, highs, by_return, bool(has_bad_time), int(channels))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -140,7 +142,7 @@ def _settle(
     highs: Any,
     by_return: Any,
 ) -> Any:
-    kept = 0
+    kept, channels = 0, np.int64(0)
     has_bad_time = False
     low_x, low_y, low_z = lows[0], lows[1], lows[2]
     high_x, high_y, high_z = highs[0], highs[1], highs[2]
@@ -159,6 +161,7 @@ def _settle(
             gone = code & WITHHELD
             code &= 31
         by_return[number] += 1
+        channels |= np.int64(1) << ((np.int64(raw.flags[i]) >> 4) & 3)
         out.x[kept] = (x * scales[0] + offsets[0]) * units[0]
         out.y[kept] = (y * scales[1] + offsets[1]) * units[1]
         out.z[kept] = (z * scales[2] + offsets[2]) * units[2]
@@ -178,4 +181,4 @@ def _settle(
         kept += 1
     lows[0], lows[1], lows[2] = low_x, low_y, low_z
     highs[0], highs[1], highs[2] = high_x, high_y, high_z
-    return kept, has_bad_time
+    return kept, has_bad_time, channels

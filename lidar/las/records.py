@@ -77,9 +77,14 @@ def raw_points(data: NDArray[np.uint8], header: LasHeader) -> RawPoints:
 
 def confidence_at(header: LasHeader) -> int | None:
     """Where in a record the extra byte `CONFIDENCE` lies; None where there is none of one byte."""
+    return extra_byte_at(header, CONFIDENCE)
+
+
+def extra_byte_at(header: LasHeader, name: str) -> int | None:
+    """Where in a record the extra byte of that name lies; None where there is none of one byte."""
     at = RECORD_LENGTHS[header.point_format]
     for dimension in header.extra_dimensions:
-        if dimension.name == CONFIDENCE and dimension.data_type == ONE_BYTE and at < header.record_length:
+        if dimension.name == name and dimension.data_type == ONE_BYTE and at < header.record_length:
             return at
         if dimension.data_type not in EXTRA_SIZES:
             return None

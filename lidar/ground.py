@@ -22,7 +22,18 @@ from numpy.typing import NDArray
 from gis.errors import BadInput, BadParameter
 from lidar.local_plane import SIDES, Cells, Planes, Tolerance, fit_planes
 from lidar.low_points import REACH_CELLS, lowest_without_outliers
-from lidar.morphology import EMPTY, Height, cells_of, compiled, dilation, in_threads, opening, share_around, sight_lines
+from lidar.morphology import (
+    EMPTY,
+    Height,
+    cells_of,
+    compiled,
+    dilation,
+    extremes,
+    in_threads,
+    opening,
+    share_around,
+    sight_lines,
+)
 from lidar.point_cloud import NOISE, Class, PointCloud
 from lidar.roof_remains import REACH_CELLS as REMAINS_REACH
 from lidar.roof_remains import roof_remains
@@ -48,6 +59,7 @@ SHARE_RADIUS = 3
 """Cells of the window in which gaps between points are counted."""
 DIKE_WIDTH = 6
 """Cells from a dike's crest to the ground beside it, at most."""
+GROUND, UNCLASSIFIED = int(Class.GROUND), int(Class.UNCLASSIFIED)
 IS_NOISE = np.isin(np.arange(256), NOISE)
 """(256,) whether points of a class are noise."""
 WITHOUT_GROUND = np.where(IS_NOISE, np.arange(256), Class.UNCLASSIFIED).astype(np.uint8)
@@ -179,7 +191,7 @@ def ground_mask(
         raise BadInput(f"coordinates of {len(x)}, {len(y)} and {len(z)} points are not columns of one cloud")
     if len(x) == 0:
         return np.zeros(0, dtype=np.bool_)
-    if not (np.isfinite(x).all() and np.isfinite(y).all() and np.isfinite(z).all()):
+    if not np.isfinite(extremes(x, y, z)).all():
         raise BadInput("a point has a coordinate that is not a finite number")
     row, column, shape = cells_of(x, y, CELL)
     used = np.ones(len(x), dtype=np.bool_) if last_return is None else np.asarray(last_return, dtype=np.bool_)
@@ -200,11 +212,37 @@ def ground_mask(
 
 def classify_ground(points: PointCloud, parameters: GroundParameters = DEFAULT) -> PointCloud:
     """Class 2 for ground and 1 for everything else; points of the noise classes 7 and 18 stay and are not used."""
-    noise = IS_NOISE[points.classification]
-    last = (points.return_number >= points.number_of_returns) & ~noise
-    classes = WITHOUT_GROUND[points.classification]
-    classes[ground_mask(points.x, points.y, points.z, parameters, last_return=last)] = Class.GROUND
+    n = len(points)
+    last, classes = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.uint8)
+    given = points.classification, points.return_number, points.number_of_returns
+    in_threads(_without_ground, n, n, *given, WITHOUT_GROUND, last, classes)
+    mask = ground_mask(points.x, points.y, points.z, parameters, last_return=last)
+    in_threads(_put_ground, n, n, mask, classes)
     return points.with_classification(classes)
+
+
+@compiled
+def _without_ground(
+    first: int,
+    last: int,
+    classification: NDArray[np.uint8],
+    return_number: NDArray[np.uint8],
+    number_of_returns: NDArray[np.uint8],
+    without_ground: NDArray[np.uint8],
+    may_be: NDArray[np.bool_],
+    classes: NDArray[np.uint8],
+) -> None:
+    """What the points are before ground is found, and which may be ground: last returns that are no noise."""
+    for i in range(first, last):
+        classes[i] = without_ground[classification[i]]
+        may_be[i] = return_number[i] >= number_of_returns[i] and classes[i] == UNCLASSIFIED
+
+
+@compiled
+def _put_ground(first: int, last: int, mask: NDArray[np.bool_], classes: NDArray[np.uint8]) -> None:
+    for i in range(first, last):
+        if mask[i]:
+            classes[i] = GROUND
 
 
 def _provisional_ground(cells: Cells, occupied: NDArray[np.bool_], parameters: GroundParameters) -> NDArray[np.bool_]:

@@ -31,6 +31,10 @@ MOST_CELLS = 1 << 26
 """Cells of one grid (8 km squared at 1 m): some 2 GB at work."""
 
 
+PARTS = 64
+"""Parts a long column is looked through in, at most."""
+
+
 def compiled(function: Kernel) -> Kernel:
     """Compile with numba: cached on disk, without the interpreter's lock, in IEEE arithmetic (same bits everywhere)."""
     return cast(Kernel, numba.njit(cache=True, nogil=True)(function))
@@ -70,6 +74,27 @@ def in_threads(kernel: Callable[..., None], count: int, work: int, *arguments: A
             raise failure
 
 
+def extremes(*columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(k,) lowest and (k,) highest of k columns of one length, not 0; NaN of one with a value that is not finite."""
+    count = len(columns[0])
+    parts = np.empty((min(count, PARTS), len(columns), 2))
+    in_threads(_extremes, len(parts), count * len(columns), columns, parts)
+    return parts[:, :, 0].min(axis=0), parts[:, :, 1].max(axis=0)
+
+
+@compiled
+def _extremes(first: int, last: int, columns: tuple[NDArray[np.float64], ...], parts: NDArray[np.float64]) -> None:
+    """Of each part of the columns; NaN spreads."""
+    for part in range(first, last):
+        for k in range(len(columns)):
+            values = columns[k][len(columns[k]) * part // len(parts) : len(columns[k]) * (part + 1) // len(parts)]
+            low, high, finite = values[0], values[0], True
+            for value in values:
+                low, high = min(low, value), max(high, value)
+                finite &= abs(value) < np.inf
+            parts[part, k, 0], parts[part, k, 1] = (low, high) if finite else (np.nan, np.nan)
+
+
 def cells_of(
     x: NDArray[np.float64], y: NDArray[np.float64], size: float
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], tuple[int, int]]:
@@ -78,8 +103,9 @@ def cells_of(
     Raises:
         BadInput: the points lie absurdly far apart.
     """
-    west, south = np.floor(x.min() / size), np.floor(y.min() / size)
-    columns, rows = np.floor(x.max() / size) - west + 1, np.floor(y.max() / size) - south + 1
+    low, high = extremes(x, y)
+    west, south = np.floor(low / size)
+    columns, rows = np.floor(high / size) - (west, south) + 1
     if columns * rows > MOST_CELLS:
         raise BadInput(
             f"the points spread over {columns * size:.0f} × {rows * size:.0f} m, too far for one piece: "

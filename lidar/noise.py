@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.morphology import compiled, in_threads
+from lidar.morphology import compiled, extremes, in_threads
 from lidar.noise_cells import BLOCK, SPACING, sorted_cells
 from lidar.point_cloud import NOISE, Class, PointCloud
 
@@ -58,7 +58,7 @@ TILE: Final = 1_000
 def mark_noise(points: PointCloud) -> PointCloud:
     """The same points, low noise as class 7 and high noise as class 18; all other classes as they were."""
     classes = points.classification.copy()
-    if len(points) and np.ptp(points.x) <= 2 * TILE and np.ptp(points.y) <= 2 * TILE:
+    if len(points) and np.ptp(extremes(points.x, points.y), axis=0).max() <= 2 * TILE:
         found = _noise(points.x, points.y, points.z, points.return_number, points.number_of_returns)
         np.copyto(classes, found, where=found != 0)
         return points.with_classification(classes)

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.morphology import SMALL, compiled, in_threads
+from lidar.morphology import SMALL, compiled, extremes, in_threads
 
 BLOCK: Final = 5
 """Metres; point spacing is taken over 3 × 3 blocks of this size."""
@@ -45,9 +45,11 @@ def sorted_cells(
 
     A counting sort in as many parts as there are threads; within a cell the points keep their order.
     """
-    west, south = int(np.floor(x.min() / BLOCK)) * BLOCK, int(np.floor(y.min() / BLOCK)) * BLOCK
-    columns = (int(np.floor(x.max() / BLOCK)) + 1) * BLOCK - west
-    rows = (int(np.floor(y.max() / BLOCK)) + 1) * BLOCK - south
+    low, high = extremes(x, y)
+    west, south = (int(edge) * BLOCK for edge in np.floor(low / BLOCK))
+    columns, rows = (
+        int(edge + 1) * BLOCK - first for edge, first in zip(np.floor(high / BLOCK), (west, south), strict=True)
+    )
     parts = numba.get_num_threads() if len(x) >= SMALL else 1
     place = np.zeros((parts, rows * columns), dtype=np.uint32)
     pulses = np.zeros((parts, rows // BLOCK, columns // BLOCK), dtype=np.int64)
@@ -56,9 +58,9 @@ def sorted_cells(
     _begin(place, start)
     ordered = np.empty(len(x)), np.empty(len(x)), np.empty(len(x)), np.empty(len(x), dtype=np.uint32)
     in_threads(_place, parts, len(x), x, y, z, west, south, columns, place, *ordered)
-    extremes = np.empty((3, rows * columns))
-    in_threads(_extremes, rows * columns, len(x), ordered[2], start, *extremes)
-    return Cells(*ordered, start, rows, columns, west, south, _spacing(pulses.sum(axis=0)), *extremes)
+    heights = np.empty((3, rows * columns))
+    in_threads(_heights, rows * columns, len(x), ordered[2], start, *heights)
+    return Cells(*ordered, start, rows, columns, west, south, _spacing(pulses.sum(axis=0)), *heights)
 
 
 @compiled
@@ -139,7 +141,7 @@ def _spacing(count: Any) -> Any:
 
 
 @compiled
-def _extremes(first: int, last: int, z: Any, start: Any, lowest: Any, highest: Any, fourth: Any) -> None:
+def _heights(first: int, last: int, z: Any, start: Any, lowest: Any, highest: Any, fourth: Any) -> None:
     """Lowest, highest and fourth-highest point of each cell; +inf and −inf where there is none."""
     for cell in range(first, last):
         a, b, c, d = -np.inf, -np.inf, -np.inf, -np.inf

@@ -101,7 +101,7 @@ class _Source:
         attributes: frozenset[str] = ATTRIBUTES,
     ) -> None:
         self.header, self._handle, self._lock = header, handle, Lock()
-        self._attributes, self._layers_wanted = attributes, layers_for(attributes)
+        self.attributes, self._layers_wanted = attributes, layers_for(attributes)
         self._record: LazRecord | None = None
         self._integrity: Integrity | None = None
         self._confidence = confidence_at(header) if "confidence" in attributes else None
@@ -122,7 +122,7 @@ class _Source:
     def unpacked(self, chunk: Chunk) -> RawColumns:
         """The points of a chunk, decoded and checked."""
         if self._record is None or self._integrity is None:
-            return raw_columns(self._plain(chunk), self._attributes)
+            return raw_columns(self._plain(chunk), self.attributes)
         with self._lock:
             compressed = load(self._handle, self.header, self._record, chunk)
         if self._record.layers and self._record.version == OWN_VERSION:
@@ -131,7 +131,7 @@ class _Source:
                 return columns
         points = decompress(self.header, self._record, chunk, compressed)
         self._integrity.compare(compressed, points)
-        return raw_columns(raw_points(points, self.header), self._attributes)
+        return raw_columns(raw_points(points, self.header), self.attributes)
 
     def check_counts(self, seen: Iterable[Seen], *, is_whole: bool) -> None:
         """Refuse a file some of whose parts look damaged, and whose points by return are not those counted."""
@@ -181,12 +181,13 @@ def _in_place(source: _Source, across: float, up: float) -> tuple[Columns, list[
     """All points, every chunk decoded into its final place; the gaps that withheld points leave are closed after."""
     header = source.header
     ends = np.cumsum([chunk.point_count for chunk in source.chunks], dtype=np.int64)
-    out = Columns.empty(int(ends[-1]) if len(ends) else 0)
+    out = Columns.empty(int(ends[-1]) if len(ends) else 0, source.attributes)
 
     def work(number: int) -> _Settled:
         chunk = source.chunks[number]
         start = int(ends[number]) - chunk.point_count
-        seen = settled(source.unpacked(chunk), out.part(start, int(ends[number])), header, across, up)
+        part = out.part(start, int(ends[number]))
+        seen = settled(source.unpacked(chunk), part, header, across, up, attributes=source.attributes)
         check_sane(seen, header)
         return _Settled(start, seen)
 
@@ -205,8 +206,8 @@ def _gathered(source: _Source, across: float, up: float, window: Window) -> tupl
     header = source.header
 
     def work(number: int) -> tuple[Columns, Seen]:
-        out = Columns.empty(source.chunks[number].point_count)
-        seen = settled(source.unpacked(source.chunks[number]), out, header, across, up, window)
+        out = Columns.empty(source.chunks[number].point_count, source.attributes)
+        seen = settled(source.unpacked(source.chunks[number]), out, header, across, up, window, source.attributes)
         check_sane(seen, header)
         return Columns._make(column[: seen.kept].copy() for column in out), seen
 

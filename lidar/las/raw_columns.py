@@ -16,7 +16,8 @@ MOST_SECONDS: Final = 1e12
 """No clock a file may count seconds by, GPS, Unix or its own in microseconds of a day, runs so high."""
 
 
-ATTRIBUTES: Final = frozenset(("intensity", "scan_angle", "point_source_id", "gps_time", "confidence"))
+ORDER: Final = ("intensity", "scan_angle", "point_source_id", "gps_time", "confidence")
+ATTRIBUTES: Final = frozenset(ORDER)
 """Columns that may be left out: what is made from shape, returns and classes alone does not ask for them."""
 
 
@@ -66,10 +67,12 @@ class Columns(NamedTuple):
     confidence: NDArray[np.uint8]
 
     @classmethod
-    def empty(cls, count: int) -> Columns:
-        """Columns to be filled."""
+    def empty(cls, count: int, attributes: frozenset[str] = ATTRIBUTES) -> Columns:
+        """Columns to be filled; those of `ATTRIBUTES` that are not wanted are zeros, which take no memory yet."""
         kinds = (np.float64, np.float64, np.float64, np.uint8, np.uint16, np.uint8, np.uint8, np.uint16)
-        return cls._make(np.empty(count, kind) for kind in (*kinds, np.float64, np.float32, np.uint8))
+        named = zip(cls._fields, (*kinds, np.float64, np.float32, np.uint8), strict=True)
+        unwanted = ATTRIBUTES - attributes
+        return cls._make(np.zeros(count, kind) if name in unwanted else np.empty(count, kind) for name, kind in named)
 
     def part(self, start: int, end: int) -> Columns:
         """The points from start to end, as a view."""
@@ -106,6 +109,7 @@ def settle(
     offsets: tuple[float, float, float],
     units: tuple[float, float, float] = (1.0, 1.0, 1.0),
     window: tuple[float, float, float, float] | None = None,
+    attributes: frozenset[str] = ATTRIBUTES,
 ) -> Seen:
     """Fill `out` from its start with the points that are wanted, in their order, lengths in metres.
 
@@ -121,11 +125,15 @@ def settle(
         offsets: of x, y, z.
         units: metres in one unit of x, y, z.
         window: (min x, min y, max x, max y) in metres.
+        attributes: those of `ATTRIBUTES` that are filled; the others stay as they are.
     """
+    wanted = tuple(name in attributes for name in ORDER)
     lows, highs = np.full(3, np.iinfo(np.int64).max), np.full(3, np.iinfo(np.int64).min)
     by_return = np.zeros(16, dtype=np.int64)
     edges = (-np.inf, -np.inf, np.inf, np.inf) if window is None else window
-    kept, has_bad_time, channels = _settle(raw, out, extended, scales, offsets, units, edges, lows, highs, by_return)
+    kept, has_bad_time, channels = _settle(
+        raw, out, extended, scales, offsets, units, edges, wanted, lows, highs, by_return
+    )
     return Seen(int(kept), lows, highs, by_return, bool(has_bad_time), int(channels))
 
 
@@ -138,6 +146,7 @@ def _settle(
     offsets: Any,
     units: Any,
     edges: Any,
+    wanted: Any,
     lows: Any,
     highs: Any,
     by_return: Any,
@@ -146,12 +155,14 @@ def _settle(
     has_bad_time = False
     low_x, low_y, low_z = lows[0], lows[1], lows[2]
     high_x, high_y, high_z = highs[0], highs[1], highs[2]
+    with_intensity, with_angle, with_source, with_time, with_confidence = wanted
+    if with_time:
+        for time in raw.time:
+            has_bad_time |= not abs(time) < MOST_SECONDS
     for i in range(len(raw.x)):
         x, y, z = np.int64(raw.x[i]), np.int64(raw.y[i]), np.int64(raw.z[i])
         low_x, low_y, low_z = min(low_x, x), min(low_y, y), min(low_z, z)
         high_x, high_y, high_z = max(high_x, x), max(high_y, y), max(high_z, z)
-        time = raw.time[i]
-        has_bad_time |= not abs(time) < MOST_SECONDS
         byte, code = raw.returns[i], raw.classes[i]
         if extended:
             number, total = byte & 15, byte >> 4
@@ -170,14 +181,19 @@ def _settle(
             continue
         number = max(number, 1)
         out.classification[kept] = code
-        out.intensity[kept] = raw.intensity[i]
         out.return_number[kept] = number
         out.number_of_returns[kept] = number if total == 0 else total
-        out.point_source_id[kept] = raw.source[i]
-        out.gps_time[kept] = time
-        angle = np.float32(raw.scan_angle[i])
-        out.scan_angle[kept] = angle * EXTENDED_SCAN_STEP if extended else angle
-        out.confidence[kept] = raw.confidence[i]
+        if with_intensity:
+            out.intensity[kept] = raw.intensity[i]
+        if with_source:
+            out.point_source_id[kept] = raw.source[i]
+        if with_time:
+            out.gps_time[kept] = raw.time[i]
+        if with_angle:
+            angle = np.float32(raw.scan_angle[i])
+            out.scan_angle[kept] = angle * EXTENDED_SCAN_STEP if extended else angle
+        if with_confidence:
+            out.confidence[kept] = raw.confidence[i]
         kept += 1
     lows[0], lows[1], lows[2] = low_x, low_y, low_z
     highs[0], highs[1], highs[2] = high_x, high_y, high_z

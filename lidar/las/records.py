@@ -118,6 +118,7 @@ def settled(
     across: float = 1.0,
     up: float = 1.0,
     window: tuple[float, float, float, float] | None = None,
+    attributes: frozenset[str] = ATTRIBUTES,
 ) -> Seen:
     """`settle` with what the header says.
 
@@ -128,6 +129,7 @@ def settled(
         across: metres in one unit of x and y.
         up: metres in one unit of z.
         window: (min x, min y, max x, max y) in metres; points outside are left out.
+        attributes: those of `ATTRIBUTES` that are filled.
     """
     return settle(
         raw,
@@ -137,6 +139,7 @@ def settled(
         offsets=header.offsets,
         units=(across, across, up),
         window=window,
+        attributes=attributes,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import hypot, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +12,11 @@ from rasterio.features import geometry_mask
 from scipy import ndimage
 from shapely import Polygon
 
+from gis.bounds import BoundingBox
 from gis.grid import Grid
 from lidar.footprints import Footprints
 from lidar.outline import Block
+from lidar.outline_edges import OUTWARD
 from lidar.party_walls import houses
 from lidar.point_cloud import PointCloud
 from lidar.roof_cells import REACH_CELLS, roof_cells
@@ -31,7 +34,9 @@ PAD = 3
 """Empty cells around a block."""
 
 
-def derive_footprints(points: PointCloud, terrain: Terrain, known: Footprints | None = None) -> Footprints:
+def derive_footprints(
+    points: PointCloud, terrain: Terrain, known: Footprints | None = None, *, within: BoundingBox | None = None
+) -> Footprints:
     """Outlines of the buildings in the terrain's extent, or of those that no known outline covers.
 
     1. Roof cells that touch are a block (`roof_cells`).
@@ -46,6 +51,7 @@ def derive_footprints(points: PointCloud, terrain: Terrain, known: Footprints | 
         points: classified, reaching over the whole extent.
         terrain: its `dtm`'s grid is the extent.
         known: outlines whose cells are left out, so that a house missing between known ones stands alone.
+        within: blocks that cannot touch it are left out; all others come out as they would without it.
 
     Returns:
         Outlines in the terrain's CRS, from south to north; uids are made of the position in decimetres.
@@ -60,7 +66,7 @@ def derive_footprints(points: PointCloud, terrain: Terrain, known: Footprints | 
     complete: list[bool] = []
     for number, place in enumerate(ndimage.find_objects(label), start=1):
         mask = label[place] == number
-        if mask.sum() * CELL * CELL < SMALLEST:
+        if mask.sum() * CELL * CELL < SMALLEST or (within is not None and not _may_touch(place, grid, within)):
             continue
         own = order[starts[number] : starts[number + 1]]
         origin = (grid.west + (place[1].start - PAD) * CELL, grid.north - (place[0].start - PAD) * CELL)
@@ -71,6 +77,17 @@ def derive_footprints(points: PointCloud, terrain: Terrain, known: Footprints | 
         whole = all(p.start >= i.start and p.stop <= i.stop for p, i in zip(place, inner, strict=True))
         complete.extend([whole] * len(found))
     return _named(polygons, complete, grid)
+
+
+def _may_touch(place: tuple[slice, slice], grid: Grid, bounds: BoundingBox) -> bool:
+    """Whether outlines of a block in those rows and columns may touch the bounds, turned in whatever direction."""
+    west, east = (grid.west + at * CELL for at in (place[1].start, place[1].stop))
+    north, south = (grid.north - at * CELL for at in (place[0].start, place[0].stop))
+    # An outline stays in the box around the block in the block's own direction, whose corners lie no farther from the
+    # middle than √2 times the block's farthest, but for how far a side may move out.
+    reach = hypot(east - west, north - south) / sqrt(2.0) + OUTWARD + 2 * CELL
+    x, y = (west + east) / 2.0, (south + north) / 2.0
+    return hypot(max(bounds.min_x - x, x - bounds.max_x, 0.0), max(bounds.min_y - y, y - bounds.max_y, 0.0)) <= reach
 
 
 def _covered(known: Footprints, grid: Grid) -> NDArray[np.bool_]:

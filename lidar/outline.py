@@ -8,20 +8,14 @@ from math import atan2, ceil, cos, hypot, pi, sin, sqrt
 
 import numpy as np
 import shapely
-import shapely.prepared
-from affine import Affine
 from numpy.typing import NDArray
-from rasterio.features import shapes
 from scipy import ndimage
 from shapely import Polygon, affinity
 
 from lidar.outline_edges import settled
+from lidar.outline_rings import lines_of, right_angled, ring_of, traced
 from lidar.roof_cells import quantiles
 
-SHORTEST_EDGE = 1.25
-"""m: a step in a wall below this is taken for the cells' doing."""
-SMALLEST_COURT = 6.0
-"""m²: a hole below this is closed."""
 SIMPLE = 0.75
 """m: how far a free outline may leave the cells."""
 RIGHT_ANGLED = 0.55
@@ -69,16 +63,16 @@ class Block:
             origin: x and y of the upper-left corner.
             height: (rows, columns) m, roofs, NaN where unknown: their slopes and steps show the direction too.
         """
-        traced = _largest(_traced(mask, Affine(cell, 0, origin[0], 0, -cell, origin[1])))
-        if traced is None:
+        part = traced(mask, cell, origin)
+        if part is None:
             return None
-        votes = _outline_votes(traced)
+        votes = _outline_votes(part)
         if height is not None:
             votes = (votes[0] + (roofs := _roof_votes(height, cell))[0], votes[1] + roofs[1])
         direction, strength = atan2(votes[0].imag, votes[0].real) / 4.0, abs(votes[0]) / max(votes[1], 1e-9)
         rows, columns = mask.shape
         centre = (origin[0] + columns * cell / 2.0, origin[1] - rows * cell / 2.0)
-        east, north = (shapely.get_coordinates(traced) - centre).T
+        east, north = (shapely.get_coordinates(part) - centre).T
         wide = ceil(np.abs(east * cos(direction) + north * sin(direction)).max() / cell) + 2
         high = ceil(np.abs(north * cos(direction) - east * sin(direction)).max() / cell) + 2
         across, up = np.meshgrid(
@@ -181,8 +175,8 @@ class Block:
     ) -> Polygon | None:
         side, high, wide = self.cell / 2.0, self.fine.shape[0] / 2.0, self.fine.shape[1] / 2.0
         west, north = (corner[1] - wide) * side, (high - corner[0]) * side
-        traced = _largest(_traced(mask, Affine(side, 0, west, 0, -side, north)))
-        if traced is None:
+        part = traced(mask, side, (west, north))
+        if part is None:
             return None
 
         def is_free(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
@@ -191,25 +185,15 @@ class Block:
             behind = owner[row, column]
             return bool(2 * np.count_nonzero((behind != 0) & (behind != number)) < len(behind))
 
-        made = _right_angled(traced) if self.strength >= RIGHT_ANGLED else None
-        if made is not None and _overlap(made, traced) >= AGREEMENT:
+        made = right_angled(part) if self.strength >= RIGHT_ANGLED else None
+        if made is not None and _overlap(made, part) >= AGREEMENT:
             made = _at_the_points(made, is_free, points, spacing)
         else:
             made = None
         if made is None:
-            free = traced.simplify(SIMPLE)
-            made = free if isinstance(free, Polygon) and free.is_valid and not free.is_empty else traced
+            free = part.simplify(SIMPLE)
+            made = free if isinstance(free, Polygon) and free.is_valid and not free.is_empty else part
         return affinity.translate(affinity.rotate(made, self.direction * 180.0 / pi, origin=(0, 0)), *self.centre)
-
-
-def _traced(mask: NDArray[np.bool_], transform: Affine) -> list[Polygon]:
-    """The mask's parts as polygons along cell edges, small holes closed."""
-    rings = [g["coordinates"] for g, _ in shapes(mask.astype(np.uint8), mask=mask, transform=transform)]
-    return [Polygon(outer, [h for h in holes if Polygon(h).area >= SMALLEST_COURT]) for outer, *holes in rings]
-
-
-def _largest(polygons: list[Polygon]) -> Polygon | None:
-    return max(polygons, key=lambda p: (float(p.area), p.bounds), default=None)
 
 
 def _overlap(a: Polygon, b: Polygon) -> float:
@@ -218,16 +202,17 @@ def _overlap(a: Polygon, b: Polygon) -> float:
     return common / (float(a.area) + float(b.area) - common)
 
 
-def _outline_votes(traced: Polygon) -> tuple[complex, float]:
+def _outline_votes(part: Polygon) -> tuple[complex, float]:
     """Sum and weight of the directions of the long sides, each four times its angle, by metres.
 
     Each side of the simplified outline votes with the line fitted through the cell edges' midpoints along it; long
     sides, whose direction is sure, count more.
     """
-    steps = shapely.get_coordinates(traced.segmentize(0.5).exterior)[:-1]
-    corners = shapely.get_coordinates(traced.exterior.simplify(SIMPLE))[:-1]
-    place = {(float(x), float(y)): k for k, (x, y) in enumerate(steps)}
-    at = [place[(float(x), float(y))] for x, y in corners]
+    ring = shapely.get_coordinates(part.exterior)
+    steps = shapely.get_coordinates(part.exterior.segmentize(0.5))[:-1]
+    passed = np.rint(np.abs(np.diff(ring, axis=0)).sum(axis=1) / 0.5).astype(np.int64).cumsum().tolist()
+    place = dict(zip(map(tuple, ring[:-1].tolist()), [0, *passed[:-1]], strict=True))
+    at = [place[(x, y)] for x, y in shapely.get_coordinates(part.exterior.simplify(SIMPLE))[:-1].tolist()]
     total, weight = 0j, 0.0
     for first, last in zip(at, at[1:] + at[:1], strict=True):
         run = np.arange(first, last + 1 if last > first else last + 1 + len(steps)) % len(steps)
@@ -269,77 +254,23 @@ def _at_the_points(
     spacing: float,
 ) -> Polygon:
     """A right-angled outline with its outer sides where the roof's points end; the same if that would spoil it."""
-    lines = np.array(_lines(shapely.get_coordinates(outline.exterior)[:-1]))
+    lines = lines_of(shapely.get_coordinates(outline.exterior)[:-1])
     n = len(lines)
-    inside = shapely.prepared.prep(outline)
+    upright = np.arange(n) % 2 == 0
+    ends = np.roll(lines, 1), np.roll(lines, -1)
+    places = [
+        np.linspace(start, end, max(ceil(abs(end - start) / 0.5), 1) * 2 + 1)[1::2]
+        for start, end in zip(*(end.tolist() for end in ends), strict=True)
+    ]
+    middle = np.array([along[len(along) // 2] for along in places])
+    shapely.prepare(outline)
     free = np.zeros(n, dtype=bool)
-    for i in range(n):
-        start, end = lines[i - 1], lines[(i + 1) % n]
-        along = np.linspace(start, end, max(ceil(abs(end - start) / 0.5), 1) * 2 + 1)[1::2]
-        beyond = np.full(len(along), lines[i])
-        step = BEYOND if i % 2 == 0 else -BEYOND
-        for way in (step, -step):
-            x, y = (beyond + way, along) if i % 2 == 0 else (along, beyond + way)
-            if not inside.contains(shapely.Point(float(x[len(x) // 2]), float(y[len(y) // 2]))):
-                free[i] = is_free(x, y)
+    for step in (BEYOND, -BEYOND):
+        beyond = lines + np.where(upright, step, -step)
+        inside = shapely.contains_xy(outline, np.where(upright, beyond, middle), np.where(upright, middle, beyond))
+        for i in np.flatnonzero(~inside):
+            off = np.full(len(places[i]), beyond[i])
+            free[i] = is_free(off, places[i]) if upright[i] else is_free(places[i], off)
     moved = settled(lines, free, *points, spacing)
-    made = Polygon(_ring(list(moved)), [hole.coords for hole in outline.interiors])
+    made = Polygon(ring_of(moved), [hole.coords for hole in outline.interiors])
     return made if made.is_valid and made.area >= outline.area / 2.0 else outline
-
-
-def _right_angled(traced: Polygon) -> Polygon | None:
-    """The outline along cell edges with its short steps evened out; None when nothing valid is left."""
-    outer = _evened(shapely.get_coordinates(traced.exterior)[:-1])
-    if outer is None:
-        return None
-    holes = [h for h in (_evened(shapely.get_coordinates(hole)[:-1]) for hole in traced.interiors) if h is not None]
-    polygon = Polygon(outer, [h for h in holes if Polygon(h).area >= SMALLEST_COURT])
-    return polygon if polygon.is_valid and not polygon.is_empty else None
-
-
-def _evened(ring: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """A ring of alternating horizontal and vertical edges without those shorter than `SHORTEST_EDGE`.
-
-    Edges are kept as lines; taking out an edge makes one line of its two neighbours, in the mean place of both by
-    their lengths. The shortest goes first. None when nothing is left.
-    """
-    lines = _lines(ring)
-    while len(lines) > 4:
-        n = len(lines)
-        lengths = [abs(lines[(i + 1) % n] - lines[i - 1]) for i in range(n)]
-        shortest = min(range(n), key=lengths.__getitem__)
-        if lengths[shortest] >= SHORTEST_EDGE:
-            break
-        before, after = (shortest - 1) % n, (shortest + 1) % n
-        weight = lengths[before] + lengths[after]
-        place = (
-            (lines[before] * lengths[before] + lines[after] * lengths[after]) / weight if weight > 0 else lines[before]
-        )
-        rolled = [lines[(before + k) % n] for k in range(n)]
-        rest = [place, *rolled[3:]]
-        # Lines alternate: keep vertical ones at even places.
-        lines = rest if before % 2 == 0 else rest[-1:] + rest[:-1]
-    if len(lines) < 4:
-        return None
-    return _ring(lines)
-
-
-def _ring(lines: list[float]) -> NDArray[np.float64]:
-    """The corners of a ring of alternating lines, a vertical one first."""
-    n = len(lines)
-    return np.array(
-        [(lines[i], lines[(i + 1) % n]) if i % 2 == 0 else (lines[(i + 1) % n], lines[i]) for i in range(n)]
-    )
-
-
-def _lines(ring: NDArray[np.float64]) -> list[float]:
-    """x, y, x, y, … of a rectilinear ring's edges, a vertical one first; collinear edges are one."""
-    n = len(ring)
-    turn = [k for k in range(n) if (ring[k - 1][0] == ring[k][0]) != (ring[k][0] == ring[(k + 1) % n][0])]
-    corners = [ring[k] for k in turn]
-    lines: list[float] = []
-    for k, corner in enumerate(corners):
-        following = corners[(k + 1) % len(corners)]
-        lines.append(float(corner[0] if corner[0] == following[0] else corner[1]))
-    vertical_first = corners[0][0] == corners[1][0]
-    return lines if vertical_first else lines[1:] + lines[:1]

@@ -178,19 +178,21 @@ def _walls(height, top, inside, shortest, missed):  # type: ignore[no-untyped-de
     gain = np.full((rows, columns), -np.inf)
     path = np.zeros(rows, dtype=np.int64)
     for thin in (False, True):
-        first, last = 1, columns - 1
-        while True:
-            for c in range(first, last + 1):
-                for r in range(rows):
+        for r in range(rows):
+            for c in range(1, columns):
+                if not thin:
                     shown[r, c] = _shown(height, top, walls, r, c)
-                    gain[r, c] = _gain(shown[r, c], inside[r, c] and inside[r, c - 1], thin, missed)
+                gain[r, c] = _gain(shown[r, c], inside[r, c] and inside[r, c - 1], thin, missed)
+        while True:
             start, end = _clearest(gain, shortest, path)
             if end == start:
                 break
             for r in range(start, end):
                 walls[r, path[r]] = True
-            first = max(path[start:end].min() - SIDE, 1)
-            last = min(path[start:end].max() + SIDE, columns - 1)
+                # What a row shows depends on that row alone, as far as it is looked at.
+                for c in range(max(path[r] - SIDE, 1), min(path[r] + SIDE, columns - 1) + 1):
+                    shown[r, c] = _shown(height, top, walls, r, c)
+                    gain[r, c] = _gain(shown[r, c], inside[r, c] and inside[r, c - 1], thin, missed)
     return walls
 
 
@@ -247,10 +249,13 @@ def _shown(height, top, walls, r, c):  # type: ignore[no-untyped-def]
     steep = max(abs(left_slope), abs(right_slope)) / CELL_METRES > STEEPEST
     if abs(right_z - left_z) >= STEP:
         bent = whole
-        for hinge in range(-2 * SIDE + 4, 2 * SIDE - 3):
-            bent = min(bent, _bent(d[:end], z[:end], 0.5 * hinge))
         parted = left_misfit + right_misfit
-        if bent - parted >= max(CLEAR, UNBENT * (whole - parted)):
+        least = max(CLEAR, UNBENT * (whole - parted))
+        hinge = -2 * SIDE + 4
+        while bent - parted >= least and hinge < 2 * SIDE - 3:
+            bent = min(bent, _bent(d[:end], z[:end], 0.5 * hinge))
+            hinge += 1
+        if bent - parted >= least:
             return (whole - parted) / whole
     bend = (right_slope - left_slope) / CELL_METRES
     if bend >= VALLEY and not steep:
@@ -391,12 +396,12 @@ def _without_slivers(label: NDArray[np.int64], cell: float) -> NDArray[np.int64]
     while True:
         sizes = np.bincount(label.ravel())
         waiting = [int(k) for k in np.argsort(sizes[1:], kind="stable") + 1 if sizes[k] and int(k) not in settled]
-        waiting = [k for k in waiting if sizes[k] * cell * cell < ROOM or _is_narrow(label == k, cell)]
+        waiting = [k for k in waiting if sizes[k] * cell * cell < ROOM or _is_narrow(label, k, cell)]
         if not waiting:
             return label
         part = waiting[0]
         borders = _borders(label, part)
-        if sizes[part] * cell * cell < SMALLEST or _is_narrow(label == part, cell):
+        if sizes[part] * cell * cell < SMALLEST or _is_narrow(label, part, cell):
             into = max(borders, key=lambda k: (borders[k], -k), default=0)
         else:
             short = [k for k, cells in borders.items() if cells * cell < SHORTEST]
@@ -426,7 +431,26 @@ def _fullness(label: NDArray[np.int64], part: int, other: int) -> float:
     return float(both.sum() / ((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)))
 
 
-def _is_narrow(mask: NDArray[np.bool_], cell: float) -> bool:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    own = np.pad(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
-    return bool((2.0 * ndimage.distance_transform_edt(own).max() - 0.5) * cell < NARROWEST)
+@njit(cache=True, nogil=True)
+def _is_narrow(label, part, cell):  # type: ignore[no-untyped-def]
+    """Whether no circle of the least width lies in a part: twice the way from a cell of it to the nearest other."""
+    rows, columns = label.shape
+    reach = int((NARROWEST / cell + 0.5) / 2.0) + 1
+    for r in range(rows):
+        for c in range(columns):
+            if label[r, c] != part:
+                continue
+            holds = True
+            for dr in range(-reach, reach + 1):
+                for dc in range(-reach, reach + 1):
+                    if (2.0 * np.sqrt(dr * dr + dc * dc) - 0.5) * cell >= NARROWEST:
+                        continue
+                    at, to = r + dr, c + dc
+                    if at < 0 or to < 0 or at >= rows or to >= columns or label[at, to] != part:
+                        holds = False
+                        break
+                if not holds:
+                    break
+            if holds:
+                return False
+    return True

@@ -118,7 +118,7 @@ def outlines_of(
     """The outlines that belong to the tile, known and derived; None if one of them reaches beyond what was read."""
     extent = surroundings.dtm.grid.bounds
     known = Footprints.none(extent.crs) if footprints is None else footprints.to(extent.crs).touching(extent)
-    both = supplement(known, derive_footprints(points, surroundings, known))
+    both = supplement(known, derive_footprints(points, surroundings, known, within=tile.bounds))
     own = both.within(tile.bounds)
     if tile.buffer >= LARGEST_BUFFER:
         return own

@@ -110,6 +110,23 @@ def test_outlines_do_not_depend_on_the_extent_or_on_the_order_of_points() -> Non
     assert set(part.within(inner).uids) == set(whole.within(inner).uids)
 
 
+def test_blocks_that_touch_the_bounds_asked_for_come_out_the_same() -> None:
+    random = np.random.default_rng(5)
+    row = affinity.rotate(box(12, 30, 44, 36), 40, origin=(28, 33))
+    roofs = [(row, 9.0)] + [
+        (affinity.rotate(box(x, y, x + 7, y + 9), random.uniform(0, 90)), float(random.uniform(6, 12)))
+        for x, y in ((4, 4), (60, 8), (40, 4), (60, 60), (8, 60), (44, 44), (64, 36))
+    ]
+    points = scanned(EXTENT, roofs)
+    whole = derive_footprints(points, level_terrain(*EXTENT))
+    for west in (5.0, 20.0, 45.0):
+        bounds = BoundingBox(west, 22.0, west + 12.0, 30.0, points.crs)
+        part = derive_footprints(points, level_terrain(*EXTENT), within=bounds)
+        assert len(part) < len(whole), "nothing was left out"
+        assert part.touching(bounds).uids == whole.touching(bounds).uids
+        assert all(shapely.equals_exact(part.touching(bounds).polygons, whole.touching(bounds).polygons))
+
+
 def test_a_house_at_the_extents_edge_is_marked() -> None:
     found = derived([(box(-5, 30, 12, 40), 9.0), (box(30, 30, 42, 40), 9.0)])
     assert sorted(found.complete) == [False, True]

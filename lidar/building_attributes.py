@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, cos, hypot, radians, sqrt
+from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 from shapely import Polygon
 
 from gis.city_model.building import Building, Solid, Surface
 from gis.city_model.faces import normals
+from lidar.morphology import compiled
+from lidar.roof_heights import quantile
+from lidar.roof_lines import cells_inside
 from lidar.roof_models import RoofModels
 from lidar.subdivision import faces_at
 from lidar.validate import signed_volume
@@ -134,18 +137,59 @@ def party_walls(
 def no_data_radius(polygon: Polygon, xy: NDArray[np.float64]) -> float:
     """m, of the largest circle inside an outline that holds no point (n, 2), its middle on a lattice of 0.5 m."""
     west, south, east, north = polygon.bounds
-    x, y = (
-        lattice.ravel()
-        for lattice in np.meshgrid(np.arange(west + CELL / 2, east, CELL), np.arange(south + CELL / 2, north, CELL))
-    )
-    inside = shapely.contains_xy(polygon, x, y)
-    if not inside.any():
-        return 0.0
-    places = np.column_stack([x, y])[inside]
-    away = shapely.distance(shapely.boundary(polygon), shapely.points(places))
-    if len(xy):
-        away = np.minimum(away, KDTree(xy).query(places)[0])
-    return float(away.max())
+    x, y = np.arange(west + CELL / 2, east, CELL), np.arange(south + CELL / 2, north, CELL)
+    edges = np.concatenate([
+        np.concatenate([ring[:-1], ring[1:]], axis=1)
+        for ring in map(shapely.get_coordinates, (polygon.exterior, *polygon.interiors))
+    ])  # fmt: skip
+    side = max(CELL, 2.0 * sqrt((east - west) * (north - south) / (len(xy) + 1)))
+    inside = cells_inside(edges, west, south, CELL, len(y), len(x))
+    return float(_widest_hole(edges, np.ascontiguousarray(xy), x, y, inside, side)) if inside.any() else 0.0
+
+
+@compiled
+def _widest_hole(edges: Any, xy: Any, x: Any, y: Any, inside: Any, side: Any) -> Any:
+    """The most that a place of the lattice is away from all points and edges; points are sorted into square cells."""
+    west, south = x[0] - CELL, y[0] - CELL
+    columns, rows = int((x[-1] + CELL - west) / side) + 1, int((y[-1] + CELL - south) / side) + 1
+    start = np.zeros(rows * columns + 1, dtype=np.int64)
+    cell = np.empty(xy.shape[0], dtype=np.int64)
+    for i in range(xy.shape[0]):
+        column = min(max(int((xy[i, 0] - west) / side), 0), columns - 1)
+        cell[i] = min(max(int((xy[i, 1] - south) / side), 0), rows - 1) * columns + column
+        start[cell[i] + 1] += 1
+    for c in range(rows * columns):
+        start[c + 1] += start[c]
+    cursor, member = start[:-1].copy(), np.empty((xy.shape[0], 2))
+    for i in range(xy.shape[0]):
+        member[cursor[cell[i]]] = xy[i]
+        cursor[cell[i]] += 1
+    widest = 0.0
+    for r in range(y.shape[0]):
+        for c in range(x.shape[0]):
+            if not inside[r, c]:
+                continue
+            row, column = int((y[r] - south) / side), int((x[c] - west) / side)
+            least, ring = np.inf, 0
+            # No point of the next ring of cells is nearer than what lies between; what is near enough ends the search.
+            while ring <= max(rows, columns) and least > widest * widest and least > ((ring - 1) * side) ** 2:
+                for i in range(max(row - ring, 0), min(row + ring, rows - 1) + 1):
+                    step = 1 if abs(i - row) == ring else max(2 * ring, 1)
+                    for j in range(column - ring, column + ring + 1, step):
+                        if 0 <= j < columns:
+                            for k in range(start[i * columns + j], start[i * columns + j + 1]):
+                                least = min(least, (member[k, 0] - x[c]) ** 2 + (member[k, 1] - y[r]) ** 2)
+                ring += 1
+            for e in range(edges.shape[0]):
+                if least <= widest * widest:
+                    break
+                ux, uy = edges[e, 2] - edges[e, 0], edges[e, 3] - edges[e, 1]
+                px, py = x[c] - edges[e, 0], y[r] - edges[e, 1]
+                along = min(max((px * ux + py * uy) / max(ux * ux + uy * uy, 1e-12), 0.0), 1.0)
+                least = min(least, (px - along * ux) ** 2 + (py - along * uy) ** 2)
+            if least > widest * widest:
+                widest = np.sqrt(least)
+    return widest
 
 
 def _surfaces(solid: Solid) -> dict[str, float | int | str]:
@@ -177,15 +221,16 @@ def _surfaces(solid: Solid) -> dict[str, float | int | str]:
 def _eave(solid: Solid) -> float:
     """m: the height that the roof has along half of the outline at least."""
     ground = next(face for face in solid.faces if face.surface is Surface.GROUND)
-    rim = {tuple(solid.vertices[i, :2]) for ring in ground.rings for i in ring}
+    vertices = solid.vertices.tolist()
+    rim = {(vertices[i][0], vertices[i][1]) for ring in ground.rings for i in ring}
     heights = [
-        float(solid.vertices[i, 2])
+        vertices[i][2]
         for face in solid.faces
         if face.surface is Surface.ROOF
         for i in face.rings[0]
-        if tuple(solid.vertices[i, :2]) in rim
+        if (vertices[i][0], vertices[i][1]) in rim
     ]
-    return float(np.percentile(heights, 25))
+    return float(quantile(np.sort(heights), 0.25))
 
 
 def _fit(models: RoofModels, xyz: NDArray[np.float64], roof: float) -> dict[str, float | int | str]:

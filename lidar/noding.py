@@ -38,7 +38,7 @@ def noded(segments: Integers, outline: NDArray[np.bool_]) -> tuple[Integers, Int
         at all or both ways; (e,) the segment it comes from, the lowest of several. None if the segments still cross
         after all rounds, which needs many lines within a few centimetres.
     """
-    fixed = _unique(np.concatenate([segments[outline][:, :2], segments[outline][:, 2:]]))
+    fixed = unique(np.concatenate([segments[outline][:, :2], segments[outline][:, 2:]]))
     rim = segments[outline]
     vertices = _accepted(fixed, rim, _meetings(segments, outline))
     pieces, sources, rims = segments, np.arange(len(segments)), outline
@@ -59,8 +59,12 @@ def noded(segments: Integers, outline: NDArray[np.bool_]) -> tuple[Integers, Int
     return None
 
 
-def _unique(points: Integers) -> Integers:
-    return np.unique(points, axis=0)
+def unique(points: Integers) -> Integers:
+    """(m, 2) places in the order of their coordinates, each once."""
+    ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
+    new = np.ones(len(ordered), dtype=bool)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    return ordered[new]
 
 
 def _unique_after(first: Integers, more: Integers) -> Integers:

@@ -219,7 +219,7 @@ def _millimetres(value: float) -> float:
 
 def _turns_left(ring: NDArray[np.float64]) -> bool:
     x, y = (ring - ring[0]).T
-    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) > 0
+    return float(x[:-1] @ y[1:] - x[1:] @ y[:-1]) > 0  # the last corner's share is nought: the first is the origin
 
 
 def _root_of_squared_edges(polygons: NDArray[np.object_]) -> NDArray[np.float64]:

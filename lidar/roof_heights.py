@@ -121,6 +121,28 @@ def quantile(ordered, q):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def quantiles_by(label, values, count, q):  # type: ignore[no-untyped-def]
+    """(count,) a quantile of the values under each label from 0; NaN where there are none."""
+    starts = np.zeros(count + 1, dtype=np.int64)
+    for k in label:
+        if k >= 0:
+            starts[k + 1] += 1
+    for k in range(count):
+        starts[k + 1] += starts[k]
+    grouped = np.empty(starts[count])
+    cursor = starts[:-1].copy()
+    for i in range(label.shape[0]):
+        if label[i] >= 0:
+            grouped[cursor[label[i]]] = values[i]
+            cursor[label[i]] += 1
+    found = np.full(count, np.nan)
+    for k in range(count):
+        if starts[k + 1] > starts[k]:
+            found[k] = quantile(np.sort(grouped[starts[k] : starts[k + 1]]), q)
+    return found
+
+
+@njit(cache=True, nogil=True)
 def _cells_of(x, y, chosen):  # type: ignore[no-untyped-def]
     """(k,) number of the 0.5 m cell of each chosen point; cells are aligned to the CRS, not to the tile."""
     column = np.floor(x[chosen] / ROOF_CELL).astype(np.int64)

@@ -137,8 +137,7 @@ def _all_lines(
             stepped[b].append(left)
     steps += [side for plane, side in boxes if stepped[plane] and _follows(np.concatenate(stepped[plane]), side, cell)]
     kept = _single_steps(steps, ridges, edges)
-    lines = np.array(ridges + kept, dtype=np.float64).reshape(-1, 4)
-    return _drawn_out(lines)
+    return _drawn_out(np.concatenate([np.array(ridges, dtype=np.float64).reshape(-1, 4), kept]))
 
 
 def _follows(places: NDArray[np.float64], side: tuple[float, ...], cell: float) -> bool:
@@ -159,10 +158,11 @@ def wall_directions(edges: NDArray[np.float64]) -> NDArray[np.float64]:
     for k in np.lexsort((angle, -np.round(length, 3))):
         if length[k] < 1.0 and found:
             break
-        if all(_apart(angle[k], other) > PARALLEL for other in found):
-            near = np.array([_apart(angle[k], a) <= PARALLEL for a in angle])
-            turn = (angle[near] - angle[k] + np.pi / 4) % (np.pi / 2) - np.pi / 4
-            found.append(float(angle[k] + np.average(turn, weights=length[near])) % (np.pi / 2))
+        turn = (angle - angle[k] + np.pi / 4) % (np.pi / 2) - np.pi / 4
+        if all(_apart(float(angle[k]), other) > PARALLEL for other in found):
+            near = np.abs(turn) <= PARALLEL
+            mean = np.sum(turn[near] * length[near]) / np.sum(length[near])
+            found.append(float(angle[k] + mean) % (np.pi / 2))
         if len(found) == 4:
             break
     return np.array(found)
@@ -277,26 +277,39 @@ def _best_offset(across: Any, along: Any, width: Any, cell: Any) -> Any:
 
 def _single_steps(
     steps: list[tuple[float, ...]], ridges: list[tuple[float, ...]], edges: NDArray[np.float64]
-) -> list[tuple[float, ...]]:
+) -> NDArray[np.float64]:
     """Steps, the longest first, without those along the outline, a ridge or a longer step."""
-    kept: list[tuple[float, ...]] = []
+    if not steps:
+        return np.empty((0, 4))
     steps = sorted(steps, key=lambda s: (-round(hypot(s[2] - s[0], s[3] - s[1]), 3), s))
-    for step in steps:
-        if any(_covers(edge, step, AT_OUTLINE) for edge in edges) or any(_covers(r, step, TOGETHER) for r in ridges):
+    found = _kept(np.array(steps), np.array(ridges, dtype=np.float64).reshape(-1, 4), np.ascontiguousarray(edges))
+    return np.asarray(found)
+
+
+@compiled
+def _kept(steps: Any, ridges: Any, edges: Any) -> Any:
+    kept, count = np.empty_like(steps), 0
+    for k in range(steps.shape[0]):
+        step = steps[k]
+        known = False
+        for e in range(edges.shape[0]):
+            known = known or _covers(edges[e], step, AT_OUTLINE)
+        for r in range(ridges.shape[0]):
+            known = known or _covers(ridges[r], step, TOGETHER)
+        twin = 0
+        while twin < count and not known and not _collinear(kept[twin], step):
+            twin += 1
+        if known:
             continue
-        twin = next((k for k, other in enumerate(kept) if _collinear(other, step)), None)
-        if twin is None:
-            kept.append(step)
-        else:
-            kept[twin] = _spanning(kept[twin], step)
-    return kept
+        kept[twin] = step if twin == count else _spanning(kept[twin], step)
+        count = max(count, twin + 1)
+    return kept[:count].copy()
 
 
-def _across(
-    line: tuple[float, ...] | NDArray[np.float64], step: tuple[float, ...]
-) -> tuple[float, float, float, float]:
+@compiled
+def _across(line: Any, step: Any) -> Any:
     """Of a step's ends: distances from a line, and places along it as shares of its length."""
-    ax, ay, bx, by = line
+    ax, ay, bx, by = line[0], line[1], line[2], line[3]
     length = max(hypot(bx - ax, by - ay), 1e-9)
     ux, uy = (bx - ax) / length, (by - ay) / length
     return (
@@ -307,26 +320,29 @@ def _across(
     )
 
 
-def _covers(line: tuple[float, ...] | NDArray[np.float64], step: tuple[float, ...], reach: float) -> bool:
+@compiled
+def _covers(line: Any, step: Any, reach: Any) -> Any:
     """Whether a step lies along a line, within its ends, give or take a metre."""
     one, other, first, last = _across(line, step)
     room = 1.0 / max(hypot(line[2] - line[0], line[3] - line[1]), 1e-9)
     return max(one, other) <= reach and min(first, last) >= -room and max(first, last) <= 1.0 + room
 
 
-def _collinear(line: tuple[float, ...], step: tuple[float, ...]) -> bool:
+@compiled
+def _collinear(line: Any, step: Any) -> Any:
     one, other, first, last = _across(line, step)
     length = hypot(step[2] - step[0], step[3] - step[1])
     gap = max(min(first, last) - 1.0, -max(first, last), 0.0) * hypot(line[2] - line[0], line[3] - line[1])
     return max(one, other) <= TOGETHER + PARALLEL * length / 2 and min(one, other) <= TOGETHER and gap <= GAP
 
 
-def _spanning(line: tuple[float, ...], step: tuple[float, ...]) -> tuple[float, ...]:
+@compiled
+def _spanning(line: Any, step: Any) -> Any:
     """The line drawn out over a step's ends."""
-    ax, ay, bx, by = line
+    ax, ay, bx, by = line[0], line[1], line[2], line[3]
     _, _, first, last = _across(line, step)
     low, high = min(first, last, 0.0), max(first, last, 1.0)
-    return (ax + low * (bx - ax), ay + low * (by - ay), ax + high * (bx - ax), ay + high * (by - ay))
+    return np.array([ax + low * (bx - ax), ay + low * (by - ay), ax + high * (bx - ax), ay + high * (by - ay)])
 
 
 def _drawn_out(lines: NDArray[np.float64]) -> NDArray[np.float64]:

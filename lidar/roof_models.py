@@ -19,6 +19,7 @@ from shapely import Polygon
 
 from gis.city_model.building import Reason, Solid
 from lidar.noding import UNIT
+from lidar.roof_heights import quantiles_by
 from lidar.roof_mending import mended_solid
 from lidar.roof_partition import RoofPartition, partition, rings_of
 from lidar.roof_planes import BASE, MOST_NOISE, NONE, SPREAD, RoofPlanes, roof_planes
@@ -119,23 +120,25 @@ def _levels(
     The smallest jumps are bridged first, as long as no part comes to hold planes that differ by a jump.
     """
     count = len(parts.planes)
-    height = parts.planes[:, 0].copy()  # of a plane without points, which is level
-    for k in np.unique(roof.label[roof.label >= 0]):
-        height[k] = np.percentile(xyz[roof.label == k, 2], PERCENTILE)
+    height = parts.planes[:, 0]  # of a plane without points, which is level
+    z = np.ascontiguousarray(xyz[:, 2])
+    own = quantiles_by(roof.label, z, count, PERCENTILE / 100.0)
+    height = np.where(np.isnan(own), height, own)
     left, right = parts.parts.face[0::2], parts.parts.face[1::2]
     inner = (left >= 0) & (right >= 0)
-    pairs = np.unique(np.sort(np.column_stack([parts.label[left[inner]], parts.label[right[inner]]]), axis=1), axis=0)
-    used = np.isin(np.arange(count), parts.label)
+    one, other = parts.label[left[inner]].tolist(), parts.label[right[inner]].tolist()
+    pairs = {(min(p, q), max(p, q)) for p, q in zip(one, other, strict=True) if p != q}
+    used = np.zeros(count, dtype=bool)
+    used[parts.label] = True
     part = np.arange(count)
-    for jump, p, q in sorted((abs(float(height[p] - height[q])), int(p), int(q)) for p, q in pairs if p != q):
+    for jump, p, q in sorted((abs(float(height[p] - height[q])), p, q) for p, q in pairs):
         both = used & ((part == part[p]) | (part == part[q]))
         if jump < JUMP and np.ptp(height[both]) < JUMP:
             part[part == part[q]] = part[p]
     names, part = np.unique(part, return_inverse=True)
     part = part.reshape(-1)
     of_point = np.append(part, NONE)[roof.label]  # the last is that of points without a plane
-    levels = [
-        np.percentile(xyz[of_point == k, 2], PERCENTILE) if (of_point == k).any() else height[part == k].max()
-        for k in range(len(names))
-    ]
-    return np.round(np.array(levels), 3), part
+    levels = quantiles_by(of_point, z, len(names), PERCENTILE / 100.0)
+    for k in np.flatnonzero(np.isnan(levels)):
+        levels[k] = height[part == k].max()
+    return np.round(levels, 3), part

@@ -88,8 +88,8 @@ def roof_planes(xyz: NDArray[np.float64]) -> RoofPlanes:
     if len(points) < FEWEST:
         return RoofPlanes(np.full(len(points), NONE), np.empty((0, 3)), np.empty(0), LEAST_NOISE / 1000.0, 1.0)
     near, spacing = neighbours(points, NEIGHBOURS)
-    normals, thickness = _own_planes(points, near)
-    few_normals, few_thickness = _own_planes(points, near[:, :FEW])
+    normals, thickness = _own_planes(points, near, NEIGHBOURS)
+    few_normals, few_thickness = _own_planes(points, near, FEW)
     smooth = min(_smooth(thickness), FEW_MORE * _smooth(few_thickness))
     noise = float(np.clip(smooth, LEAST_NOISE, MOST_NOISE))
     better = (thickness > UNSURE * noise) & (few_thickness <= UNSURE * noise)
@@ -187,15 +187,15 @@ def _smooth(thickness: NDArray[np.float64]) -> float:
 
 
 @compiled
-def _own_planes(points: Any, near: Any) -> Any:
-    """(n, 3) normal of the plane through each point and its neighbours, and (n,) their standard deviation in mm."""
+def _own_planes(points: Any, near: Any, wanted: Any) -> Any:
+    """(n, 3) normal of the plane through each point and its nearest, and (n,) their standard deviation in mm."""
     n = points.shape[0]
     normals, thickness = np.zeros((n, 3)), np.full(n, np.inf)
     sums = np.zeros(moments.MOMENTS, dtype=np.int64)
     for i in range(n):
         sums[:] = 0
         moments.add_point(sums, 0, 0, 0)
-        for k in range(near.shape[1]):
+        for k in range(wanted):
             j = near[i, k]
             if j >= 0:
                 moments.add_point(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import hypot
 
 import numpy as np
@@ -91,7 +92,7 @@ def _merged(parts: Subdivision, label: Integers) -> _Map:
     number = np.append(region, OUTSIDE)  # a face of -1 is the last
     sides = np.column_stack([number[left], number[right]])
     kept = np.flatnonzero(sides[:, 0] != sides[:, 1])
-    plane = [int(label[np.argmax(region == k)]) for k in range(int(region.max()) + 1)]
+    plane = [int(k) for k in label[np.unique(region, return_index=True)[1]]]
     edges, both, source = parts.edges[kept].tolist(), sides[kept].tolist(), parts.source[kept].tolist()
     at: dict[int, list[int]] = {}
     for e, (a, b) in enumerate(edges):
@@ -133,7 +134,8 @@ def _components(count: int, first: Integers, second: Integers) -> Integers:
     for a, b in zip(first.tolist(), second.tolist(), strict=True):
         a, b = root(a), root(b)
         parent[max(a, b)] = min(a, b)
-    return np.unique([root(node) for node in range(count)], return_inverse=True)[1].reshape(-1)
+    number: dict[int, int] = {}
+    return np.array([number.setdefault(root(node), len(number)) for node in range(count)], dtype=np.int64)
 
 
 def _settle(regions: _Map, planes: NDArray[np.float64]) -> None:
@@ -143,13 +145,14 @@ def _settle(regions: _Map, planes: NDArray[np.float64]) -> None:
         at.setdefault(a, []).append(e)
         at.setdefault(b, []).append(e)
     moved = regions.xy.copy()
+    places, heights = regions.xy.tolist(), planes.tolist()
     for v, own in at.items():
         if v < regions.fixed:
             continue
-        x, y = regions.xy[v]
+        x, y = places[v]
         xx, xy, yy, right_x, right_y = ANCHOR, 0.0, ANCHOR, 0.0, 0.0
         for e in own:
-            nx, ny, away, weight = _line(regions, planes, e, x, y)
+            nx, ny, away, weight = _line(regions, places, heights, e, x, y)
             xx, xy, yy = xx + weight * nx * nx, xy + weight * nx * ny, yy + weight * ny * ny
             right_x, right_y = right_x - weight * away * nx, right_y - weight * away * ny
         determinant = xx * yy - xy * xy
@@ -162,18 +165,20 @@ def _settle(regions: _Map, planes: NDArray[np.float64]) -> None:
         regions.xy = np.round(moved, DIGITS)
 
 
-def _line(regions: _Map, planes: NDArray[np.float64], e: int, x: float, y: float) -> tuple[float, float, float, float]:
+def _line(
+    regions: _Map, places: list[list[float]], planes: list[list[float]], e: int, x: float, y: float
+) -> tuple[float, float, float, float]:
     """The line an edge lies on: its normal, how far a place is from it, and what it weighs."""
     (a, b), (left, right) = regions.edges[e], regions.sides[e]
+    (ax, ay), (bx, by) = places[a], places[b]
     weight = HELD
     if left != OUTSIDE and right != OUTSIDE:
         weight = SOFT
-        p, q, r = planes[regions.plane[left]] - planes[regions.plane[right]]
+        one, other = planes[regions.plane[left]], planes[regions.plane[right]]
+        p, q, r = one[0] - other[0], one[1] - other[1], one[2] - other[2]
         bend = hypot(q, r)
-        ends = regions.xy[[a, b]]
-        if bend >= BEND and np.abs(p + ends @ (q, r)).max() <= RIDGE:
+        if bend >= BEND and max(abs(p + q * ax + r * ay), abs(p + q * bx + r * by)) <= RIDGE:
             return q / bend, r / bend, (p + q * x + r * y) / bend, 1.0
-    (ax, ay), (bx, by) = regions.xy[a], regions.xy[b]
     length = hypot(bx - ax, by - ay)
     nx, ny = (ay - by) / length, (bx - ax) / length
     return nx, ny, nx * (x - ax) + ny * (y - ay), weight
@@ -186,12 +191,13 @@ def _levels(regions: _Map, planes: NDArray[np.float64], ground: float) -> dict[t
         for v in (a, b):
             around.setdefault(v, set()).update(sides)
     level: dict[tuple[int, int], float] = {}
+    places, heights = regions.xy.tolist(), planes.tolist()
     for v, own in around.items():
-        x, y = regions.xy[v]
+        x, y = places[v]
         found = []
         for region in own - {OUTSIDE}:
-            p, q, r = planes[regions.plane[region]]
-            found.append((max(round(float(p + q * x + r * y), DIGITS), ground + LOWEST), region))
+            p, q, r = heights[regions.plane[region]]
+            found.append((max(round(p + q * x + r * y, DIGITS), ground + LOWEST), region))
         if OUTSIDE in own:
             level[v, OUTSIDE] = ground
         found.sort()
@@ -241,7 +247,8 @@ def _raised(regions: _Map, level: dict[tuple[int, int], float], ground: float, o
     faces = []
     rim = [region[h] == OUTSIDE or region[h ^ 1] == OUTSIDE for h in range(len(start))]
     inside = [h for h in range(len(start)) if rim[h] and region[h] != OUTSIDE]
-    for outer, holes in _polygons(inside, start, following, rim, regions.xy):
+    places = regions.xy.tolist()
+    for outer, holes in _polygons(inside, start, following, rim, places):
         rings = tuple(tuple(corner(v, floor) for v in reversed(ring)) for ring in (outer, *holes))
         faces.append(Face(rings, Surface.GROUND))
     every = [True] * len(start)
@@ -251,7 +258,7 @@ def _raised(regions: _Map, level: dict[tuple[int, int], float], ground: float, o
     for own, halves in of_region.items():
         if own == OUTSIDE:
             continue
-        for outer, holes in _polygons(halves, start, following, every, regions.xy):
+        for outer, holes in _polygons(halves, start, following, every, places):
             rings = tuple(tuple(corner(v, level[v, own]) for v in ring) for ring in (outer, *holes))
             faces.append(Face(rings, Surface.ROOF))
     heights: dict[int, list[float]] = {}
@@ -315,7 +322,7 @@ def _polygons(
     start: Sequence[int],
     following: Sequence[int],
     counts: Sequence[bool],
-    xy: NDArray[np.float64],
+    xy: Sequence[Sequence[float]],
 ) -> Iterator[tuple[Ring, list[Ring]]]:
     """The polygons to the left of half-edges, as an outer ring and its holes; edges that do not count are not there."""
     left = set(halves)
@@ -331,7 +338,7 @@ def _polygons(
             while not counts[h]:
                 h = following[h ^ 1]
         rings.extend(_simple(walk))
-    areas = [_area(xy[ring]) for ring in rings]
+    areas = [_area([xy[v] for v in ring]) for ring in rings]
     outer = [ring for ring, area in zip(rings, areas, strict=True) if area > 0]
     holes = [ring for ring, area in zip(rings, areas, strict=True) if area < 0]
     for ring in outer:
@@ -355,14 +362,16 @@ def _simple(walk: Ring) -> Iterator[Ring]:
     yield path
 
 
-def _area(ring: NDArray[np.float64]) -> float:
-    x, y = (ring - ring[0]).T
-    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) / 2.0
+def _area(ring: Sequence[Sequence[float]]) -> float:
+    x0, y0 = ring[0]
+    local = [(x - x0, y - y0) for x, y in ring]
+    return sum(ax * by - bx * ay for (ax, ay), (bx, by) in pairwise([*local, local[0]])) / 2.0
 
 
-def _lies_in(hole: Ring, ring: Ring, xy: NDArray[np.float64]) -> bool:
+def _lies_in(hole: Ring, ring: Ring, xy: Sequence[Sequence[float]]) -> bool:
     """Whether a hole's first vertex that is not the ring's lies inside the ring."""
-    x, y = xy[next((v for v in hole if v not in set(ring)), hole[0])]
+    own = set(ring)
+    x, y = xy[next((v for v in hole if v not in own), hole[0])]
     within = False
     for a, b in zip(ring, ring[1:] + ring[:1], strict=True):
         (ax, ay), (bx, by) = xy[a], xy[b]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lidar.roof_heights import quantiles_by
 from lidar.roof_lines import cells_inside, wall_directions
 from lidar.roof_planes import NONE, RoofPlanes
 
@@ -60,8 +61,8 @@ def with_wells(
     """
     counts = np.bincount(roof.label[roof.label >= 0], minlength=len(roof))
     # What may be a well's floor or wall: few points, a storey below most of the roof.
-    middles = np.array([np.median(xyz[roof.label == k, 2]) if n else np.inf for k, n in enumerate(counts)])
-    low_down = middles < np.median(xyz[roof.label >= 0, 2]) - STOREY
+    middles = quantiles_by(roof.label, np.ascontiguousarray(xyz[:, 2]), len(roof), 0.5)
+    low_down = middles < np.median(xyz[roof.label >= 0, 2]) - STOREY  # False where there is none
     small = np.append((counts * roof.spacing**2 < FLOOR) & low_down, True)[roof.label]  # last: points without a plane
     on_roof = ~small
     deep = _deep(xyz[small], roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
@@ -76,23 +77,24 @@ def with_wells(
     row, column = at[:, 1], at[:, 0]
     blank = np.ones((rows, columns), dtype=bool)
     blank[row[on_roof], column[on_roof]] = False
-    away = ndimage.distance_transform_edt(np.pad(blank, 1, constant_values=True))[1:-1, 1:-1] * cell
     # A gap at the eaves is outside as much as inside: there the outline counts as if it were a row of points.
-    rim = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1] * cell
-    clear = np.where(inside, np.minimum(away, rim), 0.0)
+    clear = ndimage.distance_transform_edt(np.pad(blank & inside, 1))[1:-1, 1:-1] * cell
     pieces, count = ndimage.label(clear >= radius)
     if count == 0:
         return xyz, roof
     solid = np.concatenate([xyz[on_roof, :2], _along(edges, cell)])
+    directions = wall_directions(edges)
+    deep = deep[np.argsort(deep[:, 0], kind="stable")]
     label = roof.label.copy()
     added, labels = [], []
     floors: list[list[float]] = []
-    for piece in range(1, count + 1):
-        at_row, at_column = np.unravel_index(np.argmax(np.where(pieces == piece, clear, 0.0)), clear.shape)
+    for at_row, at_column in _widest_places(pieces, clear):
         middle = low + (np.array([at_column, at_row]) + 0.5) * cell
-        if (np.hypot(*(deep - middle).T) <= LONG * clear[at_row, at_column]).sum() == 0:
+        reach = LONG * clear[at_row, at_column]
+        first, last = np.searchsorted(deep[:, 0], (middle[0] - 1.01 * reach, middle[0] + 1.01 * reach))
+        if not (np.hypot(*(deep[first:last] - middle).T) <= reach).any():
             continue
-        run, gap = _largest_gap(solid, middle, wall_directions(edges))
+        run, gap = _largest_gap(solid, middle, directions)
         sides = gap[1] - gap[0]
         area = float(sides[0] * sides[1])
         local = (xyz[:, :2] - middle) @ np.column_stack([run, (-run[1], run[0])])
@@ -140,6 +142,15 @@ def _deep(xyz: NDArray[np.float64], planes: NDArray[np.float64], highest: float)
     return found
 
 
+def _widest_places(pieces: NDArray[np.int32], clear: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Row and column where each piece is farthest from all that bounds it, the first of those."""
+    at = np.flatnonzero(pieces)
+    piece = pieces.reshape(-1)[at]
+    order = np.lexsort((-clear.reshape(-1)[at], piece))
+    first = np.searchsorted(piece[order], np.arange(1, piece.max() + 1))
+    return [divmod(int(place), clear.shape[1]) for place in at[order[first]]]
+
+
 def _along(edges: NDArray[np.float64], step: float) -> NDArray[np.float64]:
     """(n, 2) places along the outline."""
     run = edges[:, 2:] - edges[:, :2]
@@ -172,4 +183,6 @@ def _narrowing(u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[NDArray[
     u, v = u[order], v[order]
     west = np.maximum.accumulate(np.append(-WIDEST, np.where(u <= 0, u, -WIDEST)))
     east = np.minimum.accumulate(np.append(WIDEST, np.where(u > 0, u, WIDEST)))
-    return np.append(v, WIDEST), west, east
+    # Of heights with the same extent only the greatest can bound the largest: few are left, of thousands of points.
+    last = np.append((np.diff(west) != 0) | (np.diff(east) != 0), True)
+    return np.append(v, WIDEST)[last], west[last], east[last]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lidar.morphology import compiled
-from lidar.noding import UNIT, Integers, noded
+from lidar.noding import UNIT, Integers, noded, unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def subdivide(segments: Integers, outline: NDArray[np.bool_]) -> Subdivision | N
     edges, rim, source = edges[kept], rim[kept], source[kept]
     following = linked(vertices, edges)
     face, area = _faces(vertices, edges, rim, following)
-    fixed = len(np.unique(segments[outline][:, :2], axis=0))
+    fixed = len(unique(segments[outline][:, :2]))
     return Subdivision(vertices, edges, rim, source, face, following, area * UNIT * UNIT, fixed)
 
 

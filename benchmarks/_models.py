@@ -142,7 +142,7 @@ def _strewn(surface: Floats, random: np.random.Generator) -> Floats:
 
 @njit(cache=True, nogil=True)
 def distances(xyz, corners):  # type: ignore[no-untyped-def]
-    """(n,) m from each point to the nearest of some triangles (t, 3, 3): Ericson, Real-Time Collision Detection 5.1.5."""
+    """(n,) m from each point to the nearest of (t, 3, 3) triangles: Ericson, Real-Time Collision Detection, 5.1.5."""
     found = np.full(xyz.shape[0], np.inf)
     for i in range(xyz.shape[0]):
         p = xyz[i]

@@ -53,7 +53,7 @@ def draw(path: Path, title: str, buildings: Sequence[Building], xyz: NDArray[np.
             local = xyz - low
             axes.scatter(*local.T, s=0.6, c=local[:, 2], cmap="viridis", depthshade=False, zorder=2)
         axes.set(xlim=(0, high[0] - low[0]), ylim=(0, high[1] - low[1]), zlim=(0, high[2] - low[2]))
-        axes.set_box_aspect(high - low, zoom=1.3)
+        axes.set_box_aspect(high - low, zoom=1.15)
         axes.view_init(elev=40, azim=-60)
         axes.set_axis_off()
     figure.suptitle(f"{title}: {len(solids)} models; on the right with the points over them")

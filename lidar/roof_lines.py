@@ -24,6 +24,8 @@ DOUBT = 0.03
 """m: how far planes may be off in height; by as much over the bend their line may be off sideways."""
 MOST_DOUBT = 0.8
 """m: no more is made of it."""
+CROSSES = 2.0
+"""Tangent of the angle, 63°, from which a ridge is across a side rather than along it."""
 GAP = 2.5
 """m: pieces of a line farther apart than this are two."""
 AGAIN = 6
@@ -144,7 +146,9 @@ def _all_lines(
 
 
 def _follows(border: NDArray[np.float64], side: tuple[float, ...], cell: float) -> bool:
-    """Whether a border runs along at least half of a side, that of a ridge left out where it goes the same way.
+    """Whether a border runs along at least half of a side, that of a ridge left out unless it crosses the side.
+
+    At a corner between a step and a ridge both are seen in the same few cells, and those are counted as the ridge's.
 
     Args:
         border: (n, 4) x, y of its places, and across which way a ridge runs there; 0, 0 where there is none.
@@ -156,8 +160,8 @@ def _follows(border: NDArray[np.float64], side: tuple[float, ...], cell: float) 
     run = run / length
     normal = np.array([-run[1], run[0]])
     along, across = (border[:, :2] - start) @ run, (border[:, :2] - start) @ normal
-    same_way = np.abs(border[:, 2:] @ normal) > np.abs(border[:, 2:] @ run)
-    near = (np.abs(across) <= 1.5 * cell) & (along > 0) & (along < length) & ~same_way
+    ridge_along = CROSSES * np.abs(border[:, 2:] @ normal) > np.abs(border[:, 2:] @ run)
+    near = (np.abs(across) <= 1.5 * cell) & (along > 0) & (along < length) & ~ridge_along
     return bool(2 * near.sum() * cell >= length)
 
 

@@ -24,6 +24,8 @@ DOUBT = 0.03
 """m: how far planes may be off in height; by as much over the bend their line may be off sideways."""
 MOST_DOUBT = 0.8
 """m: no more is made of it."""
+CROSSES = 2.0
+"""Tangent of the angle, 63°, from which a ridge is across a side rather than along it."""
 GAP = 2.5
 """m: pieces of a line farther apart than this are two."""
 AGAIN = 6
@@ -122,31 +124,43 @@ def _all_lines(
     directions = wall_directions(edges)
     ridges: list[tuple[float, ...]] = []
     steps: list[tuple[float, ...]] = []
-    stepped: list[list[NDArray[np.float64]]] = [[] for _ in range(len(roof))]
+    borders: list[list[NDArray[np.float64]]] = [[] for _ in range(len(roof))]
     order = np.lexsort((contacts[:, 3], contacts[:, 2], contacts[:, 1], contacts[:, 0]))
     contacts = contacts[order]
     pairs, where = np.unique(contacts[:, :2].astype(np.int64), axis=0, return_index=True)
     ends = [*where[1:], len(contacts)]
     for (a, b), first, last in zip(pairs, where, ends[: len(pairs)], strict=True):
         places = contacts[first:last, 2:]
-        left = _ridges(places, roof.planes[a] - roof.planes[b], roof.spacing, cell, ridges)
+        on_ridge = _ridges(places, roof.planes[a] - roof.planes[b], roof.spacing, cell, ridges)
+        across = np.where(on_ridge[:, None], roof.planes[a, 1:] - roof.planes[b, 1:], 0.0)
+        for plane in (a, b):
+            borders[plane].append(np.concatenate([places, across], axis=1))
+        left = places[~on_ridge]
         if len(left):
             own = [float(np.arctan2(q, p)) % (np.pi / 2) for _, p, q in roof.planes[[a, b]] if hypot(p, q) > 5 * BEND]
             _steps(left, np.concatenate([directions, own]), roof.spacing, cell, steps)
-            stepped[a].append(left)
-            stepped[b].append(left)
-    steps += [side for plane, side in boxes if stepped[plane] and _follows(np.concatenate(stepped[plane]), side, cell)]
+    steps += [side for plane, side in boxes if borders[plane] and _follows(np.concatenate(borders[plane]), side, cell)]
     kept = _single_steps(steps, ridges, edges)
     return _drawn_out(np.concatenate([np.array(ridges, dtype=np.float64).reshape(-1, 4), kept]))
 
 
-def _follows(places: NDArray[np.float64], side: tuple[float, ...], cell: float) -> bool:
-    """Whether a border that is no ridge runs along at least half of a side."""
+def _follows(border: NDArray[np.float64], side: tuple[float, ...], cell: float) -> bool:
+    """Whether a border runs along at least half of a side, that of a ridge left out unless it crosses the side.
+
+    At a corner between a step and a ridge both are seen in the same few cells, and those are counted as the ridge's.
+
+    Args:
+        border: (n, 4) x, y of its places, and across which way a ridge runs there; 0, 0 where there is none.
+        side: x and y of both ends.
+        cell: m between places.
+    """
     start, run = np.array(side[:2]), np.array(side[2:]) - side[:2]
     length = max(hypot(*run), 1e-9)
     run = run / length
-    along, across = (places - start) @ run, (places - start) @ (-run[1], run[0])
-    near = (np.abs(across) <= 1.5 * cell) & (along > 0) & (along < length)
+    normal = np.array([-run[1], run[0]])
+    along, across = (border[:, :2] - start) @ run, (border[:, :2] - start) @ normal
+    ridge_along = CROSSES * np.abs(border[:, 2:] @ normal) > np.abs(border[:, 2:] @ run)
+    near = (np.abs(across) <= 1.5 * cell) & (along > 0) & (along < length) & ~ridge_along
     return bool(2 * near.sum() * cell >= length)
 
 
@@ -179,24 +193,23 @@ def _ridges(
     spacing: float,
     cell: float,
     ridges: list[tuple[float, ...]],
-) -> NDArray[np.float64]:
-    """Add the pieces of the line where two planes meet that their border follows; the places left over."""
+) -> NDArray[np.bool_]:
+    """Add the pieces of the line where two planes meet that their border follows; (n,) the places that do."""
     p, q, r = difference
     bend = hypot(q, r)
     if bend < BEND:
-        return places
+        return np.zeros(len(places), dtype=bool)
     normal = np.array([q, r]) / bend
-    near = np.abs(places @ normal + p / bend) <= 0.75 * spacing + cell + min(DOUBT / bend, MOST_DOUBT)
+    near = np.asarray(np.abs(places @ normal + p / bend) <= 0.75 * spacing + cell + min(DOUBT / bend, MOST_DOUBT))
     if not near.any():
-        return places
+        return near
     along = places[near] @ (-normal[1], normal[0])
     foot = -p / bend * normal
     run = np.array([-normal[1], normal[0]])
     for low, high in _runs(along, cell):
         if high - low >= max(SHORTEST, 2 * spacing):
             ridges.append((*(foot + low * run), *(foot + high * run)))
-    left: NDArray[np.float64] = places[~near]
-    return left
+    return near
 
 
 def _runs(along: NDArray[np.float64], cell: float) -> list[tuple[float, float]]:

@@ -29,6 +29,8 @@ RIDGE = 0.10
 """m: planes nearer than this at both ends of an edge meet in it."""
 FARTHEST = 0.05
 """m: how far a vertex may be moved to where its planes meet."""
+APART = 0.002
+"""m: vertices that would come nearer to each other stay; what is within 1 mm is one place to those who check solids."""
 HELD, SOFT, ANCHOR = 1e6, 1e-3, 1e-6
 """Weights against that of a ridge, 1: of the outline, of a step's line, of the place where the vertex was."""
 LOWEST = 0.1
@@ -159,8 +161,11 @@ def _settle(regions: _Map, planes: NDArray[np.float64]) -> None:
         dx, dy = (yy * right_x - xy * right_y) / determinant, (xx * right_y - xy * right_x) / determinant
         if hypot(dx, dy) <= FARTHEST:
             moved[v] = x + dx, y + dy
-    before, after = (np.rint(xy / UNIT).astype(np.int64) for xy in (regions.xy, moved))
     edges = np.array(regions.edges, dtype=np.int64)
+    run = moved[edges[:, 1]] - moved[edges[:, 0]]
+    close = edges[np.hypot(run[:, 0], run[:, 1]) < APART].reshape(-1)
+    moved[close] = regions.xy[close]
+    before, after = (np.rint(xy / UNIT).astype(np.int64) for xy in (regions.xy, moved))
     if np.array_equal(linked(before, edges), linked(after, edges)) and not len(crossings(after, edges)):
         regions.xy = np.round(moved, DIGITS)
 

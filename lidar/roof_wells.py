@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lidar.roof_boxes import SHORTEST
 from lidar.roof_heights import quantiles_by
 from lidar.roof_lines import cells_inside, wall_directions
 from lidar.roof_planes import NONE, RoofPlanes
@@ -31,7 +32,8 @@ BESIDE = 2.0
 SMALLEST, LARGEST = 1.0, 60.0
 """m²: smaller shafts are chimneys, larger ones are parts that were not seen."""
 COVERED = 0.5
-"""Share of a gap that a plane's own points cover, from which it is a part of the roof, not a gap."""
+"""Share of a gap that a plane's own points cover, or of its midst that others a storey below the roof at most do, from
+which it is a part of the roof, not a gap."""
 FLOOR = 9.0
 """m²: planes of fewer points than cover so much may be a well's floor or wall."""
 BELOW, STOREY = 1.0, 3.5
@@ -101,7 +103,7 @@ def with_wells(
         within = np.flatnonzero(((local > gap[0]) & (local < gap[1])).all(axis=1))
         ring = ((local > gap[0] - BESIDE * roof.spacing) & (local < gap[1] + BESIDE * roof.spacing)).all(axis=1)
         beside = roof.label[ring & on_roof]
-        if not SMALLEST <= area <= LARGEST or len(beside) == 0:
+        if not SMALLEST <= area <= LARGEST or sides.min() < SHORTEST or len(beside) == 0:
             continue
         if (roof.label[within] >= 0).sum() * roof.spacing**2 >= COVERED * area:
             continue
@@ -111,6 +113,11 @@ def with_wells(
         depth = np.minimum(level, xyz[ring & on_roof, 2].max()) - xyz[within, 2]
         below = (depth > BELOW).sum()
         if below < EVIDENCE or 4 * below < len(within) or depth.max() < STOREY:
+            continue
+        # Points near the roof's height are of a well's walls at its sides; in its midst they are of a roof.
+        midst = np.maximum(sides - 2 * roof.spacing, 0.0)
+        amid = (np.minimum(local[within] - gap[0], gap[1] - local[within]) >= roof.spacing).all(axis=1)
+        if (amid & (depth < STOREY)).sum() * roof.spacing**2 > COVERED * midst.prod():
             continue
         fallen = np.sort(xyz[within, 2])
         floor = fallen[fallen <= fallen[0] + FLAT]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from pyproj import CRS
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 LODS = ("1.2", "1.3", "2.2")
 STEPS = 7
 """Of the progress: points read, noise, ground and classes found, terrain made, buildings made, and written."""
+MOST_ROWS = 100
+"""Buildings up to which each is shown; of more, the first so many that fell short."""
 
 
 @click.command("buildings")
@@ -56,6 +59,10 @@ def command(
     attributes), .obj (Wavefront), .glb (glTF 2.0), .gpkg (GeoPackage: footprints with all attributes, roof surfaces
     with slope and azimuth). A bad footprint is named on stderr and does not stop the others.
 
+    Of each building is shown what was made: the level of detail, the height and its standard deviation, the roof's
+    planes, how far their points lie from them (square to the plane) and all roof points from the model (upright), as
+    root mean squares, and why it is no better. Of more than 100 buildings only those are shown that fell short.
+
     \b
     Examples:
       diaba lidar buildings tile.laz out.city.jsonl --footprints houses.gpkg
@@ -87,6 +94,7 @@ def command(
         "lods": dict(sorted(reached.items())),
         "reasons": dict(sorted(reasons.items())),
         "problems": problems,
+        "each": [_row(building) for building in buildings],
         "ms_per_building": 1000 * seconds / len(buildings) if buildings else None,
         "seconds": time.perf_counter() - started,
     }
@@ -94,6 +102,8 @@ def command(
     def text() -> None:
         for problem in problems:
             click.echo(f"footprint {problem}", err=True)
+        for line in _table(buildings, lod):
+            click.echo(line)
         for name, count in sorted(reached.items(), reverse=True):
             click.echo(f"{'no model' if name == '0' else f'LoD {name}':<12}{count:>10,}  {count / len(buildings):6.1%}")
         for why, count in sorted(reasons.items()):
@@ -103,6 +113,47 @@ def command(
         click.echo(f"{len(buildings):,} buildings{each}, {document['seconds']:.1f} s in all → {target}")
 
     emit(document, as_json, text)
+
+
+def _row(building: Building) -> dict[str, Any]:
+    """What is told of one building."""
+    facts = building.attributes
+    return {
+        "uid": building.uid,
+        "lod": building.lod,
+        "height_m": building.height,
+        "sigma_height_m": building.sigma_height,
+        "points": building.point_count,
+        "planes": facts.get("roof_planes"),
+        "rmse_planes_m": facts.get("rmse_planes_m"),
+        "rmse_m": facts.get(f"rmse_lod{building.lod.replace('.', '')}_m"),
+        "reason": building.reason.value,
+    }
+
+
+def _table(buildings: Sequence[Building], lod: str) -> Iterator[str]:
+    """Lines that show each building, or, of many, those that did not reach the level of detail."""
+    shown = buildings if len(buildings) <= MOST_ROWS else [b for b in buildings if b.lod != lod][:MOST_ROWS]
+    if not shown:
+        return
+    wide = max(len("building"), *(len(building.uid) for building in shown))
+    yield f"{'building':<{wide}}  LoD  height m     ±  points  planes  off planes m  off model m  reason"
+    for row in map(_row, shown):
+        made = "none" if row["lod"] == "0" else row["lod"]
+        height, sigma = _number(row["height_m"], 2), _number(row["sigma_height_m"], 2)
+        planes, square, upright = _number(row["planes"], 0), _number(row["rmse_planes_m"], 3), _number(row["rmse_m"], 3)
+        yield (
+            f"{row['uid']:<{wide}}  {made:<4}{height:>9}{sigma:>6}{row['points']:>8,}{planes:>8}{square:>14}"
+            f"{upright:>13}  {'' if row['reason'] == 'none' else row['reason']}"
+        ).rstrip()
+    if len(shown) < len(buildings):
+        yield f"… and {len(buildings) - len(shown):,} more"
+    yield ""
+
+
+def _number(value: float | str | None, digits: int) -> str:
+    """A number for a table; a dash where it is not known."""
+    return "–" if not isinstance(value, int | float) or value != value else f"{value:.{digits}f}"
 
 
 def _points(sources: tuple[Path, ...], area: str | None, crs: CRS | None) -> tuple[PointCloud, BoundingBox | None]:

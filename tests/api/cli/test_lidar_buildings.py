@@ -9,14 +9,17 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import trimesh
+from cjio import cityjson
 from click.testing import CliRunner, Result
 from shapely import Polygon, box
 from shapely.affinity import translate
 
 from api.cli.main import diaba
 from gis.city_model.cityjson import read_cityjson
+from gis.city_model.write import write_buildings
 from gis.crs import normalise
 from lidar.point_cloud import Class, PointCloud
+from lidar.validate import signed_volume
 from lidar.write import write_laz
 
 CRS = normalise("EPSG:9210+5727")
@@ -78,6 +81,54 @@ def test_a_person_reads_the_levels_reached_and_the_reasons(tile: Path, footprint
     assert "no model             2   50.0%" in done.stdout
     assert "4 buildings" in done.stdout
     assert "no area" in done.stderr
+
+
+def test_each_building_is_shown_in_a_line_of_its_own(tile: Path, footprints: Path, tmp_path: Path) -> None:
+    done = run(tile, tmp_path / "out.glb", "--footprints", footprints, "--keep-classes")
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.split()}
+    uid, lod, height, _, _, planes, square, upright = rows["west"]
+    assert (uid, lod, height, planes) == ("west", "2.2", "6.00", "1")
+    assert float(square) <= float(upright) < 0.01
+    assert rows["nowhere"][1] == "none"
+    assert rows["nowhere"][-1] == "no_points"
+
+
+def test_of_many_buildings_those_are_shown_that_fell_short(
+    tile: Path, footprints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.cli.lidar_buildings.MOST_ROWS", 3)
+    done = run(tile, tmp_path / "out.glb", "--footprints", footprints, "--keep-classes")
+    first = {line.split()[0] for line in done.stdout.splitlines() if line.split()}
+    assert {"nowhere", "meadow"} <= first
+    assert "west" not in first
+    assert "… and 2 more" in done.stdout
+
+
+@pytest.mark.shared_data
+def test_a_real_block_is_made_in_full_detail_and_others_read_it(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "delft_north"
+    outlines = folder / "footprints.geojson"
+    target = tmp_path / "delft.city.json"
+    done = run(*sorted(folder.glob("*.laz")), target, "--footprints", outlines, "--crs", "EPSG:7415", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["lods"], told["reasons"]) == ({"2.2": 10}, {"none": 10})
+    assert max(row["rmse_planes_m"] for row in told["each"]) <= 0.14
+    document = cityjson.CityJSON(j=json.loads(target.read_text()))
+    assert (document.number_city_objects_level1(), document.get_epsg()) == (10, 7415)
+    buildings, crs = read_cityjson(target)
+    volume = sum(signed_volume(building.solid) for building in buildings if building.solid)
+    assert volume > 0
+    for ending in (".glb", ".obj"):
+        write_buildings(buildings, mesh := target.with_suffix(ending), crs)
+        shell = trimesh.load_scene(mesh).to_geometry()
+        shell.merge_vertices(merge_norm=True, merge_tex=True)  # glTF keeps roofs, walls and ground apart
+        assert shell.is_volume
+        assert shell.volume == pytest.approx(volume, rel=1e-3)
+    write_buildings(buildings, table := target.with_suffix(".gpkg"), crs)
+    faces = gpd.read_file(table, layer="roof_surfaces")
+    assert len(gpd.read_file(table, layer="footprints")) == 10
+    assert faces.area.sum() == pytest.approx(gpd.read_file(outlines).area.sum(), rel=1e-3)
 
 
 def test_an_area_gives_the_same_buildings_as_the_whole(tile: Path, footprints: Path, tmp_path: Path) -> None:

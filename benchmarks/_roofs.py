@@ -15,13 +15,14 @@ from lidar.validate import signed_volume
 
 INSIDE = 0.5
 """m from the true outline, where heights are compared: a wall's place is the outline's matter."""
-NARROW = 0.5
-"""m: half of the width of the narrowest face that counts; parapets are narrower."""
-AT_OUTLINE = 0.5
+NARROW, SMALL = 0.5, 2.0
+"""m: half of the width of the narrowest face that counts, parapets are narrower; m²: the smallest, which LoD 2.2 asks
+for (Biljecki et al. 2016): water tanks and what was put on a roof, which the true models lack, are smaller."""
+AT_OUTLINE = 0.3
 """m in plan within which a roof reaches the outline."""
 MAIN = 0.3
-"""Share of the plan above which a part that does not reach the outline is main roof, not a fixture on it: a stair head
-of up to 30 % of the roof is no storey (Circular 06/2021/TT-BXD)."""
+"""Share of the plan from which a part is main roof, not a fixture on it: a stair head of up to 30 % of the roof is no
+storey (Circular 06/2021/TT-BXD)."""
 COLUMN = 0.25
 """m: side of the columns of which the common and the whole volume are summed."""
 SAME = 0.5
@@ -52,7 +53,8 @@ def roof_faces(solid: Solid) -> list[RoofFace]:
         if face.surface is Surface.ROOF:
             corners = solid.vertices[list(face.rings[0])]
             plan = Polygon(corners[:, :2], [solid.vertices[list(ring), :2] for ring in face.rings[1:]])
-            found.append(RoofFace(face.rings[0], corners, plan, not plan.buffer(-NARROW).is_empty))
+            counts = plan.area >= SMALL and not plan.buffer(-NARROW).is_empty
+            found.append(RoofFace(face.rings[0], corners, plan, counts))
     return found
 
 
@@ -66,24 +68,27 @@ def heights(faces: list[RoofFace], xy: NDArray[np.float64]) -> NDArray[np.float6
 
 
 def eave_and_ridge(solid: Solid, faces: list[RoofFace]) -> tuple[float, float]:
-    """The lowest edge of the main roof along the outline, and its highest line, metres; NaN without a main roof.
+    """The lowest edge of the roof along the outline, and the highest line of the main roof, metres; NaN without any.
 
-    Faces that meet without a step are one part of the roof. The main roof is the parts that reach the outline within
-    0.5 m with a face at least 1 m wide, or cover 30 % of the plan. So parapets, light wells inside of a house, stair
-    heads, tanks and dormers are none; the lower level of a stepped roof is.
+    Faces of 1 m width and 2 m² at least count, so no parapets; those that meet without a step are one part of the roof.
+    The eave is the lowest corner within 0.3 m of the outline of any part: a light well inside of a house is none, a low
+    part beside a high one is. The main roof, whose highest corner is the ridge, is the parts that cover 30 % of the
+    plan, or the largest one: no stair heads, dormers and tanks.
     """
     rings = [solid.vertices[list(ring), :2] for f in solid.faces if f.surface is Surface.GROUND for ring in f.rings]
     outline = shapely.MultiLineString([np.concatenate([ring, ring[:1]]) for ring in rings])
-    whole = sum(face.plan.area for face in faces)
-    lows, highs = [], []
-    for part in _parts([face for face in faces if face.wide]):
-        corners = np.concatenate([face.corners for face in part])
-        at_outline = shapely.distance(outline, shapely.points(corners[:, :2])) <= AT_OUTLINE
-        if at_outline.any():
-            lows.append(corners[at_outline, 2].min())
-        if at_outline.any() or sum(face.plan.area for face in part) >= MAIN * whole:
-            highs.append(corners[:, 2].max())
-    return float(min(lows, default=np.nan)), float(max(highs, default=np.nan))
+    parts = _parts([face for face in faces if face.wide])
+    if not parts:
+        return np.nan, np.nan
+    area = np.array([sum(face.plan.area for face in part) for part in parts])
+    main = (area >= MAIN * sum(face.plan.area for face in faces)) | (area == area.max())
+    corners = [np.concatenate([face.corners for face in part]) for part in parts]
+    every = np.concatenate(corners)
+    at_outline = shapely.distance(outline, shapely.points(every[:, :2])) <= AT_OUTLINE
+    return (
+        float(every[at_outline, 2].min()) if at_outline.any() else np.nan,
+        float(max(own[:, 2].max() for own, counts in zip(corners, main, strict=True) if counts)),
+    )
 
 
 def _parts(faces: list[RoofFace]) -> list[list[RoofFace]]:

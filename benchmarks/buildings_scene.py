@@ -20,13 +20,13 @@ Printed by kind of building, or of roof (`--by roof_type`):
 * `model`, `valid`, `LoD 2.2`: share of buildings with a model, and of models that are valid and detailed;
 * `RMSE`: of heights at random places half a metre inside the true outline, over all places; `median`: over buildings;
   `≤ 0.2 m`: share of places;
-* `eave`, `ridge`: RMSE of the lowest edge of the main roof along the outline, and of its highest line. Faces that meet
-  without a step are one part of a roof; the main roof is the parts that reach the outline within 0.5 m with a face of
-  1 m width, or cover 30 % of the plan: stair heads, tanks, dormers, light wells and parapets are no part of it. The
-  same is done to the truth and to the model;
+* `eave`, `ridge`: RMSE of the lowest edge of the roof along its outline, and of the highest line of the main roof.
+  Faces that meet without a step are one part of a roof, the main roof is the parts that cover 30 % of the plan (or the
+  largest): stair heads, tanks and dormers are no part of it; parapets count for neither, nor light wells that lie
+  inside of the house. The same is done to the truth and to the model, each with its own outline;
 * `|vol|`: median error of volume; `IoU`: median of common over whole volume, by columns of 0.25 m;
-* `face F1`: faces of 1 m width and more, matched where both share half of the larger one in plan; `faces`: share of
-  buildings with the true number of them.
+* `face F1`: faces of 1 m width and 2 m² at least, which LoD 2.2 asks for, matched where both share half of the larger
+  one in plan; `faces`: share of buildings with the true number of them.
 
 Nothing is chosen after the result.
 """
@@ -207,10 +207,10 @@ def run(scene: Path, options: argparse.Namespace, label: str) -> list[str]:
     """All tables of a scene, printed, and the last line of each."""
     truths = [b for b in read_cityjson(scene / "truth" / "buildings.city.jsonl")[0] if b.solid is not None]
     window = None if options.window is None else shapely.box(*options.window)
-    around = truths if window is None else [b for b in truths if b.footprint.dwithin(window, SURROUNDINGS)]
+    around = truths if window is None else [b for b in truths if b.footprint.dwithin(window, SURROUNDINGS / 2)]
     points = read_many(sorted((scene / "lidar").glob("*.laz")))
     if window is not None:
-        inside = shapely.contains_xy(window.buffer(2 * SURROUNDINGS), points.x, points.y)
+        inside = shapely.contains_xy(window.buffer(SURROUNDINGS), points.x, points.y)
         points = points.subset(inside)
     points = classified(points)
     terrain = rasterise(points, Grid.covering(points.bounds, RESOLUTION))

@@ -6,7 +6,7 @@ the water, the decks and the tufts that the ground filter cannot tell. What is n
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from lidar import wires as wiring
 from lidar.cells import CELL, UNIT, Cells, Floats, Mask, cells_of, ground_level
 from lidar.confidence import GIVEN, Evidence, confidence, noise_confidence
 from lidar.decks import decks
-from lidar.gathered import BUILDING, WATER, gathered
 from lidar.known import Known
 from lidar.morphology import compiled, dilation, in_threads
 from lidar.point_cloud import NOISE, Class, PointCloud
@@ -35,10 +34,6 @@ LOW, HIGH = 0.5, 2.0
 """Metres above the ground where medium and high vegetation begin (ASPRS)."""
 SOLID_SHARE = 45
 """Percent of the points about a planar one, planar and their pulse's only return, from which on it is no plant."""
-WIRE, TOWER, DECK = int(Class.WIRE_CONDUCTOR), int(Class.TOWER), int(Class.BRIDGE_DECK)
-LOW_PLANTS, MEDIUM_PLANTS, HIGH_PLANTS = (
-    int(code) for code in (Class.LOW_VEGETATION, Class.MEDIUM_VEGETATION, Class.HIGH_VEGETATION)
-)
 REACH = max(
     max(GROUND_REACH + 1.0, planarity.SHARE_REACH) + roofs.REACH,
     bridges.REACH,
@@ -47,20 +42,6 @@ REACH = max(
     planarity.SHARE_REACH + wiring.REACH + masts.REACH,
 )
 """Metres of surroundings that a point's class depends on, given ground and noise."""
-
-
-class Found(NamedTuple):
-    """Of k points in the order of cells, what their classes follow from; all arrays (k,)."""
-
-    wire: Mask
-    tower: Mask
-    building: Mask
-    wet: Mask
-    deck: Mask
-    flat: Mask
-    share: NDArray[np.uint8]
-    height: NDArray[np.float32]
-    over: NDArray[np.int16]
 
 
 def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
@@ -78,35 +59,48 @@ def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
     solid = ~np.isin(points.classification, NOISE)
     if not solid.any():
         return points
+    known = known or Known.nothing(points)
     cells = cells_of(points.x, points.y, points.z, solid)
     del solid
-    own = gathered(points, cells, known or Known.nothing(points))
-    level = ground_level(cells.mean(own.soil), GROUND_REACH)
+    classes, single, last, intensity = _gathered(points, cells)
+    free, inside = ~known.fixed[cells.order], known.inside[cells.order]
+    ground = classes == Class.GROUND
+    level = ground_level(cells.mean(ground | (classes == Class.WATER)), GROUND_REACH)
     height = _height(cells, level)
-    surfaces = planarity.planarity(cells, own.rest | own.given, own.single)
-    roof = (surfaces.planar & (surfaces.share >= roofs.ROOF_SHARE)) | own.given
-    hanging = wires(cells, own.rest | own.given, roof, own.single, own.last)
-    del roof
+    given = ~free & (classes == Class.BUILDING)
+    rest = ~ground & free
+
+    surfaces = planarity.planarity(cells, rest | given, single)
+    flat = surfaces.planar
+    hanging = wires(cells, rest | given, (flat & (surfaces.share >= roofs.ROOF_SHARE)) | given, single, last)
     tower = towers(cells, hanging)
-    standing = own.rest & ~hanging.wire & ~tower
     building = buildings(
-        roofs.Candidates(
-            height, surfaces.planar, surfaces.share, standing, own.single, own.last, own.given, own.inside
-        ),
+        roofs.Candidates(height, flat, surfaces.share, rest & ~hanging.wire & ~tower, single, last, given, inside),
         cells,
     )
-    del standing
-    pools = water(cells, own.intensity, points.gps_time, own.ground, own.rest, own.single, own.last)
-    wet = pools.wet & own.free
-    over = above_soil(cells, own.ground, own.ground | (own.rest & (height < HIGH)))
-    spans = decks(cells, own.ground & ~wet, own.rest, own.last)
-    found = Found(hanging.wire, tower, building, wet, spans.deck, surfaces.planar, surfaces.share, height, over)
-    in_threads(_label, cells.points, cells.points * 2, own, found)
-    evidence = Evidence(height, over, surfaces.share, surfaces.planar, pools.steps, spans.agree)
-    percent = confidence(cells, own.classes, evidence)
-    percent[~own.free] = GIVEN
+    pools = water(cells, intensity, points.gps_time, ground, rest, single, last)
+    wet = pools.wet & free
+    del intensity
+    over = above_soil(cells, ground, ground | (rest & (height < HIGH)))
+    spans = decks(cells, ground & ~wet, rest, last)
+
+    classes[hanging.wire & free] = Class.WIRE_CONDUCTOR
+    classes[tower & free] = Class.TOWER
+    rest &= ~hanging.wire & ~tower
+    classes[building] = Class.BUILDING
+    rest &= ~building
+    classes[wet] = Class.WATER
+    rest &= ~(flat & (surfaces.share >= SOLID_SHARE) & (height >= LOW))
+    tuft = ((ground & ~wet & free) | (rest & (height < HIGH))) & (over > TUFT * UNIT)
+    classes[tuft] = Class.LOW_VEGETATION
+    classes[(tuft & (over >= LOW * UNIT)) | (rest & (height >= LOW))] = Class.MEDIUM_VEGETATION
+    classes[rest & (height > HIGH)] = Class.HIGH_VEGETATION
+    classes[spans.deck & free] = Class.BRIDGE_DECK
+    evidence = Evidence(height, over, surfaces.share, flat, pools.steps, spans.agree)
+    percent = confidence(cells, classes, evidence)
+    percent[~free] = GIVEN
     made, sure = points.classification.copy(), _of_noise(points, cells, level)
-    in_threads(_hand_out, cells.points, cells.points, cells.order, own.classes, percent, made, sure)
+    in_threads(_hand_out, cells.points, cells.points, cells.order, classes, percent, made, sure)
     return points.with_classification(made, sure)
 
 
@@ -123,11 +117,53 @@ def _of_noise(points: PointCloud, cells: Cells, level: Floats) -> NDArray[np.uin
     return sure
 
 
+def _gathered(points: PointCloud, cells: Cells) -> tuple[NDArray[np.uint8], Mask, Mask, NDArray[np.uint16]]:
+    """In the order of cells: classes, single returns, last returns, intensities."""
+    n = cells.points
+    classes, intensity = np.empty(n, dtype=np.uint8), np.empty(n, dtype=np.uint16)
+    single, last = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
+    in_threads(
+        _gather,
+        n,
+        n,
+        cells.order,
+        points.classification,
+        points.intensity,
+        points.return_number,
+        points.number_of_returns,
+        classes,
+        intensity,
+        single,
+        last,
+    )
+    return classes, single, last, intensity
+
+
 def _height(cells: Cells, level: Floats) -> NDArray[np.float32]:
     """(k,) metres above the ground, of which each cell's level is given; NaN where none is near."""
     height = np.empty(cells.points, dtype=np.float32)
     in_threads(_above, cells.shape[0], cells.points, cells, level, height)
     return height
+
+
+@compiled
+def _gather(
+    first: int,
+    last: int,
+    order: Any,
+    classification: Any,
+    light: Any,
+    return_number: Any,
+    number_of_returns: Any,
+    classes: Any,
+    intensity: Any,
+    single: Any,
+    is_last: Any,
+) -> None:
+    for k in range(first, last):
+        p = order[k]
+        classes[k], intensity[k] = classification[p], light[p]
+        single[k], is_last[k] = number_of_returns[p] <= 1, return_number[p] >= number_of_returns[p]
 
 
 @compiled
@@ -137,34 +173,6 @@ def _above(first: int, last: int, cells: Any, ground: Any, height: Any) -> None:
         for c in range(columns):
             for p in range(cells.begin[r * columns + c], cells.begin[r * columns + c + 1]):
                 height[p] = cells.w[p] / UNIT - ground[r, c]
-
-
-@compiled
-def _label(first: int, last: int, own: Any, found: Any) -> None:
-    """Put into `own.classes` what was found; of several, the later one holds."""
-    for k in range(first, last):
-        free, wet, over = own.free[k], found.wet[k], found.over[k]
-        code, rest, high = own.classes[k], own.rest[k], found.height[k]
-        if free and found.wire[k]:
-            code = WIRE
-        if free and found.tower[k]:
-            code = TOWER
-        rest = rest and not (found.wire[k] or found.tower[k] or found.building[k])
-        if found.building[k]:
-            code = BUILDING
-        if wet:
-            code = WATER
-        rest = rest and not (found.flat[k] and found.share[k] >= SOLID_SHARE and high >= LOW)
-        tuft = ((own.ground[k] and free and not wet) or (rest and high < HIGH)) and over > TUFT * UNIT
-        if tuft:
-            code = LOW_PLANTS
-        if (tuft and over >= LOW * UNIT) or (rest and high >= LOW):
-            code = MEDIUM_PLANTS
-        if rest and high > HIGH:
-            code = HIGH_PLANTS
-        if free and found.deck[k]:
-            code = DECK
-        own.classes[k] = code
 
 
 @compiled

@@ -11,9 +11,11 @@ from dataclasses import replace
 from math import log, pi, sqrt
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lidar.roof_heights import SHRINK
 from lidar.roof_lines import cells_inside, wall_directions
 from lidar.roof_planes import NONE, RoofPlanes
 
@@ -64,7 +66,9 @@ def with_wells(
     low_down = middles < np.median(xyz[roof.label >= 0, 2]) - STOREY
     small = np.append((counts * roof.spacing**2 < FLOOR) & low_down, True)[roof.label]  # last: points without a plane
     on_roof = ~small
-    deep = _deep(xyz[small], roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
+    # Beside the outline the house's own outer wall is seen: it tells of no well, however few points the roof has there.
+    inner = shapely.distance(shapely.multilinestrings(edges.reshape(-1, 2, 2)), shapely.points(xyz[:, :2])) > SHRINK
+    deep = _deep(xyz[small & inner], roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
     if len(deep) == 0:
         return xyz, roof
     cell = CELL * roof.spacing
@@ -107,7 +111,7 @@ def with_wells(
         level = (p + q * xyz[within, 0] + r * xyz[within, 1]).min(axis=0)
         # Beyond their edge planes are drawn out, but not above the points beside.
         depth = np.minimum(level, xyz[ring & on_roof, 2].max()) - xyz[within, 2]
-        below = (depth > BELOW).sum()
+        below = ((depth > BELOW) & inner[within]).sum()
         if below < EVIDENCE or 4 * below < len(within) or depth.max() < STOREY:
             continue
         fallen = np.sort(xyz[within, 2])

@@ -138,7 +138,7 @@ def test_the_outer_wall_seen_beside_a_hidden_corner_of_the_roof_is_no_well() -> 
     along, up = np.meshgrid(np.linspace(11.2, 15.8, 8), np.linspace(1.0, 9.0, 4))
     wall = np.column_stack([np.full(along.size, 0.15), along.ravel(), up.ravel()])
     assert roofs(model(house, np.concatenate([seen, wall]))) == 1
-    floor = wall + (0.9, 0.0, 0.0)
+    floor = wall + np.array([0.9, 0.0, 0.0])
     assert roofs(model(house, np.concatenate([seen, floor]))) == 2
 
 

@@ -67,7 +67,8 @@ def with_wells(
     small = np.append((counts * roof.spacing**2 < FLOOR) & low_down, True)[roof.label]  # last: points without a plane
     on_roof = ~small
     # Beside the outline the house's own outer wall is seen: it tells of no well, however few points the roof has there.
-    inner = shapely.distance(shapely.multilinestrings(edges.reshape(-1, 2, 2)), shapely.points(xyz[:, :2])) > SHRINK
+    outline = shapely.multilinestrings(edges.reshape(-1, 2, 2))
+    inner = np.asarray(shapely.distance(outline, shapely.points(xyz[:, :2])), dtype=np.float64) > SHRINK
     deep = _deep(xyz[small & inner], roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
     if len(deep) == 0:
         return xyz, roof

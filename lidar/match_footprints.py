@@ -1,8 +1,10 @@
-"""Given outlines held against what the points show: one shift of the map, and what became of each outline."""
+"""Given outlines held against what the points show: the shift of each block of the map, and what became of each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import hypot
 
@@ -11,8 +13,13 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from lidar.footprints import Footprints
+from gis.bounds import BoundingBox
+from lidar.footprints import SIGMA_XY, Footprints
 
+BLOCK = 250.0
+"""m: side of a block, aligned to the CRS: a sheet of the 1:500 map, whose houses were drawn and fitted in together."""
+LEAST = SIGMA_XY
+"""m: a smaller shift is within what a single outline may be wrong by, and within what eaves and cells pretend."""
 MOST = 2.0
 """m: the largest shift of a map that is looked for; beyond it, a house lies on its neighbour's place."""
 SPACING = 1.0
@@ -45,7 +52,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How far a map must be moved to lie on the points; nothing unless it is significant."""
+    """How far a map must be moved to lie on the points; nothing unless that is significant and 0.15 m at least."""
 
     dx: float
     """m east."""
@@ -66,16 +73,62 @@ class Finding:
     uid: str
     outcome: Outcome
     iou: float
-    """Intersection over union with the roof under it, after the map's shift."""
+    """Intersection over union with the roof under it, after the shift of its block."""
     dx: float = 0.0
-    """m east that the outline must be moved beyond the map's shift, if `SHIFTED`."""
+    """m east, whole millimetres, that the outline must be moved to lie on the points: with its block, and alone."""
     dy: float = 0.0
+    """m north."""
+    sigma: float = np.inf
+    """m, of the larger of both; infinite where nothing was measured."""
 
 
-def match_footprints(given: Footprints, derived: Footprints) -> tuple[Shift, tuple[Finding, ...]]:
-    """Hold a block's given outlines against those derived from its points.
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A map held against points."""
 
-    1. One shift of the whole map, of 2 m at most, is estimated from the outer sides of both (`map_shift`).
+    shifts: Mapping[tuple[float, float], Shift]
+    """Of each block with a given outline, by its south-west corner, in order."""
+    findings: tuple[Finding, ...]
+    """Of the given outlines, in their order, then the extra ones."""
+    given: Footprints
+    moved: Footprints
+    """The given outlines where the points show them."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many outlines had each outcome."""
+        told = Counter(finding.outcome for finding in self.findings)
+        return {outcome.value: told[outcome] for outcome in Outcome}
+
+    def of(self, uids: set[str]) -> Match:
+        """What was found of these outlines, and of the blocks they lie in."""
+        kept = np.array([uid in uids for uid in self.moved.uids], dtype=bool)
+        corners = {tuple(corner) for corner in _corners(self.given.subset(kept)).tolist()}
+        return Match(
+            {corner: shift for corner, shift in self.shifts.items() if corner in corners},
+            tuple(finding for finding in self.findings if finding.uid in uids),
+            self.given.subset(kept),
+            self.moved.subset(kept),
+        )
+
+
+def whole_blocks(bounds: BoundingBox) -> BoundingBox:
+    """The blocks that the bounds reach into."""
+    west, south = np.floor(np.array([bounds.min_x, bounds.min_y]) / BLOCK) * BLOCK
+    east, north = np.ceil(np.array([bounds.max_x, bounds.max_y]) / BLOCK) * BLOCK
+    return BoundingBox(float(west), float(south), float(east), float(north), bounds.crs)
+
+
+def _corners(outlines: Footprints) -> NDArray[np.float64]:
+    """(n, 2) south-west corner of the block that holds each outline's representative point."""
+    return np.asarray(np.floor(outlines.representative_points / BLOCK) * BLOCK, dtype=np.float64)
+
+
+def match_footprints(given: Footprints, derived: Footprints) -> Match:
+    """Hold given outlines against those derived from the points.
+
+    1. The shift of each block of 250 m, of 2 m at most, is estimated from the outer sides of both (`map_shift`). An
+       outline belongs to the block that holds its representative point.
     2. An outline is matched if the roof under it fills it (IoU of 0.8), missing if there is none (below 0.3), shifted
        if moving it alone makes it match, changed otherwise. Of a roof that goes on over neighbours, what the map
        gives to them does not count: whether the points show a party wall is not the map's fault.
@@ -84,25 +137,36 @@ def match_footprints(given: Footprints, derived: Footprints) -> tuple[Shift, tup
     Args:
         given: outlines of a map.
         derived: outlines from points where the map is not looked at (`derive_footprints` without known ones).
-
-    Returns:
-        The shift, and findings: the given outlines in their order, then the extra ones.
     """
     derived = derived.to(given.crs)
-    shift = map_shift(given.polygons, derived.polygons)
-    moved = shapely.transform(given.polygons, lambda c: c + np.array([shift.dx, shift.dy]))
-    roofs, known = shapely.STRtree(derived.polygons), shapely.STRtree(moved)
-    findings = []
+    corner = _corners(given)
+    shifts: dict[tuple[float, float], Shift] = {}
+    moved = given.polygons.copy()
+    roofs = shapely.STRtree(derived.polygons)
+    for west, south in np.unique(corner, axis=0):
+        own = np.flatnonzero((corner == (west, south)).all(axis=1))
+        around = shapely.box(*shapely.total_bounds(given.polygons[own])).buffer(2 * MOST)
+        shift = map_shift(given.polygons[own], derived.polygons[np.sort(roofs.query(around, predicate="intersects"))])
+        shifts[float(west), float(south)] = shift
+        moved[own] = shapely.transform(moved[own], lambda c, s=shift: c + np.array([s.dx, s.dy]))  # type: ignore[misc]
+    findings, known = [], shapely.STRtree(moved)
     for index, uid in enumerate(given.uids):
         near = derived.polygons[np.sort(roofs.query(moved[index], predicate="dwithin", distance=MOST))]
         beside = np.unique(known.query(near, predicate="intersects")[1])
-        findings.append(_finding(uid, moved[index], shapely.union_all(moved[beside[beside != index]]), near))
+        others = shapely.union_all(moved[beside[beside != index]])
+        findings.append(_finding(uid, moved[index], others, near, shifts[tuple(corner[index].tolist())]))
+    placed = [
+        shapely.transform(polygon, lambda c, f=finding: c + np.array([f.dx, f.dy]))  # type: ignore[misc]
+        for polygon, finding in zip(given.polygons, findings, strict=True)
+    ]
     whole = shapely.union_all(moved)
     for uid, outline in zip(derived.uids, derived.polygons, strict=True):
         covered = float(shapely.intersection(outline, whole).area) / float(outline.area)
         if covered < PRESENT:
             findings.append(Finding(uid, Outcome.EXTRA, 0.0))
-    return shift, tuple(findings)
+    polygons = np.empty(len(placed), dtype=object)
+    polygons[:] = placed
+    return Match(shifts, tuple(findings), given, replace(given, polygons=polygons))
 
 
 def map_shift(given: NDArray[np.object_], derived: NDArray[np.object_]) -> Shift:
@@ -137,22 +201,27 @@ def map_shift(given: NDArray[np.object_], derived: NDArray[np.object_]) -> Shift
         if hypot(*step) < 1e-3:
             break
     measured = (float(moved[0]), float(moved[1]))
-    believed = hypot(*moved) <= MOST and float(((moved / sigma) ** 2).sum()) >= SURE
-    dx, dy = measured if believed else (0.0, 0.0)
+    sure = float(((moved / sigma) ** 2).sum()) >= SURE
+    believed = sure and LEAST <= hypot(*moved) <= MOST + LEAST_SCATTER
+    dx, dy = (round(measured[0], 3), round(measured[1], 3)) if believed else (0.0, 0.0)
     return Shift(dx, dy, (float(sigma[0]), float(sigma[1])), used, measured)
 
 
-def _finding(uid: str, outline: BaseGeometry, others: BaseGeometry, derived: NDArray[np.object_]) -> Finding:
-    """What became of one outline, from the derived ones around it."""
+def _finding(
+    uid: str, outline: BaseGeometry, others: BaseGeometry, derived: NDArray[np.object_], block: Shift
+) -> Finding:
+    """What became of one outline, moved with its block, from the derived ones around it."""
     iou = _overlap(outline, others, derived)
     if iou >= MATCHED:
-        return Finding(uid, Outcome.MATCHED, iou)
+        return Finding(uid, Outcome.MATCHED, iou, block.dx, block.dy, max(block.sigma))
     own = map_shift(np.array([outline], dtype=object), derived)
     if own.dx or own.dy:
         alone = shapely.transform(outline, lambda c: c + np.array([own.dx, own.dy]))
         if _overlap(alone, others, derived) >= MATCHED:
-            return Finding(uid, Outcome.SHIFTED, iou, own.dx, own.dy)
-    return Finding(uid, Outcome.CHANGED if iou >= PRESENT else Outcome.MISSING, iou)
+            dx, dy = round(block.dx + own.dx, 3), round(block.dy + own.dy, 3)
+            return Finding(uid, Outcome.SHIFTED, iou, dx, dy, max(own.sigma))
+    outcome = Outcome.CHANGED if iou >= PRESENT else Outcome.MISSING
+    return Finding(uid, outcome, iou, block.dx, block.dy, max(block.sigma))
 
 
 def _overlap(outline: BaseGeometry, others: BaseGeometry, derived: NDArray[np.object_]) -> float:

@@ -11,11 +11,13 @@ from dataclasses import replace
 from math import log, pi, sqrt
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
+from shapely import MultiLineString
 
 from lidar.roof_boxes import SHORTEST
-from lidar.roof_heights import quantiles_by
+from lidar.roof_heights import SHRINK, quantiles_by
 from lidar.roof_lines import cells_inside, wall_directions
 from lidar.roof_planes import NONE, RoofPlanes
 
@@ -67,7 +69,11 @@ def with_wells(
     low_down = middles < np.median(xyz[roof.label >= 0, 2]) - STOREY  # False where there is none
     small = np.append((counts * roof.spacing**2 < FLOOR) & low_down, True)[roof.label]  # last: points without a plane
     on_roof = ~small
-    deep = _deep(xyz[small], roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
+    # Beside the outline the house's own outer wall is seen: it tells of no well, however few points the roof has there.
+    outline = MultiLineString(list(edges.reshape(-1, 2, 2)))
+    lower = xyz[small]
+    lower = lower[_off(outline, lower)]
+    deep = _deep(lower, roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
     if len(deep) == 0:
         return xyz, roof
     cell = CELL * roof.spacing
@@ -111,7 +117,7 @@ def with_wells(
         level = (p + q * xyz[within, 0] + r * xyz[within, 1]).min(axis=0)
         # Beyond their edge planes are drawn out, but not above the points beside.
         depth = np.minimum(level, xyz[ring & on_roof, 2].max()) - xyz[within, 2]
-        below = (depth > BELOW).sum()
+        below = ((depth > BELOW) & _off(outline, xyz[within])).sum()
         if below < EVIDENCE or 4 * below < len(within) or depth.max() < STOREY:
             continue
         # Points near the roof's height are of a well's walls at its sides; in its midst they are of a roof.
@@ -140,6 +146,11 @@ def with_wells(
         planes=np.concatenate([roof.planes, floors]),
         scatter=np.concatenate([roof.scatter, np.full(len(floors), roof.noise)]),
     )
+
+
+def _off(outline: MultiLineString, xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) points farther from the outline than its own wall is seen."""
+    return np.asarray(shapely.distance(outline, shapely.points(xyz[:, :2])) > SHRINK, dtype=bool)
 
 
 def _deep(xyz: NDArray[np.float64], planes: NDArray[np.float64], highest: float) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import hypot, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gis.bounds import BoundingBox
     from gis.city_model.building import Building
     from lidar.footprints import Footprints
+    from lidar.match_footprints import Match
     from lidar.point_cloud import PointCloud
 
 LODS = ("1.2", "1.3", "2.2")
@@ -40,6 +42,9 @@ MOST_ROWS = 100
     "ones too. A building that has no valid model of it gets the next lower one, with the reason.",
 )
 @click.option("--area", metavar="X0,Y0,X1,Y1", help="Only buildings in this rectangle, in the CRS of the points.")
+@click.option(
+    "--as-given", is_flag=True, help="Trust the place of the outlines given: hold them not against the points."
+)
 @click.option("--keep-classes", is_flag=True, help="Trust the classes in the files instead of classifying anew.")
 @crs_option
 @json_option
@@ -49,6 +54,7 @@ def command(
     footprints: Path | None,
     lod: str,
     area: str | None,
+    as_given: bool,
     keep_classes: bool,
     crs: CRS | None,
     as_json: bool,
@@ -63,11 +69,17 @@ def command(
     planes, how far their points lie from them (square to the plane) and all roof points from the model (upright), as
     root mean squares, and why it is no better. Of more than 100 buildings only those are shown that fell short.
 
+    Given outlines are held against the points: the shift of each block of 250 m, of 2 m at most, and what became of
+    each outline (matched, shifted alone, changed, missing; extra are roofs the map lacks). Where a shift is sure,
+    models are made under the moved outline; the outline itself stays as given. The attributes footprint_shift_m (and
+    _dx_m, _dy_m, _sigma_m) and footprint_finding say so for each building.
+
     \b
     Examples:
       diaba lidar buildings tile.laz out.city.jsonl --footprints houses.gpkg
       diaba lidar buildings ahn3_1.laz ahn3_2.laz out.city.jsonl --footprints bag.geojson --crs EPSG:7415
       diaba lidar buildings tile.laz out.city.jsonl
+      diaba lidar buildings tile.laz out.city.jsonl --footprints houses.gpkg --as-given
       diaba lidar buildings tile.laz roofs.gpkg --area 603000,1191000,603200,1191200
       diaba lidar buildings tile.laz blocks.glb --lod 1.2
     """
@@ -76,10 +88,10 @@ def command(
     started = time.perf_counter()
     writer_for(target)  # an ending that is not known is said before the work
     with progress("buildings", STEPS) as advance:
-        points, bounds = _points(sources, area, crs)
+        points, bounds = _points(sources, area, crs, matched=footprints is not None and not as_given)
         advance(1)
         known = _known(footprints, points, crs, bounds)
-        buildings, seconds = _buildings(points, known, bounds, keep_classes, advance)
+        buildings, match, seconds = _buildings(points, known, bounds, as_given, keep_classes, advance)
         buildings = tuple(building.at_most(lod) for building in buildings)
         write_buildings(buildings, target, points.crs)
         advance(1)
@@ -95,6 +107,7 @@ def command(
         "reasons": dict(sorted(reasons.items())),
         "problems": problems,
         "each": [_row(building) for building in buildings],
+        "footprints": None if match is None else {**match.counts, "blocks": _blocks(match)},
         "ms_per_building": 1000 * seconds / len(buildings) if buildings else None,
         "seconds": time.perf_counter() - started,
     }
@@ -109,6 +122,8 @@ def command(
         for why, count in sorted(reasons.items()):
             if why != "none":
                 click.echo(f"  {why:<16}{count:>4,}")
+        for line in [] if match is None else _told(match):
+            click.echo(line)
         each = f", {document['ms_per_building']:.1f} ms a building" if buildings else ""
         click.echo(f"{len(buildings):,} buildings{each}, {document['seconds']:.1f} s in all → {target}")
 
@@ -156,19 +171,25 @@ def _number(value: float | str | None, digits: int) -> str:
     return "–" if not isinstance(value, int | float) or value != value else f"{value:.{digits}f}"
 
 
-def _points(sources: tuple[Path, ...], area: str | None, crs: CRS | None) -> tuple[PointCloud, BoundingBox | None]:
+def _points(
+    sources: tuple[Path, ...], area: str | None, crs: CRS | None, *, matched: bool
+) -> tuple[PointCloud, BoundingBox | None]:
     """The points of the files, or those in and around the area, and the area.
+
+    Outlines that are matched are so by whole blocks: then the points reach around those too.
 
     Raises:
         UnreadableFile: there are none.
     """
     from gis.crs import horizontal
     from lidar.blocks import look_at
+    from lidar.match_footprints import whole_blocks
     from lidar.pipeline import DEFAULT_BUFFER
     from lidar.read import read_many
 
     bounds = None if area is None else rectangle(area, horizontal(look_at(sources, crs).crs))
-    points = read_many(list(sources), None if bounds is None else bounds.buffered(DEFAULT_BUFFER), crs=crs)
+    wanted = whole_blocks(bounds) if bounds is not None and matched else bounds
+    points = read_many(list(sources), None if wanted is None else wanted.buffered(DEFAULT_BUFFER), crs=crs)
     if len(points) == 0:
         where = "it holds no points" if bounds is None else "it holds no points in and around the area"
         raise UnreadableFile(", ".join(map(str, sources)), where)
@@ -176,23 +197,34 @@ def _points(sources: tuple[Path, ...], area: str | None, crs: CRS | None) -> tup
 
 
 def _known(path: Path | None, points: PointCloud, crs: CRS | None, bounds: BoundingBox | None) -> Footprints | None:
-    """The outlines given; with an area those in it, and around it their neighbours."""
+    """The outlines given; with an area those of the blocks it touches, and around these their neighbours."""
     from lidar.footprints import read_footprints_for
+    from lidar.match_footprints import whole_blocks
     from lidar.pipeline import BUILDING_ROOM
 
     if path is None:
         return None
     known = read_footprints_for(path, points.crs, crs)
-    return known if bounds is None else known.touching(bounds.buffered(BUILDING_ROOM))
+    return known if bounds is None else known.touching(whole_blocks(bounds).buffered(BUILDING_ROOM))
 
 
 def _buildings(
-    points: PointCloud, known: Footprints | None, bounds: BoundingBox | None, keep_classes: bool, advance: Advance
-) -> tuple[tuple[Building, ...], float]:
-    """The buildings, those of the area alone where there is one, and the seconds that outlines and models took."""
+    points: PointCloud,
+    known: Footprints | None,
+    bounds: BoundingBox | None,
+    as_given: bool,
+    keep_classes: bool,
+    advance: Advance,
+) -> tuple[tuple[Building, ...], Match | None, float]:
+    """The buildings, what became of the outlines given, and the seconds that outlines and models took.
+
+    Of an area, where there is one, alone.
+    """
     from gis.grid import Grid
     from lidar.building_attributes import with_party_walls
     from lidar.derive_footprints import derive_footprints
+    from lidar.match_footprints import match_footprints
+    from lidar.moved_models import reconstruct_matched
     from lidar.pipeline import RESOLUTION, classified
     from lidar.reconstruct import reconstruct_all
     from lidar.terrain import rasterise
@@ -204,10 +236,47 @@ def _buildings(
     terrain = rasterise(points, Grid.covering(points.bounds, RESOLUTION))
     advance(1)
     started = time.perf_counter()
-    outlines = derive_footprints(points, terrain) if known is None else known
-    buildings = with_party_walls(reconstruct_all(outlines, points, terrain))
+    match = None
+    if known is None or as_given:
+        outlines = derive_footprints(points, terrain) if known is None else known
+        buildings = reconstruct_all(outlines, points, terrain)
+    else:
+        derived = derive_footprints(points, terrain)
+        outlines, match = known, match_footprints(known, derived)
+        buildings = reconstruct_matched(match, points, terrain)
+    buildings = with_party_walls(buildings)
     if bounds is not None:
         own = set(outlines.within(bounds).uids)
         buildings = tuple(building for building in buildings if building.uid in own)
+        if match is not None:
+            match = match.of(own | set(derived.within(bounds).uids))
     advance(1)
-    return buildings, time.perf_counter() - started
+    return buildings, match, time.perf_counter() - started
+
+
+def _blocks(match: Match) -> list[dict[str, Any]]:
+    """What was found of each block, for JSON."""
+    return [
+        {
+            "corner": list(corner),
+            "dx_m": shift.dx,
+            "dy_m": shift.dy,
+            "measured_m": [round(value, 3) for value in shift.measured],
+            "sigma_m": [round(value, 3) if isfinite(value) else None for value in shift.sigma],
+            "sides": shift.sides,
+        }
+        for corner, shift in match.shifts.items()
+    ]
+
+
+def _told(match: Match) -> list[str]:
+    """What was found of the map, for a person."""
+    counts = ", ".join(f"{count:,} {outcome}" for outcome, count in match.counts.items())
+    lines = [f"outlines: {counts}"]
+    for (west, south), shift in match.shifts.items():
+        if shift.dx or shift.dy:
+            lines.append(
+                f"  the map lies {hypot(shift.dx, shift.dy):.2f} m off in the block at {west:.0f}, {south:.0f}: "
+                f"{shift.dx:+.2f} m east, {shift.dy:+.2f} m north (σ {shift.sigma[0]:.2f}, {shift.sigma[1]:.2f} m)"
+            )
+    return lines

@@ -131,6 +131,17 @@ def test_a_gap_without_points_from_below_is_no_well() -> None:
     assert roofs(model(house, xyz[xyz[:, 2] > 11.0])) == 1
 
 
+def test_the_outer_wall_seen_beside_a_hidden_corner_of_the_roof_is_no_well() -> None:
+    house = box(0, 0, 4.5, 16)
+    xyz = shapes.strewn(house, lambda x, y: 12.0 + 0.0 * x, 8.0, seed=3)
+    seen = xyz[(xyz[:, 0] > 2.5) | (xyz[:, 1] < 11)]  # a tree hangs over the rest
+    along, up = np.meshgrid(np.linspace(11.2, 15.8, 8), np.linspace(1.0, 9.0, 4))
+    wall = np.column_stack([np.full(along.size, 0.15), along.ravel(), up.ravel()])
+    assert roofs(model(house, np.concatenate([seen, wall]))) == 1
+    floor = wall + np.array([0.9, 0.0, 0.0])
+    assert roofs(model(house, np.concatenate([seen, floor]))) == 2
+
+
 def test_points_seen_through_a_skylight_are_no_well() -> None:
     xyz, house = _with_well(2, 8.0, 9.3)
     assert roofs(model(house, xyz[xyz[:, 2] > 9.0])) == 1

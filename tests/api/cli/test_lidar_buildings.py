@@ -54,6 +54,15 @@ def footprints(tile: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def shifted(tile: Path) -> Path:
+    """Both houses a metre off."""
+    path = tile.with_name("shifted.gpkg")
+    moved = [translate(shape, EAST + 0.8, NORTH - 0.6) for shape in HOUSES.values()]
+    gpd.GeoDataFrame({"uid": list(HOUSES)}, geometry=moved, crs="EPSG:9210").to_file(path)
+    return path
+
+
 def run(*words: object) -> Result:
     return CliRunner().invoke(diaba, ["lidar", "buildings", *map(str, words)])
 
@@ -74,6 +83,36 @@ def test_bad_footprints_have_a_reason_and_stop_nothing(tile: Path, footprints: P
     assert found["nowhere"].solid is None
 
 
+def test_a_shifted_map_is_told_and_models_stand_where_the_points_are(tile: Path, shifted: Path, tmp_path: Path) -> None:
+    target, as_given = tmp_path / "out.city.jsonl", tmp_path / "as_given.city.jsonl"
+    told = json.loads(run(tile, target, "--footprints", shifted, "--keep-classes", "--json").stdout)["footprints"]
+    assert {key: told[key] for key in ("matched", "shifted", "changed", "missing", "extra")} == {
+        "matched": 2, "shifted": 0, "changed": 0, "missing": 0, "extra": 0,
+    }  # fmt: skip
+    (block,) = told["blocks"]
+    assert block["corner"] == [600_000.0, 1_190_000.0]
+    assert (block["dx_m"], block["dy_m"]) == pytest.approx((-0.8, 0.6), abs=0.15)
+    for building in read_cityjson(target)[0]:
+        outline, solid = translate(HOUSES[building.uid], EAST, NORTH), building.solid
+        assert building.footprint.symmetric_difference(translate(outline, 0.8, -0.6)).area < 0.1, "the map's own"
+        assert solid is not None
+        assert (
+            box(*solid.vertices[:, :2].min(axis=0), *solid.vertices[:, :2].max(axis=0))
+            .symmetric_difference(outline)
+            .area
+            < 0.15 * 44
+        )
+        assert building.attributes["footprint_finding"] == "matched"
+        assert building.attributes["footprint_shift_m"] == pytest.approx(1.0, abs=0.15)
+        assert 0 < float(building.attributes["footprint_shift_sigma_m"]) < 0.2
+    done = run(tile, as_given, "--footprints", shifted, "--keep-classes", "--as-given", "--json")
+    assert json.loads(done.stdout)["footprints"] is None
+    west = next(building for building in read_cityjson(as_given)[0] if building.uid == "west")
+    assert west.solid is not None
+    assert west.solid.vertices[:, 0].min() == pytest.approx(EAST + 10.8, abs=0.001)
+    assert "footprint_finding" not in west.attributes
+
+
 def test_a_person_reads_the_levels_reached_and_the_reasons(tile: Path, footprints: Path, tmp_path: Path) -> None:
     done = run(tile, tmp_path / "out.glb", "--footprints", footprints, "--keep-classes", "--lod", "1.2")
     assert done.exit_code == 0, done.output
@@ -81,6 +120,7 @@ def test_a_person_reads_the_levels_reached_and_the_reasons(tile: Path, footprint
     assert "no model             2   50.0%" in done.stdout
     assert "4 buildings" in done.stdout
     assert "no area" in done.stderr
+    assert "outlines: 2 matched, 0 changed, 0 shifted, 2 missing, 0 extra" in done.stdout
 
 
 def test_each_building_is_shown_in_a_line_of_its_own(tile: Path, footprints: Path, tmp_path: Path) -> None:

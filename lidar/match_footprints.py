@@ -20,6 +20,8 @@ BLOCK = 250.0
 """m: side of a block, aligned to the CRS: a sheet of the 1:500 map, whose houses were drawn and fitted in together."""
 LEAST = SIGMA_XY
 """m: a smaller shift is within what a single outline may be wrong by, and within what eaves and cells pretend."""
+NEAR, BORNE_OUT = 0.5, 0.5
+"""m, a cell of the derived outlines; share of the outer sides that must lie so near to one of theirs after a shift."""
 MOST = 2.0
 """m: the largest shift of a map that is looked for; beyond it, a house lies on its neighbour's place."""
 SPACING = 1.0
@@ -174,7 +176,8 @@ def map_shift(given: NDArray[np.object_], derived: NDArray[np.object_]) -> Shift
 
     Each outer side is one observation: the median distance, along its normal, to the nearest parallel side of the
     other set. The shift fits them by least squares with Huber's weights; roofs that reach over their walls all round
-    move opposite sides apart and cancel out. σ follows from the scatter of the sides.
+    move opposite sides apart and cancel out. σ follows from the scatter of the sides. It is not believed where fewer
+    than half of the sides then lie on one of the derived outlines.
 
     Args:
         given: (n,) polygons, metres.
@@ -201,7 +204,9 @@ def map_shift(given: NDArray[np.object_], derived: NDArray[np.object_]) -> Shift
         if hypot(*step) < 1e-3:
             break
     measured = (float(moved[0]), float(moved[1]))
-    sure = float(((moved / sigma) ** 2).sum()) >= SURE
+    # Where the points show other houses than the map, what their sides have in common is chance.
+    borne_out = np.count_nonzero(np.abs(_distances(sides + moved, target, tree)[1]) <= NEAR) >= BORNE_OUT * len(sides)
+    sure = borne_out and float(((moved / sigma) ** 2).sum()) >= SURE
     believed = sure and LEAST <= hypot(*moved) <= MOST + LEAST_SCATTER
     dx, dy = (round(measured[0], 3), round(measured[1], 3)) if believed else (0.0, 0.0)
     return Shift(dx, dy, (float(sigma[0]), float(sigma[1])), used, measured)

@@ -57,6 +57,17 @@ def test_a_true_map_is_not_shifted(alley: tuple[Footprints, Footprints]) -> None
     assert outcomes.count(Outcome.MISSING) < 0.1 * len(true)
 
 
+def test_a_shift_that_few_of_the_maps_houses_bear_out_is_reported_and_not_believed() -> None:
+    places = [(x, y) for x in range(0, 120, 20) for y in range(0, 60, 20)]
+    given = outlines(*(box(x, y, x + 9, y + 7) for x, y in places))
+    seen = [box(x + 1, y, x + 10, y + 7) for x, y in places]
+    whole = map_shift(given.polygons, np.array(seen, dtype=object))
+    assert (whole.dx, whole.dy) == (1.0, 0.0)
+    few = map_shift(given.polygons, np.array(seen[:6], dtype=object))
+    assert few.measured == pytest.approx((1.0, 0.0), abs=0.01)
+    assert (few.dx, few.dy) == (0.0, 0.0)
+
+
 def test_a_shift_of_a_metre_is_found_with_its_sigma(alley: tuple[Footprints, Footprints]) -> None:
     true, derived = alley
     at_rest = map_shift(true.polygons, derived.polygons).measured

@@ -68,7 +68,8 @@ def with_wells(
     on_roof = ~small
     # Beside the outline the house's own outer wall is seen: it tells of no well, however few points the roof has there.
     outline = shapely.multilinestrings(edges.reshape(-1, 2, 2))
-    inner = np.asarray(shapely.distance(outline, shapely.points(xyz[:, :2])), dtype=np.float64) > SHRINK
+    inner = np.ones(len(xyz), dtype=bool)
+    inner[small] = shapely.distance(outline, shapely.points(xyz[small, :2])) > SHRINK
     deep = _deep(xyz[small & inner], roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
     if len(deep) == 0:
         return xyz, roof

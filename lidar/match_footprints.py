@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import hypot
+from math import comb, hypot
 
 import numpy as np
 import shapely
@@ -20,8 +20,6 @@ BLOCK = 250.0
 """m: side of a block, aligned to the CRS: a sheet of the 1:500 map, whose houses were drawn and fitted in together."""
 LEAST = SIGMA_XY
 """m: a smaller shift is within what a single outline may be wrong by, and within what eaves and cells pretend."""
-NEAR, BORNE_OUT = 0.5, 0.5
-"""m, a cell of the derived outlines; share of the outer sides that must lie so near to one of theirs after a shift."""
 MOST = 2.0
 """m: the largest shift of a map that is looked for; beyond it, a house lies on its neighbour's place."""
 SPACING = 1.0
@@ -38,8 +36,11 @@ SURE = 9.21
 """Squared length of the shift in its σ from which it is believed: χ² of two, 1 % error."""
 FEWEST = 4
 """Sides a shift needs."""
+UNLIKELY = 0.01
+"""Probability that so many outlines of a block come to lie better on roofs by a shift of chance: so at least seven are
+needed. Sides of one house err together, so that their scatter alone promises too much."""
 MATCHED, PRESENT = 0.8, 0.3
-"""Intersection over union from which an outline is as given, and from which a building stands there at all."""
+"""Intersection over union from which an outline is as given, and share of it that must be roof for it to be there."""
 
 
 class Outcome(StrEnum):
@@ -129,9 +130,10 @@ def _corners(outlines: Footprints) -> NDArray[np.float64]:
 def match_footprints(given: Footprints, derived: Footprints) -> Match:
     """Hold given outlines against those derived from the points.
 
-    1. The shift of each block of 250 m, of 2 m at most, is estimated from the outer sides of both (`map_shift`). An
-       outline belongs to the block that holds its representative point.
-    2. An outline is matched if the roof under it fills it (IoU of 0.8), missing if there is none (below 0.3), shifted
+    1. The shift of each block of 250 m, of 2 m at most, is estimated from the outer sides of both (`map_shift`), and
+       believed if it brings more of the block's outlines onto roofs than chance would (a sign test). An outline belongs
+       to the block that holds its representative point.
+    2. An outline is matched if the roof under it fills it (IoU of 0.8), missing if less than 0.3 of it is roof, shifted
        if moving it alone makes it match, changed otherwise. Of a roof that goes on over neighbours, what the map
        gives to them does not count: whether the points show a party wall is not the map's fault.
     3. A derived outline of which the map covers less than 0.3 is extra.
@@ -148,7 +150,10 @@ def match_footprints(given: Footprints, derived: Footprints) -> Match:
     for west, south in np.unique(corner, axis=0):
         own = np.flatnonzero((corner == (west, south)).all(axis=1))
         around = shapely.box(*shapely.total_bounds(given.polygons[own])).buffer(2 * MOST)
-        shift = map_shift(given.polygons[own], derived.polygons[np.sort(roofs.query(around, predicate="intersects"))])
+        near = derived.polygons[np.sort(roofs.query(around, predicate="intersects"))]
+        shift = map_shift(given.polygons[own], near)
+        if not _better_placed(given.polygons[own], near, shift):
+            shift = replace(shift, dx=0.0, dy=0.0)
         shifts[float(west), float(south)] = shift
         moved[own] = shapely.transform(moved[own], lambda c, s=shift: c + np.array([s.dx, s.dy]))  # type: ignore[misc]
     findings, known = [], shapely.STRtree(moved)
@@ -176,8 +181,7 @@ def map_shift(given: NDArray[np.object_], derived: NDArray[np.object_]) -> Shift
 
     Each outer side is one observation: the median distance, along its normal, to the nearest parallel side of the
     other set. The shift fits them by least squares with Huber's weights; roofs that reach over their walls all round
-    move opposite sides apart and cancel out. σ follows from the scatter of the sides. It is not believed where fewer
-    than half of the sides then lie on one of the derived outlines.
+    move opposite sides apart and cancel out. σ follows from the scatter of the sides.
 
     Args:
         given: (n,) polygons, metres.
@@ -204,12 +208,26 @@ def map_shift(given: NDArray[np.object_], derived: NDArray[np.object_]) -> Shift
         if hypot(*step) < 1e-3:
             break
     measured = (float(moved[0]), float(moved[1]))
-    # Where the points show other houses than the map, what their sides have in common is chance.
-    borne_out = np.count_nonzero(np.abs(_distances(sides + moved, target, tree)[1]) <= NEAR) >= BORNE_OUT * len(sides)
-    sure = borne_out and float(((moved / sigma) ** 2).sum()) >= SURE
+    sure = float(((moved / sigma) ** 2).sum()) >= SURE
     believed = sure and LEAST <= hypot(*moved) <= MOST + LEAST_SCATTER
     dx, dy = (round(measured[0], 3), round(measured[1], 3)) if believed else (0.0, 0.0)
     return Shift(dx, dy, (float(sigma[0]), float(sigma[1])), used, measured)
+
+
+def _better_placed(outlines: NDArray[np.object_], derived: NDArray[np.object_], shift: Shift) -> bool:
+    """Whether more outlines come to lie on roofs with a larger part than with a smaller one, beyond chance."""
+    if not (shift.dx or shift.dy):
+        return False
+    moved = shapely.transform(outlines, lambda c: c + np.array([shift.dx, shift.dy]))
+    tree, areas = shapely.STRtree(derived), []
+    for placed in (outlines, moved):
+        one, roof = tree.query(placed, predicate="intersects")
+        common = shapely.area(shapely.intersection(placed[one], derived[roof]))
+        areas.append(np.bincount(one, common, minlength=len(placed)))
+    gain = np.round(areas[1] - areas[0], 3)
+    better, worse = int((gain > 0).sum()), int((gain < 0).sum())
+    n = better + worse
+    return n > 0 and sum(comb(n, k) for k in range(better, n + 1)) <= UNLIKELY * 2**n
 
 
 def _finding(
@@ -225,7 +243,8 @@ def _finding(
         if _overlap(alone, others, derived) >= MATCHED:
             dx, dy = round(block.dx + own.dx, 3), round(block.dy + own.dy, 3)
             return Finding(uid, Outcome.SHIFTED, iou, dx, dy, max(own.sigma))
-    outcome = Outcome.CHANGED if iou >= PRESENT else Outcome.MISSING
+    on_roof = float(shapely.intersection(shapely.union_all(derived), outline).area)
+    outcome = Outcome.CHANGED if on_roof >= PRESENT * outline.area else Outcome.MISSING
     return Finding(uid, outcome, iou, block.dx, block.dy, max(block.sigma))
 
 

@@ -7,7 +7,7 @@ sides in one of the directions that the building has.
 
 from __future__ import annotations
 
-from math import ceil, hypot
+from math import ceil, hypot, log, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,11 @@ AT_OUTLINE = 0.40
 """m: a step this near to the outline, along it, is the outline."""
 TOGETHER, PARALLEL = 0.25, 0.07
 """m, radians (4°): steps this near and parallel are one."""
+CHANCE = 1e-4
+"""Probability of an empty disc of the radius from which a gap is one, were points strewn at random."""
+HIDING, FIELD = 1.0, 0.58
+"""m that a plane must rise above another to hide it, and how far it then does by height: the tangent of 30°, half of
+the widest field of view."""
 BEYOND = 1.2
 """m by which a line is drawn out at both ends, at least; half of its length if that is more."""
 
@@ -60,7 +65,7 @@ def border_lines(
     rows = ceil((edges[:, [1, 3]].max() - south) / cell) + 1
     frame = np.array([west, south, cell])
     inside = cells_inside(edges, west, south, cell, rows, columns)
-    label = _nearest_labels(xy, roof.label, len(roof), frame, inside)
+    label = _nearest_labels(xy, roof, frame, inside)
     contacts = _contacts(label, frame)
     lines = _all_lines(contacts, box_sides(label, xy, wall_directions(edges), roof, frame), roof, edges, cell)
     return lines, label, frame
@@ -82,20 +87,64 @@ def cells_inside(edges: Any, west: Any, south: Any, cell: Any, rows: Any, column
 
 
 def _nearest_labels(
-    xy: NDArray[np.float64], label: NDArray[np.int64], count: int, frame: NDArray[np.float64], inside: NDArray[np.bool_]
+    xy: NDArray[np.float64], roof: RoofPlanes, frame: NDArray[np.float64], inside: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """(rows, columns) the plane most of the points have in the nearest cell with any; -1 outside."""
+    """(rows, columns) the plane most of the points have in the nearest cell with any; -1 outside.
+
+    In gaps that chance does not leave it is the plane that the others around hide (`_hidden`).
+    """
     west, south, cell = frame
     column = np.floor((xy[:, 0] - west) / cell).astype(np.int64)
     row = np.floor((xy[:, 1] - south) / cell).astype(np.int64)
-    kept = (label >= 0) & (row >= 0) & (column >= 0) & (row < inside.shape[0]) & (column < inside.shape[1])
-    votes = np.zeros((*inside.shape, count), dtype=np.int32)
-    np.add.at(votes, (row[kept], column[kept], label[kept]), 1)
+    kept = (roof.label >= 0) & (row >= 0) & (column >= 0) & (row < inside.shape[0]) & (column < inside.shape[1])
+    votes = np.zeros((*inside.shape, len(roof)), dtype=np.int32)
+    np.add.at(votes, (row[kept], column[kept], roof.label[kept]), 1)
     known = votes.any(axis=2)
     if not known.any():
         return np.full(inside.shape, -1, dtype=np.int64)
-    near = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    return np.where(inside, votes.argmax(axis=2)[near[0], near[1]], -1)
+    away, near = ndimage.distance_transform_edt(~known, return_indices=True)
+    label = np.where(inside, votes.argmax(axis=2)[near[0], near[1]], -1)
+    return _hidden(label, away * cell, roof, frame)
+
+
+def _hidden(
+    label: NDArray[np.int64], away: NDArray[np.float64], roof: RoofPlanes, frame: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """The cells' planes, with the lower one in gaps behind a higher.
+
+    What lies behind a wall is not seen from one side: a gap between two levels is of the lower one, for the higher
+    would have been seen. A wall hides no more than its height times the tangent of the widest angle looked at.
+
+    Args:
+        label: (rows, columns) plane of the nearest point, -1 outside.
+        away: (rows, columns) m to the nearest cell with a point.
+        roof: its planes.
+        frame: (3,) west and south of the cells, and their side, in m.
+    """
+    west, south, cell = frame
+    widest = sqrt(-log(CHANCE) / pi) * roof.spacing
+    pieces, _ = ndimage.label((away > widest) & (label >= 0))
+    reach = ceil(widest / cell) + 1
+    found = label
+    for piece, place in enumerate(ndimage.find_objects(pieces), start=1):
+        low = [max(own.start - reach, 0) for own in place]
+        window = tuple(slice(a, own.stop + reach) for a, own in zip(low, place, strict=True))
+        gap = ndimage.distance_transform_edt(pieces[window] != piece) * cell <= widest
+        row, column = np.nonzero(gap & (label[window] >= 0))
+        row, column = row + low[0], column + low[1]
+        own = label[row, column]
+        beside = np.unique(own)
+        if len(beside) == 1:
+            continue
+        x, y = west + (column + 0.5) * cell, south + (row + 0.5) * cell
+        p, q, r = roof.planes[beside].T[:, :, None]
+        height = p + q * x + r * y
+        rise = height[np.searchsorted(beside, own), np.arange(len(own))] - height.min(axis=0)
+        hidden = (rise > HIDING) & (away[row, column] <= FIELD * rise) & (away[row, column] > 0)
+        if found is label:
+            found = label.copy()
+        found[row[hidden], column[hidden]] = beside[height.argmin(axis=0)][hidden]
+    return found
 
 
 def _contacts(label: NDArray[np.int64], frame: NDArray[np.float64]) -> NDArray[np.float64]:

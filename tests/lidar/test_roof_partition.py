@@ -142,6 +142,26 @@ def test_the_outer_wall_seen_beside_a_hidden_corner_of_the_roof_is_no_well() -> 
     assert roofs(model(house, np.concatenate([seen, floor]))) == 2
 
 
+def test_what_a_tower_hides_is_its_podium() -> None:
+    podium, tower = box(0, 0, 24, 24), box(5, 6, 19, 19)
+
+    def height(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where((x > 5) & (x < 19) & (y > 6) & (y < 19), 40.0, 10.0)
+
+    xyz = shapes.strewn(podium, height)
+    behind = (xyz[:, 2] < 20) & (xyz[:, 1] < 6) & (xyz[:, 0] > 5) & (xyz[:, 0] < 22)
+    solid = model(podium, xyz[~behind])
+    assert signed_volume(solid) == pytest.approx(podium.area * 10 + tower.area * 30, rel=0.02)
+    assert roofs(solid) == 2
+
+
+def test_a_gap_wider_than_a_wall_may_hide_is_parted_half_way() -> None:
+    outline = box(0, 0, 20, 8)
+    xyz = shapes.strewn(outline, lambda x, y: np.where(x < 10, 9.0, 6.0))
+    wide = xyz[(xyz[:, 0] < 5) | (xyz[:, 0] > 15)]  # 10 m, of which a wall of 3 m hides 1.7 m
+    assert signed_volume(model(outline, wide)) == pytest.approx(8 * (10 * 9 + 10 * 6), rel=0.05)
+
+
 def test_points_seen_through_a_skylight_are_no_well() -> None:
     xyz, house = _with_well(2, 8.0, 9.3)
     assert roofs(model(house, xyz[xyz[:, 2] > 9.0])) == 1

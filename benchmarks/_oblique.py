@@ -58,4 +58,4 @@ def draw(path: Path, title: str, buildings: Sequence[Building], xyz: NDArray[np.
         axes.set_axis_off()
     figure.suptitle(f"{title}: {len(solids)} models; on the right with the points over them")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80)
+    figure.savefig(path, dpi=80, bbox_inches="tight")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import laspy
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from shapely import Polygon, box
+from shapely import Polygon, box, contains_xy
 from shapely.affinity import translate
 
 from gis.city_model.building import Reason, Solid, Surface
@@ -165,6 +168,38 @@ def test_a_gap_wider_than_a_wall_may_hide_is_parted_half_way() -> None:
 def test_points_seen_through_a_skylight_are_no_well() -> None:
     xyz, house = _with_well(2, 8.0, 9.3)
     assert roofs(model(house, xyz[xyz[:, 2] > 9.0])) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_clutter_of_points_over_a_balcony_with_the_facade_beside_it_is_no_well(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    xyz = shapes.strewn(RECTANGLE, lambda x, y: 12.0 + 0.0 * x, 12.0, seed=seed)
+    over = (np.abs(xyz[:, 0] - 6) < 1.2) & (xyz[:, 1] < 1.6)
+    xyz[over, 2] -= rng.uniform(1.2, 3.2, over.sum())
+    facade = np.column_stack([rng.uniform(4.9, 7.1, 24), rng.uniform(0.0, 0.3, 24), np.linspace(1.2, 9.0, 24)])
+    solid = model(RECTANGLE, np.concatenate([xyz, facade]))
+    assert signed_volume(solid) > 0.99 * 96 * 12
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_piece_that_falls_from_a_flat_roof_to_the_eaves_has_sides_up_to_its_ridge(seed: int) -> None:
+    def height(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        piece = ((np.abs(x - 4.75) < 1.75) | (np.abs(x - 13.75) < 1.75)) & (y > 7.0)
+        return np.where(piece, 8.6 - 1.29 * (y - 7.0), 8.6)
+
+    outline = box(0, 0, 20, 8)
+    assert roofs(model(outline, shapes.strewn(outline, height, 7.0, seed=seed))) == 3
+
+
+@pytest.mark.shared_data
+def test_vertices_that_would_settle_in_one_place_stay_apart(shared_data: Path) -> None:
+    file = laspy.read(shared_data / "trondheim_roofs" / "182280240.laz")
+    xyz = np.column_stack([file.x, file.y, file.z])
+    ring = [(72.883, 14.556), (82.092, 15.986), (82.871, 10.968), (73.663, 9.538)]
+    outline = Polygon([(568900 + x, 7032400 + y) for x, y in ring])
+    highest = xyz[contains_xy(outline.buffer(-0.3), xyz[:, 0], xyz[:, 1]), 2].max()
+    inside = contains_xy(outline, xyz[:, 0], xyz[:, 1]) & (xyz[:, 2] <= highest)
+    model(outline, xyz[inside], ground=28.1)
 
 
 def test_regions_that_touch_in_a_point_are_mended() -> None:

@@ -51,6 +51,8 @@ class Outcome(StrEnum):
     SHIFTED = "shifted"
     MISSING = "missing"
     EXTRA = "extra"
+    UNSEEN = "unseen"
+    """Of a given outline without points, so that nothing can be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def _corners(outlines: Footprints) -> NDArray[np.float64]:
     return np.asarray(np.floor(outlines.representative_points / BLOCK) * BLOCK, dtype=np.float64)
 
 
-def match_footprints(given: Footprints, derived: Footprints) -> Match:
+def match_footprints(given: Footprints, derived: Footprints, seen: NDArray[np.bool_] | None = None) -> Match:
     """Hold given outlines against those derived from the points.
 
     1. The shift of each block of 250 m, of 2 m at most, is estimated from the outer sides of both (`map_shift`), and
@@ -141,7 +143,9 @@ def match_footprints(given: Footprints, derived: Footprints) -> Match:
     Args:
         given: outlines of a map.
         derived: outlines from points where the map is not looked at (`derive_footprints` without known ones).
+        seen: (n,) whether points lie in each given outline; all of them unless given.
     """
+    seen = np.ones(len(given), dtype=bool) if seen is None else seen
     derived = derived.to(given.crs)
     corner = _corners(given)
     shifts: dict[tuple[float, float], Shift] = {}
@@ -161,7 +165,9 @@ def match_footprints(given: Footprints, derived: Footprints) -> Match:
         near = derived.polygons[np.sort(roofs.query(moved[index], predicate="dwithin", distance=MOST))]
         beside = np.unique(known.query(near, predicate="intersects")[1])
         others = shapely.union_all(moved[beside[beside != index]])
-        findings.append(_finding(uid, moved[index], others, near, shifts[tuple(corner[index].tolist())]))
+        finding = _finding(uid, moved[index], others, near, shifts[tuple(corner[index].tolist())])
+        unseen = finding.outcome is Outcome.MISSING and not seen[index]
+        findings.append(replace(finding, outcome=Outcome.UNSEEN) if unseen else finding)
     placed = [
         shapely.transform(polygon, lambda c, f=finding: c + np.array([f.dx, f.dy]))  # type: ignore[misc]
         for polygon, finding in zip(given.polygons, findings, strict=True)

@@ -70,9 +70,9 @@ def command(
     root mean squares, and why it is no better. Of more than 100 buildings only those are shown that fell short.
 
     Given outlines are held against the points: the shift of each block of 250 m, of 2 m at most, and what became of
-    each outline (matched, shifted alone, changed, missing; extra are roofs the map lacks). Where a shift is sure,
-    models are made under the moved outline; the outline itself stays as given. The attributes footprint_shift_m (and
-    _dx_m, _dy_m, _sigma_m) and footprint_finding say so for each building.
+    each outline (matched, shifted alone, changed, missing, unseen for want of points; extra are roofs the map lacks).
+    Where a shift is sure, models are made under the moved outline; the outline itself stays as given. The attributes
+    footprint_shift_m (and _dx_m, _dy_m, _sigma_m) and footprint_finding say so for each building.
 
     \b
     Examples:
@@ -220,12 +220,15 @@ def _buildings(
 
     Of an area, where there is one, alone.
     """
+    import numpy as np
+
     from gis.grid import Grid
     from lidar.building_attributes import with_party_walls
     from lidar.derive_footprints import derive_footprints
     from lidar.match_footprints import match_footprints
     from lidar.moved_models import reconstruct_matched
     from lidar.pipeline import RESOLUTION, classified
+    from lidar.point_index import points_in_polygons
     from lidar.reconstruct import reconstruct_all
     from lidar.terrain import rasterise
 
@@ -242,7 +245,8 @@ def _buildings(
         buildings = reconstruct_all(outlines, points, terrain)
     else:
         derived = derive_footprints(points, terrain)
-        outlines, match = known, match_footprints(known, derived)
+        inside = points_in_polygons(points.x, points.y, known.polygons)
+        outlines, match = known, match_footprints(known, derived, np.diff(inside.offsets) > 0)
         buildings = reconstruct_matched(match, points, terrain)
     buildings = with_party_walls(buildings)
     if bounds is not None:

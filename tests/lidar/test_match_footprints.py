@@ -79,7 +79,7 @@ def test_blocks_of_a_map_are_shifted_each_its_own_way() -> None:
     assert list(match.shifts) == [(0.0, 0.0), (250.0, 0.0)]
     (first, second) = match.shifts.values()
     assert (first.dx, first.dy, second.dx, second.dy) == pytest.approx((-1.0, 0.0, 0.9, 1.2), abs=0.001)
-    assert match.counts == {"matched": 16, "changed": 0, "shifted": 0, "missing": 0, "extra": 0}
+    assert match.counts == {"matched": 16, "changed": 0, "shifted": 0, "missing": 0, "extra": 0, "unseen": 0}
     assert all(a.equals_exact(b, 0.002) for a, b in zip(match.moved.polygons, [*row, *east], strict=True))
     assert match.given is given
 
@@ -99,6 +99,12 @@ def test_a_house_in_a_row_that_the_map_lacks_is_not_missing() -> None:
     given = outlines(box(20, 0, 25, 14))
     _, findings = matched(given, outlines(box(0, 0, 60, 14), name="d"))
     assert findings[0].outcome is Outcome.CHANGED
+
+
+def test_an_outline_beyond_the_points_is_unseen_not_missing() -> None:
+    given = outlines(box(0, 0, 10, 12), box(50, 0, 60, 12), box(90, 0, 100, 12))
+    match = match_footprints(given, outlines(box(0, 0, 10, 12), name="d"), np.array([True, True, False]))
+    assert [f.outcome for f in match.findings] == [Outcome.MATCHED, Outcome.MISSING, Outcome.UNSEEN]
 
 
 def test_a_shift_of_two_metres_is_believed_and_one_of_three_is_not() -> None:

@@ -3,59 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import cos, radians, sin
 from pathlib import Path
 
 import numpy as np
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from numpy.typing import NDArray
 
 from gis.city_model.building import Building, Surface
 from gis.city_model.faces import normals, triangles
-from gis.errors import BadGeometry
 
-COLOURS = {Surface.ROOF: (0.80, 0.45, 0.35), Surface.WALL: (0.87, 0.85, 0.80), Surface.GROUND: (0.5, 0.5, 0.5)}
-MOST_POINTS = 40_000
+COLOURS = {Surface.ROOF: (0.82, 0.47, 0.36), Surface.WALL: (0.90, 0.88, 0.83), Surface.GROUND: (0.5, 0.5, 0.5)}
+LIGHT = np.array([-0.40, -0.60, 0.69])
+FROM, DOWN = radians(-60.0), radians(40.0)
+"""Where it is seen from, counter-clockwise from east, and how steeply down."""
+TOWARDS = np.array([cos(FROM) * cos(DOWN), sin(FROM) * cos(DOWN), sin(DOWN)])
+"""The way to the eye."""
+MOST_POINTS = 60_000
+LONG_SIDE = 18.0
+"""Inches of a view."""
 
 
 def draw(path: Path, title: str, buildings: Sequence[Building], xyz: NDArray[np.float64]) -> None:
-    """Two views of the models, one with points.
+    """Two views of the models, one with points, as a PNG.
 
     Args:
-        path: of the PNG.
+        path: of the file.
         title: above.
-        buildings: with solids.
+        buildings: with solids; others are left out.
         xyz: (n, 3) points; some are left out where there are very many.
     """
     solids = [building.solid for building in buildings if building.solid is not None]
-    every = np.concatenate([solid.vertices for solid in solids])
-    low, high = every.min(axis=0), every.max(axis=0)
+    if not solids:
+        return
+    low = np.concatenate([solid.vertices for solid in solids]).min(axis=0)
     corners, colours = [], []
-    light = np.array([-0.4, -0.6, 0.7]) / np.sqrt(0.4**2 + 0.6**2 + 0.7**2)
     for solid in solids:
-        normal, _ = normals(solid)
-        try:
-            found, of = triangles(solid)
-        except BadGeometry:
-            continue
+        found, of = triangles(solid)
+        normal = normals(solid)[0][of]
+        facing = normal @ TOWARDS > 0
+        found, of = found[facing], of[facing]
+        shade = 0.55 + 0.45 * np.clip(normal[facing] @ LIGHT, 0.0, 1.0)
         corners.append(solid.vertices[found] - low)
-        shade = 0.55 + 0.45 * np.clip(normal[of] @ light, 0.0, 1.0)
-        base = np.array([COLOURS[solid.faces[k].surface] for k in of])
-        colours.append(np.clip(base * shade[:, None], 0.0, 1.0))
-    random = np.random.default_rng(0)
+        colours.append(np.array([COLOURS[solid.faces[k].surface] for k in of]) * shade[:, None])
+    flat, depth = _seen(np.concatenate(corners))
+    order = np.argsort(depth.mean(axis=1), kind="stable")
+    colour = np.concatenate(colours)[order]
     if len(xyz) > MOST_POINTS:
-        xyz = xyz[np.sort(random.choice(len(xyz), MOST_POINTS, replace=False))]
-    figure = Figure(figsize=(18, 11), layout="tight")
-    for number, with_points in enumerate((False, True)):
-        axes = figure.add_subplot(1, 2, number + 1, projection="3d", computed_zorder=not with_points)
-        axes.add_collection3d(Poly3DCollection(np.concatenate(corners), facecolors=np.concatenate(colours), zorder=1))
-        if with_points:
-            local = xyz - low
-            axes.scatter(*local.T, s=0.6, c=local[:, 2], cmap="viridis", depthshade=False, zorder=2)
-        axes.set(xlim=(0, high[0] - low[0]), ylim=(0, high[1] - low[1]), zlim=(0, high[2] - low[2]))
-        axes.set_box_aspect(high - low, zoom=1.15)
-        axes.view_init(elev=40, azim=-60)
+        xyz = xyz[np.sort(np.random.default_rng(0).choice(len(xyz), MOST_POINTS, replace=False))]
+    over = _seen(xyz - low)[0]
+    wide, high = np.ptp(flat.reshape(-1, 2), axis=0)
+    rows, columns = (2, 1) if wide > 1.4 * high else (1, 2)
+    size = (columns * LONG_SIDE * min(1.0, wide / high) / columns, rows * LONG_SIDE * min(1.0, high / wide) / columns)
+    figure = Figure(figsize=size, layout="tight")
+    for number in range(2):
+        axes = figure.add_subplot(rows, columns, number + 1)
+        axes.add_collection(PolyCollection(list(flat[order]), facecolors=colour, edgecolors=colour, linewidths=0.4))
+        if number == 1:
+            axes.scatter(*over.T, s=0.5, c=xyz[:, 2], cmap="viridis")
+        axes.autoscale_view()
+        axes.set_aspect("equal")
         axes.set_axis_off()
-    figure.suptitle(f"{title}: {len(solids)} models; on the right with the points over them")
+    figure.suptitle(f"{title}: {len(solids)} models, and the same with the points over them")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80, bbox_inches="tight")
+    figure.savefig(path, dpi=90)
+
+
+def _seen(xyz: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Places in the picture (…, 2) and how near to the eye they are (…), in m, without perspective."""
+    right = np.array([-sin(FROM), cos(FROM), 0.0])
+    return np.stack([xyz @ right, xyz @ np.cross(TOWARDS, right)], axis=-1), xyz @ TOWARDS

@@ -1,8 +1,8 @@
 """Where a roof's planes may end: lines in which two planes meet, and straight steps between them.
 
-Cells of the footprint take the plane of the nearest point; along the borders between cells of two planes lies either
-the line in which the planes meet, known to the millimetre, or a step, whose line is put between the points on both
-sides in one of the directions that the building has.
+Cells of the footprint take the plane of the nearest point, or, in wide gaps, of the lower roof that a higher one hides;
+along the borders between cells of two planes lies either the line in which the planes meet, known to the millimetre, or
+a step, whose line is put between the points on both sides in one of the directions that the building has.
 """
 
 from __future__ import annotations

@@ -122,12 +122,13 @@ def windows(cubes: Any, r: int, asked: Any, places: tuple[int, int, int], near: 
             continue
         if a != 1:
             _row_keys(cubes, s, keys[1])
-        own, theirs, place = keys[0], keys[0 if a == 1 else 1], places[a]
-        west, here, east = 0, 0, 0
+        # All of one type: each other one were compiled for itself.
+        own, theirs, place = keys[0], keys[0 if a == 1 else 1], np.int64(places[a])
+        west, here, east = np.int64(0), np.int64(0), np.int64(0)
         for m in range(cubes_of_row):
             if not asked[m]:
                 continue
-            low, n = own[m] - 1, count[m]
+            low, n = own[m] - 1, np.int64(count[m])
             west, n = _fill(theirs, west, low - COLUMN_KEY, place, near, m, n)
             here, n = _fill(theirs, here, low, place, near, m, n)
             east, n = _fill(theirs, east, low + COLUMN_KEY, place, near, m, n)
@@ -145,7 +146,7 @@ def _row_keys(cubes: Any, r: int, keys: Any) -> None:
 
 
 @compiled
-def _fill(keys: Any, q: int, low: int, place: int, near: Any, m: int, n: int) -> tuple[int, int]:
+def _fill(keys: Any, q: Any, low: Any, place: Any, near: Any, m: int, n: Any) -> Any:
     """Add to a window the cubes of the keys from `low` to `low` + 2, the first of which is not before number q.
 
     Returns that first one's number and how many the window holds then. Three are written, to be written over again.
@@ -202,7 +203,7 @@ def _sort_rows(
                             n += 1
                     if n == begun:
                         continue
-                    _by_layer(layer, order, begun, n)
+                    _by_layer(layer, order, np.int64(begun), np.int64(n))
                     for i in range(begun, n):
                         p = order[i]
                         column[i] = here
@@ -214,7 +215,7 @@ def _sort_rows(
 
 
 @compiled
-def _by_layer(layer: Any, order: Any, low: int, high: int) -> None:
+def _by_layer(layer: Any, order: Any, low: Any, high: Any) -> None:
     """Sort one column's points."""
     if high - low > FEW:
         by = np.argsort(layer[low:high], kind="mergesort")

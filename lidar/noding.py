@@ -40,7 +40,7 @@ def noded(segments: Integers, outline: NDArray[np.bool_]) -> tuple[Integers, Int
     """
     fixed = unique(np.concatenate([segments[outline][:, :2], segments[outline][:, 2:]]))
     rim = segments[outline]
-    vertices = _accepted(fixed, rim, _meetings(segments, outline))
+    vertices = _accepted(fixed, rim, _in_order(_meetings(segments, outline)))
     pieces, sources, rims = segments, np.arange(len(segments)), outline
     for _ in range(ROUNDS):
         start, end, source, along = _routed(pieces, sources, rims, vertices, len(fixed))
@@ -59,9 +59,15 @@ def noded(segments: Integers, outline: NDArray[np.bool_]) -> tuple[Integers, Int
     return None
 
 
+def _in_order(points: Integers) -> Integers:
+    """(m, 2) places in the order of their coordinates."""
+    found: Integers = points[np.lexsort((points[:, 1], points[:, 0]))]
+    return found
+
+
 def unique(points: Integers) -> Integers:
     """(m, 2) places in the order of their coordinates, each once."""
-    ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
+    ordered = _in_order(points)
     new = np.ones(len(ordered), dtype=bool)
     new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
     return ordered[new]
@@ -76,7 +82,7 @@ def _unique_after(first: Integers, more: Integers) -> Integers:
 
 @compiled
 def _meetings(segments: Any, outline: Any) -> Any:
-    """Where lines meet each other or the outline, and their ends; in the order of their coordinates, not of lines."""
+    """Where lines meet each other or the outline, and their ends."""
     n = segments.shape[0]
     found = []
     for i in range(n):
@@ -89,7 +95,6 @@ def _meetings(segments: Any, outline: Any) -> Any:
                 met, x, y = _meeting(segments[i], segments[j])
                 if met:
                     found.append((x, y))
-    found.sort()
     points = np.empty((len(found), 2), dtype=np.int64)
     for k in range(len(found)):
         points[k, 0], points[k, 1] = found[k]
@@ -193,6 +198,7 @@ def _nearest(x: Any, y: Any, vertices: Any) -> Any:
 def _routed(segments: Any, sources: Any, rims: Any, vertices: Any, fixed: Any) -> Any:
     """Each segment as a chain of the vertices it passes: start, end, source and whether outline, of each link."""
     links = []
+    share, passed = np.empty(vertices.shape[0]), np.empty(vertices.shape[0], dtype=np.int64)
     for i in range(segments.shape[0]):
         segment = segments[i]
         first = _nearest(segment[0], segment[1], vertices)
@@ -200,17 +206,21 @@ def _routed(segments: Any, sources: Any, rims: Any, vertices: Any, fixed: Any) -
         reach = ON if rims[i] else SNAP
         west, east = min(segment[0], segment[2]) - reach, max(segment[0], segment[2]) + reach
         south, north = min(segment[1], segment[3]) - reach, max(segment[1], segment[3]) + reach
-        passed = []
+        count = 0
         for v in range(vertices.shape[0]):
             x, y = vertices[v, 0], vertices[v, 1]
             if v in (first, last) or x < west or x > east or y < south or y > north:
                 continue
             away, t = _distance(x, y, segment)
             if away <= reach and t > 0.0 and t < 1.0:
-                passed.append((t, v))
-        passed.sort()
+                k = count  # sorted by insertion: few are passed
+                while k > 0 and (share[k - 1] > t or (share[k - 1] == t and passed[k - 1] > v)):
+                    share[k], passed[k] = share[k - 1], passed[k - 1]
+                    k -= 1
+                share[k], passed[k] = t, v
+                count += 1
         at = first
-        for _, v in passed:
+        for v in passed[:count]:
             links.append((at, v, sources[i], rims[i]))
             at = v
         if at != last:
@@ -238,9 +248,13 @@ def _single(
     return np.column_stack([low[first], high[first]]), total, source[first]
 
 
+def crossings(vertices: Integers, edges: Integers) -> Integers:
+    """Where edges cross or touch without a vertex of both being there; in the order of their coordinates."""
+    return _in_order(_crossings(vertices, edges))
+
+
 @compiled
-def crossings(vertices: Any, edges: Any) -> Any:
-    """Where edges cross or touch without a vertex of both being there; sorted."""
+def _crossings(vertices: Any, edges: Any) -> Any:
     n = edges.shape[0]
     west = np.empty(n, dtype=np.int64)
     for e in range(n):
@@ -263,7 +277,6 @@ def crossings(vertices: Any, edges: Any) -> Any:
                 rx, ry, sx, sy = float(q[0] - p[0]), float(q[1] - p[1]), float(s[0] - r[0]), float(s[1] - r[1])
                 t = (float(r[0] - p[0]) * sy - float(r[1] - p[1]) * sx) / (rx * sy - ry * sx)
                 found.append((np.int64(np.rint(p[0] + t * rx)), np.int64(np.rint(p[1] + t * ry))))
-    found.sort()
     points = np.empty((len(found), 2), dtype=np.int64)
     for k in range(len(found)):
         points[k, 0], points[k, 1] = found[k]

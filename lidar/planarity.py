@@ -143,9 +143,9 @@ def _want(
 
 
 @compiled
-def _begins(cubes: Any, r: int) -> tuple[int, int, int]:
+def _begins(cubes: Any, r: int) -> Any:
     """The numbers of the first cubes of row `r` and those beside it; what there is of them."""
-    return cubes.row[max(r - 1, 0)], cubes.row[r], cubes.row[r + 1]
+    return np.int64(cubes.row[max(r - 1, 0)]), np.int64(cubes.row[r]), np.int64(cubes.row[r + 1])
 
 
 @compiled

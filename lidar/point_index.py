@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
+
+from lidar.morphology import in_threads
 
 CELL = 4.0
 """m: side of the cells points are sorted into; a footprint then looks at about its own area of points."""
@@ -39,6 +41,7 @@ def points_in_polygons(x: NDArray[np.float64], y: NDArray[np.float64], polygons:
     m = len(polygons)
     if m == 0 or len(x) == 0:
         return Membership(np.zeros(m + 1, dtype=np.int64), np.empty(0, dtype=np.int64))
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     edges, edge_offsets = _edges(polygons)
     boxes = shapely.bounds(polygons)
     origin = np.array([x.min(), y.min()])
@@ -50,7 +53,11 @@ def points_in_polygons(x: NDArray[np.float64], y: NDArray[np.float64], polygons:
     candidates = _candidates(boxes, origin, cell, columns, rows, starts)
     room = np.concatenate([[0], np.cumsum(candidates)])
     found = np.empty(room[-1], dtype=np.int64)
-    counts = _fill(x, y, edges, edge_offsets, boxes, origin, cell, columns, rows, starts, order, room, found)
+    counts = np.zeros(m, dtype=np.int64)
+    in_threads(
+        _fill, m, len(found), x, y, edges, edge_offsets, boxes, origin, cell, columns, rows, starts, order, room, found,
+        counts,
+    )  # fmt: skip
     offsets = np.concatenate([[0], np.cumsum(counts)])
     return Membership(offsets, _compacted(found, room, counts, offsets))
 
@@ -132,12 +139,12 @@ def _bands(edges, south, height, bands):  # type: ignore[no-untyped-def]
     return starts, members
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _fill(x, y, edges, edge_offsets, boxes, origin, cell, columns, rows, starts, order, room, found):  # type: ignore[no-untyped-def]
-    """Write each polygon's points from `room[p]` on; (m,) how many they are."""
-    m = boxes.shape[0]
-    counts = np.zeros(m, dtype=np.int64)
-    for p in prange(m):
+@njit(cache=True, nogil=True)
+def _fill(  # type: ignore[no-untyped-def]
+    first, last, x, y, edges, edge_offsets, boxes, origin, cell, columns, rows, starts, order, room, found, counts
+):
+    """Write each polygon's points from `room[p]` on, and how many they are."""
+    for p in range(first, last):
         c0, c1, r0, r1 = _window(boxes[p], origin, cell, columns, rows)
         own = edges[edge_offsets[p] : edge_offsets[p + 1]]
         if c0 > c1 or r0 > r1 or room[p] == room[p + 1] or own.shape[0] == 0:
@@ -165,7 +172,6 @@ def _fill(x, y, edges, edge_offsets, boxes, origin, cell, columns, rows, starts,
                     found[room[p] + filled] = i
                     filled += 1
         counts[p] = filled
-    return counts
 
 
 @njit(cache=True, nogil=True)

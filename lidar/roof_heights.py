@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
+from lidar.morphology import in_threads
 from lidar.point_cloud import Class, PointCloud
 from lidar.point_index import MOST_CELLS, Membership, points_in_polygons
 
@@ -86,9 +87,12 @@ def roof_heights(
     last = points.return_number >= points.number_of_returns
     cells = _cells_inside(polygons)
     edge_share = shapely.length(polygons) * sigma_xy / np.maximum(shapely.area(polygons), 1e-9)
-    table = _roof_statistics(
+    table = np.empty((len(polygons), 8))
+    in_threads(
+        _roof_statistics, len(polygons), len(inside.points),
         points.x, points.y, points.z, np.where(on_roof, np.uint8(_ROOF), _KIND[points.classification]), last,
         inside.offsets, inside.points, core.offsets, core.points, cells.offsets, cells.points, ground, edge_share,
+        table,
     )  # fmt: skip
     return [RoofHeights(a, b, c, d, e, int(n), empty, bare) for a, b, c, d, e, n, empty, bare in table.tolist()]
 
@@ -138,47 +142,92 @@ def quantiles_by(label, values, count, q):  # type: ignore[no-untyped-def]
     found = np.full(count, np.nan)
     for k in range(count):
         if starts[k + 1] > starts[k]:
-            found[k] = quantile(np.sort(grouped[starts[k] : starts[k + 1]]), q)
+            found[k] = quantile(in_order(grouped[starts[k] : starts[k + 1]]), q)
     return found
+
+
+@njit(cache=True, nogil=True)
+def in_order(values):  # type: ignore[no-untyped-def]
+    """The values from the least to the greatest."""
+    return np.sort(values)
+
+
+@njit(cache=True, nogil=True)
+def _grouping(cells):  # type: ignore[no-untyped-def]
+    return np.argsort(cells, kind="mergesort")
 
 
 @njit(cache=True, nogil=True)
 def _cells_of(x, y, chosen):  # type: ignore[no-untyped-def]
     """(k,) number of the 0.5 m cell of each chosen point; cells are aligned to the CRS, not to the tile."""
-    column = np.floor(x[chosen] / ROOF_CELL).astype(np.int64)
-    row = np.floor(y[chosen] / ROOF_CELL).astype(np.int64)
-    return row * ROW + column
+    cells = np.empty(chosen.shape[0], dtype=np.int64)
+    for k in range(chosen.shape[0]):
+        i = chosen[k]
+        cells[k] = np.int64(np.floor(y[i] / ROOF_CELL)) * ROW + np.int64(np.floor(x[i] / ROOF_CELL))
+    return cells
 
 
 @njit(cache=True, nogil=True)
-def _cell_medians(cells, z):  # type: ignore[no-untyped-def]
+def _distinct(cells):  # type: ignore[no-untyped-def]
+    """The cells in the order of their numbers, each once."""
+    order = _grouping(cells)
+    found, count = np.empty_like(cells), 0
+    for k in order:
+        if count == 0 or cells[k] != found[count - 1]:
+            found[count] = cells[k]
+            count += 1
+    return found[:count]
+
+
+@njit(cache=True, nogil=True)
+def _picked(points, kind, z, floor, lowest, highest):  # type: ignore[no-untyped-def]
+    """Those of the points whose kind is one from the lowest to the highest, above a floor."""
+    found, count = np.empty_like(points), 0
+    for i in points:
+        if lowest <= kind[i] <= highest and z[i] > floor:
+            found[count] = i
+            count += 1
+    return found[:count]
+
+
+@njit(cache=True, nogil=True)
+def _cell_medians(cells, z, points):  # type: ignore[no-untyped-def]
     """The median of each cell's heights, sorted."""
-    order = np.argsort(cells)
+    order = _grouping(cells)
+    heights = np.empty(cells.shape[0])
+    for k in range(order.shape[0]):
+        heights[k] = z[points[order[k]]]
     medians = np.empty(cells.shape[0])
     count, first = 0, 0
     for k in range(1, order.shape[0] + 1):
         if k == order.shape[0] or cells[order[k]] != cells[order[first]]:
-            medians[count] = quantile(np.sort(z[order[first:k]]), 0.5)
+            medians[count] = quantile(in_order(heights[first:k]), 0.5)
             count += 1
             first = k
-    return np.sort(medians[:count])
+    return in_order(medians[:count])
 
 
 @njit(cache=True, nogil=True)
-def _flat(cells, z, most):  # type: ignore[no-untyped-def]
-    """(k,) whether the point's cell spreads less than `most` metres."""
-    order = np.argsort(cells)
+def _flat(points, cells, z, most):  # type: ignore[no-untyped-def]
+    """Those of the points whose cell spreads less than `most` metres."""
+    order = _grouping(cells)
     flat = np.zeros(cells.shape[0], dtype=np.bool_)
     first = 0
     for k in range(1, order.shape[0] + 1):
         if k == order.shape[0] or cells[order[k]] != cells[order[first]]:
-            low = high = z[order[first]]
+            low = high = z[points[order[first]]]
             for j in range(first, k):
-                low, high = min(low, z[order[j]]), max(high, z[order[j]])
+                here = z[points[order[j]]]
+                low, high = min(low, here), max(high, here)
             for j in range(first, k):
                 flat[order[j]] = high - low < most
             first = k
-    return flat
+    found, count = np.empty_like(points), 0
+    for k in range(points.shape[0]):
+        if flat[k]:
+            found[count] = points[k]
+            count += 1
+    return found[:count]
 
 
 @njit(cache=True, nogil=True)
@@ -202,8 +251,10 @@ def _without_lonely(ordered):  # type: ignore[no-untyped-def]
     return ordered.shape[0]
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def _roof_statistics(  # type: ignore[no-untyped-def]
+    begin,
+    end,
     x,
     y,
     z,
@@ -217,44 +268,55 @@ def _roof_statistics(  # type: ignore[no-untyped-def]
     cell_numbers,
     ground,
     edge_share,
+    table,
 ):
-    """(m, 8) the columns of `RoofHeights`."""
-    m = ground.shape[0]
-    table = np.zeros((m, 8))
-    table[:, :5] = np.nan
-    for i in prange(m):
+    """Fill the rows of a table whose columns are those of `RoofHeights`."""
+    for i in range(begin, end):
+        table[i, :5] = np.nan
+        table[i, 5:] = 0.0
         every = inside_points[inside_offsets[i] : inside_offsets[i + 1]]
         cells = cell_numbers[cell_offsets[i] : cell_offsets[i + 1]]
         table[i, 6] = 1.0
         if every.shape[0] == 0:
             continue
         floor = ground[i] + LOWEST_ROOF if np.isfinite(ground[i]) else -np.inf
-        every_cell = _cells_of(x, y, every)
-        seen = np.unique(every_cell)
+        seen = _distinct(_cells_of(x, y, every))
         empty = cells.shape[0] - _shared(cells, seen)
         table[i, 6] = min(empty / max(cells.shape[0], 1), 0.9999)
-        is_roof = (kind[every] == _ROOF) & (z[every] > floor)
-        covered = np.unique(every_cell[is_roof]).shape[0]
+        roof_cells = _distinct(_cells_of(x, y, _picked(every, kind, z, floor, _ROOF, _ROOF)))
+        covered = roof_cells.shape[0]
         core = core_points[core_offsets[i] : core_offsets[i + 1]]
         if covered >= 0.2 * seen.shape[0] and covered >= FEWEST_POINTS:
-            chosen = core[(kind[core] == _ROOF) & (z[core] > floor)]
+            chosen = _picked(core, kind, z, floor, _ROOF, _ROOF)
         else:
-            open_points = core[(kind[core] != _IGNORED) & (kind[core] != _GROUND) & last[core] & (z[core] > floor)]
-            chosen = open_points[_flat(_cells_of(x, y, open_points), z[open_points], 0.5)]
-            is_roof = (kind[every] != _GROUND) & (kind[every] != _IGNORED) & (z[every] > floor)
-        roof_cells = np.unique(every_cell[is_roof])
-        grounded = np.unique(every_cell[kind[every] == _GROUND])
+            chosen = _picked(core, kind, z, floor, _ROOF, _OPEN)
+            count = 0
+            for k in chosen:
+                if last[k]:
+                    chosen[count] = k
+                    count += 1
+            chosen = chosen[:count]
+            chosen = _flat(chosen, _cells_of(x, y, chosen), z, 0.5)
+            roof_cells = _distinct(_cells_of(x, y, _picked(every, kind, z, floor, _ROOF, _OPEN)))
+        grounded = _distinct(_cells_of(x, y, _picked(every, kind, z, -np.inf, _GROUND, _GROUND)))
         table[i, 7] = (grounded.shape[0] - _shared(grounded, roof_cells)) / seen.shape[0]
         if chosen.shape[0] == 0:
             continue
-        ordered = np.sort(z[chosen])
-        kept = _without_lonely(ordered)
-        top = ordered[kept - 1]
-        chosen = chosen[z[chosen] <= top]
-        table[i, 5] = chosen.shape[0]
-        if chosen.shape[0] < FEWEST_POINTS:
+        heights = np.empty(chosen.shape[0])
+        for k in range(chosen.shape[0]):
+            heights[k] = z[chosen[k]]
+        ordered = in_order(heights)
+        top = ordered[_without_lonely(ordered) - 1]
+        count = 0
+        for k in chosen:
+            if z[k] <= top:
+                chosen[count] = k
+                count += 1
+        chosen = chosen[:count]
+        table[i, 5] = count
+        if count < FEWEST_POINTS:
             continue
-        medians = _cell_medians(_cells_of(x, y, chosen), z[chosen])
+        medians = _cell_medians(_cells_of(x, y, chosen), z, chosen)
         p = BLOCK_PERCENTILE / 100.0
         variance = p * (1.0 - p)
         hidden = max(table[i, 6] - np.exp(-every.shape[0] / max(cells.shape[0], 1)), 0.0)
@@ -264,4 +326,3 @@ def _roof_statistics(  # type: ignore[no-untyped-def]
         table[i, 2] = quantile(medians, p)
         table[i, 3] = top
         table[i, 4] = (quantile(medians, p + delta) - quantile(medians, p - delta)) / 2.0
-    return table

@@ -87,7 +87,8 @@ def roof_planes(xyz: NDArray[np.float64]) -> RoofPlanes:
     points = np.ascontiguousarray(whole[order])
     if len(points) < FEWEST:
         return RoofPlanes(np.full(len(points), NONE), np.empty((0, 3)), np.empty(0), LEAST_NOISE / 1000.0, 1.0)
-    near, spacing = neighbours(points, NEIGHBOURS)
+    near, room = neighbours(points, NEIGHBOURS)
+    spacing = max(float(np.median(room)), 1.0)
     normals, thickness = _own_planes(points, near, NEIGHBOURS)
     few_normals, few_thickness = _own_planes(points, near, FEW)
     smooth = min(_smooth(thickness), FEW_MORE * _smooth(few_thickness))
@@ -110,10 +111,10 @@ def roof_planes(xyz: NDArray[np.float64]) -> RoofPlanes:
 
 @compiled
 def neighbours(points: Any, wanted: Any) -> Any:
-    """(n, wanted) the nearest points in space, the nearest first, -1 where there are no more; and the spacing in mm.
+    """(n, wanted) the nearest points in space, the nearest first, -1 where there are no more; and (n,) room in mm.
 
-    The spacing is the side of the square that a point has to itself: the median over points of that in a circle round
-    the nearest eight, as the map sees it.
+    Room is the side of the square that a point has to itself, from the circle round the nearest eight as the map sees
+    it; its median over the points is their spacing.
     """
     n = points.shape[0]
     low, high = points[0].copy(), points[0].copy()
@@ -178,7 +179,7 @@ def neighbours(points: Any, wanted: Any) -> Any:
         last = min(found, 8) - 1
         dx, dy = float(points[near[i, last], 0] - points[i, 0]), float(points[near[i, last], 1] - points[i, 1])
         room[i] = np.sqrt(np.pi * (dx * dx + dy * dy) / (last + 1.5))
-    return near, max(np.median(room), 1.0)
+    return near, room
 
 
 def _smooth(thickness: NDArray[np.float64]) -> float:

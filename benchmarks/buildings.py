@@ -3,20 +3,26 @@
 `python benchmarks/buildings.py [--roofs 60] [--densities 1 2 4 8 10 16 50] [--noise 0.03]` makes roofs of each kind,
 turned at random, 6 to 14 m wide and 8 to 20 m long, and reads them back from points scattered evenly over them with a
 Gaussian error of height. Faces count as true when there are as many. Times are the processor's for LoD 1.2, 1.3 and 2.2
-of a building with validation and attributes, on one core. A saw-tooth of 120 × 120 m stands for the large ones, and
-thousands of buildings one after the other for memory. Nothing is chosen after the result.
+of a building with validation and attributes, on one core; then by stage. A saw-tooth of 120 × 120 m stands for the
+large ones, thousands of buildings one after the other for memory (`--buildings 100000 --memory-density 2` is the long
+run), and the same buildings in one and in two processes at once for scale. Nothing is chosen after the result.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
+import gc
+import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from math import cos, radians, sin
+from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import shapely
+from _building_stages import Stages
 from numpy.typing import NDArray
 from shapely import Polygon
 
@@ -150,17 +156,74 @@ def saw_tooth(side: float, density: float, noise: float) -> None:
     )
 
 
+def stages(count: int, density: float, noise: float) -> None:
+    """Where the time of ordinary buildings goes."""
+    random = np.random.default_rng(8)
+    samples = [made(kind, random) for kind in KINDS for _ in range(count)]
+    points = [scanned(cells, density, noise, random) for _, cells in samples]
+    own = sys.modules[__name__]
+    with Stages(
+        ("block of LoD 1.2", own, "block"), ("its validity", own, "defects"), ("attributes", own, "attributes_of")
+    ) as by:
+        began = time.process_time()
+        for (outline, _), xyz in zip(samples, points, strict=True):
+            modelled(outline, xyz)
+        total = time.process_time() - began
+    print(f"\nby stage, {len(samples)} roofs at {density:g} points/m², {1000 * total / len(samples):.2f} ms each:")
+    print(by.table(len(samples), total))
+
+
 def memory(buildings: int, density: float, noise: float) -> None:
     """What many buildings one after the other leave behind."""
     random = np.random.default_rng(7)
     samples = [made(kind, random) for kind in KINDS]
     points = [scanned(cells, density, noise, random) for _, cells in samples]
+    for (outline, _), xyz in zip(samples, points, strict=True):
+        modelled(outline, xyz)
+    gc.collect()
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the kernel counts the peak anew
     marks = []
     for k in range(buildings):
         modelled(samples[k % len(samples)][0], points[k % len(samples)])
-        if k + 1 in (buildings // 10, buildings):
-            marks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    print(f"memory after {buildings // 10:,} and {buildings:,} buildings: {marks[0]:.0f} and {marks[1]:.0f} MiB")
+        if (k + 1) % max(buildings // 10, 1) == 0:
+            marks.append(_resident("VmRSS") - before)
+    print(
+        f"\nmemory beyond {before:.0f} MiB of program and points, {buildings:,} buildings at {density:g} points/m²: "
+        f"peak {_resident('VmHWM') - before:.1f} MiB; after each tenth " + " ".join(f"{mark:.1f}" for mark in marks)
+    )
+
+
+def _resident(name: str) -> float:
+    """MiB, of a line of /proc/self/status."""
+    found = next(row for row in Path("/proc/self/status").read_text().splitlines() if row.startswith(name + ":"))
+    return int(found.split()[1]) / 1024
+
+
+def _worked(count: int, density: float, noise: float) -> tuple[float, float]:
+    """When a process's buildings were done, by everybody's clock, and its processor's seconds for them."""
+    random = np.random.default_rng(9)
+    samples = [made(kind, random) for kind in KINDS]
+    points = [scanned(cells, density, noise, random) for _, cells in samples]
+    for (outline, _), xyz in zip(samples, points, strict=True):
+        modelled(outline, xyz)
+    began, spent = time.perf_counter(), time.process_time()
+    for k in range(count):
+        modelled(samples[k % len(samples)][0], points[k % len(samples)])
+    return time.perf_counter() - began, time.process_time() - spent
+
+
+def scale(count: int, density: float, noise: float) -> None:
+    """Buildings in one process and in two at once: linear if two make twice as many in the time of one."""
+    print(f"\nscale, {count:,} buildings a process at {density:g} points/m²:")
+    rates = []
+    for workers in (1, 2):
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            found = list(pool.map(_worked, [count] * workers, [density] * workers, [noise] * workers))
+        rates.append(sum(count / clock for clock, _ in found))
+        cost = 1000 * sum(spent for _, spent in found) / (workers * count)
+        print(f"  {workers} at once: {rates[-1]:6.1f} buildings/s, {cost:.2f} ms of the processor each")
+    print(f"  two make {rates[1] / rates[0]:.2f} times as many as one")
 
 
 def main() -> None:
@@ -168,14 +231,23 @@ def main() -> None:
     parser.add_argument("--roofs", type=int, default=60)
     parser.add_argument("--densities", type=float, nargs="+", default=[1, 2, 4, 8, 10, 16, 50])
     parser.add_argument("--noise", type=float, default=0.03)
-    parser.add_argument("--buildings", type=int, default=20_000, help="for memory")
+    parser.add_argument("--buildings", type=int, default=5_000, help="one after the other, for memory")
+    parser.add_argument("--memory-density", type=float, default=10.0)
+    parser.add_argument("--only", choices=("table", "stages", "saw-tooth", "memory", "scale"), help="one part")
     chosen = parser.parse_args()
     random = np.random.default_rng(0)
     outline, cells = made("dormer", random)
     modelled(outline, scanned(cells, 8.0, chosen.noise, random))  # compiles
-    table(chosen.roofs, chosen.densities, chosen.noise)
-    saw_tooth(120.0, 10.0, chosen.noise)
-    memory(chosen.buildings, 10.0, chosen.noise)
+    if chosen.only in (None, "table"):
+        table(chosen.roofs, chosen.densities, chosen.noise)
+    if chosen.only in (None, "stages"):
+        stages(chosen.roofs, 10.0, chosen.noise)
+    if chosen.only in (None, "saw-tooth"):
+        saw_tooth(120.0, 10.0, chosen.noise)
+    if chosen.only in (None, "memory"):
+        memory(chosen.buildings, chosen.memory_density, chosen.noise)
+    if chosen.only in (None, "scale"):
+        scale(600, 10.0, chosen.noise)
 
 
 if __name__ == "__main__":

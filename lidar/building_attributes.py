@@ -1,12 +1,20 @@
 """What is told of a building beside its models: roof type, areas, volumes, how well the models fit, storeys.
 
 The quantities are those of 3DBAG's attribute specification, under English names with their unit.
+
+`quality_code` says how far the best model may be from the roof, in the accuracy classes of CityGML's levels of detail
+(OGC 12-019, table 3): 4 to 0.2 m, 3 to 0.5 m, 2 to 2 m, 1 to 5 m, 0 beyond. What is held against them is the greater of
+the RMSE of the roof's points about the model, upright, and the σ of the height, which grows with what was not seen.
+
+`survey_first_day` and `survey_last_day` are the GPS days of the roof's points, where these have adjusted standard GPS
+time; times within a week, and none, are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from math import ceil, cos, hypot, radians, sqrt
 from typing import Any
 
@@ -32,6 +40,11 @@ CELL = 0.5
 """m between the places at which holes in the data are looked for."""
 STOREY, LOWEST_STOREY, HIGHEST_STOREY = 3.4, 2.9, 3.9
 """m from floor to floor: usual, and the range it is estimated in (ground floors of shops are the highest)."""
+ACCURACY = (0.2, 0.5, 2.0, 5.0)
+"""m: of CityGML's levels of detail 4 to 1."""
+EPOCH = datetime(1980, 1, 6, tzinfo=UTC)
+WEEK, ADJUSTED = 604_800.0, 1e9
+"""s: of GPS time that starts anew each week; what is taken off standard time from 1980 on."""
 TOUCHING = 0.10
 """m: walls of two outlines nearer than this are one."""
 
@@ -71,7 +84,28 @@ def attributes_of(
     found["ridge_height_m"], found["eave_height_m"] = round(float(top), 3), round(eave, 3)
     found |= storeys(eave - ground)
     found |= _fit(models, xyz, roof)
+    rmse = found.get(f"rmse_lod{max(solids).replace('.', '')}_m")
+    if rmse is not None:
+        found["quality_code"] = quality_code(max(float(rmse), sigmas[0]))
     return found
+
+
+def quality_code(error: float) -> int:
+    """4 to 0, of an error in m."""
+    return sum(error <= most for most in ACCURACY)
+
+
+def survey_days(gps_time: NDArray[np.float64]) -> dict[str, str]:
+    """The first and the last day on which points were measured; nothing where their times are of no day.
+
+    Args:
+        gps_time: (n,) s, adjusted standard GPS time (less 10⁹ s), or within a week, or 0.
+    """
+    known = gps_time[((gps_time < 0) | (gps_time > WEEK)) & (np.abs(gps_time) < ADJUSTED)]
+    if len(known) == 0 or len(known) < len(gps_time):
+        return {}
+    days = [EPOCH + timedelta(seconds=ADJUSTED + float(second)) for second in (known.min(), known.max())]
+    return {"survey_first_day": days[0].date().isoformat(), "survey_last_day": days[1].date().isoformat()}
 
 
 def storeys(height: float) -> dict[str, int]:

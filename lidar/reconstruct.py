@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 from gis.city_model.building import Building, Face, Reason, Solid, Surface
-from lidar.building_attributes import attributes_of, no_data_radius
+from lidar.building_attributes import attributes_of, no_data_radius, survey_days
 from lidar.footprints import Footprints
 from lidar.point_cloud import Class, PointCloud
 from lidar.point_index import points_in_polygons
-from lidar.roof_heights import FEWEST_POINTS, LOWEST_ROOF, RoofHeights, quantile, roof_heights
-from lidar.roof_models import RoofModels, detailed_models
+from lidar.roof_heights import FEWEST_POINTS, LOWEST_ROOF, RoofHeights, in_order, quantile, roof_heights
+from lidar.roof_models import detailed_models
 from lidar.roof_points import roof_points
 from lidar.validate import defects
 
@@ -43,6 +43,8 @@ MEASURED, MEASURED_SHARE = 0.10, 0.2
 """m: terrain of a better σ was measured, not bridged; where less than this share of an outline has such, its best."""
 OPEN = (Class.NEVER_CLASSIFIED, Class.UNCLASSIFIED, Class.GROUND)
 """Classes of points that show where a roof is open."""
+Inside = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""Points on the roof (n, 3), last returns that are not, of the ground or no class (m, 3), and the GPS times (n,) s."""
 TERRAIN_SIGMA = 0.10
 """m: standard deviation of a terrain model that states none."""
 
@@ -126,7 +128,7 @@ def _building(
     ground: float,
     sigma_ground: float,
     roof: RoofHeights,
-    inside: tuple[NDArray[np.float64], NDArray[np.float64]],
+    inside: Inside,
     area: float,
     sigma_area: float,
     source: str,
@@ -142,23 +144,20 @@ def _building(
     elif roof.points < FEWEST_POINTS:
         reason = Reason.FEW_POINTS
     if reason is Reason.NONE:
-        sound = _sound(polygon, ground, _millimetres(roof.p70))
-        reason = Reason.BAD_FOOTPRINT
-        if sound is not None:
-            outline, solids["1.2"] = sound
-            xyz, below = inside
-            high = xyz[:, 2] > ground + LOWEST_ROOF
-            below = np.concatenate([below, xyz[~high]])
-            xyz = xyz[high & (xyz[:, 2] <= roof.maximum)]
-            try:
-                detailed = detailed_models(outline, xyz, below, ground, ground + LOWEST_ROOF)
-            except Exception:  # noqa: BLE001  a fault in one building must not stop a city
-                _log.exception("building %s: the detailed model failed", uid)
-                detailed = RoofModels({}, Reason.FAILED)
-            solids |= detailed.solids
-            reason = detailed.reason
-            facts |= attributes_of(detailed, solids, xyz, ground, roof.p70, (sigma_height, sigma_area), area)
-            facts["no_data_radius_m"] = round(no_data_radius(outline, xyz[:, :2]), 2)
+        # A fault in one building must not stop a city.
+        try:
+            sound = _sound(polygon, ground, _millimetres(roof.p70))
+            reason = Reason.BAD_FOOTPRINT
+            if sound is not None:
+                outline, solids["1.2"] = sound
+                finer, more, reason = _detailed(
+                    outline, solids["1.2"], ground, roof, inside, (sigma_height, sigma_area), area
+                )
+                solids |= finer
+                facts |= more
+        except Exception:  # noqa: BLE001
+            _log.exception("building %s: its model failed", uid)
+            reason = Reason.FAILED
     lod = max(solids, default="0")
     solid = solids.pop(lod, None)
     known = roof.points >= FEWEST_POINTS
@@ -185,10 +184,30 @@ def _building(
     )
 
 
-def _roofs(
-    polygons: NDArray[np.object_], points: PointCloud, on_roof: NDArray[np.bool_]
-) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """The points on the roof inside each outline, (n, 3), and last returns that are not, of the ground or no class."""
+def _detailed(
+    outline: Polygon,
+    coarse: Solid,
+    ground: float,
+    roof: RoofHeights,
+    inside: Inside,
+    sigmas: tuple[float, float],
+    area: float,
+) -> tuple[dict[str, Solid], dict[str, float | int | str], Reason]:
+    """The finer models beside the coarse one, the attributes, and why there are no more models."""
+    xyz, below, gps_time = inside
+    high = xyz[:, 2] > ground + LOWEST_ROOF
+    below = np.concatenate([below, xyz[~high]])
+    xyz = xyz[high & (xyz[:, 2] <= roof.maximum)]
+    detailed = detailed_models(outline, xyz, below, ground, ground + LOWEST_ROOF)
+    solids = {"1.2": coarse, **detailed.solids}
+    facts = attributes_of(detailed, solids, xyz, ground, roof.p70, sigmas, area)
+    facts["no_data_radius_m"] = round(no_data_radius(outline, xyz[:, :2]), 2)
+    facts |= survey_days(gps_time)
+    return detailed.solids, facts, detailed.reason
+
+
+def _roofs(polygons: NDArray[np.object_], points: PointCloud, on_roof: NDArray[np.bool_]) -> list[Inside]:
+    """What lies inside each outline."""
     last = points.return_number >= points.number_of_returns
     chosen = np.flatnonzero(on_roof | (last & np.isin(points.classification, OPEN)))
     xyz = np.column_stack([points.x[chosen], points.y[chosen], points.z[chosen]])
@@ -197,7 +216,7 @@ def _roofs(
     for a, b in zip(inside.offsets[:-1], inside.offsets[1:], strict=True):
         own = inside.points[a:b]
         roof = on_roof[chosen[own]]
-        found.append((xyz[own[roof]], xyz[own[~roof]]))
+        found.append((xyz[own[roof]], xyz[own[~roof]], points.gps_time[chosen[own[roof]]]))
     return found
 
 
@@ -258,12 +277,12 @@ def _border_statistics(height, sigma, starts):  # type: ignore[no-untyped-def]
         keep = np.isfinite(found)
         if not keep.any():
             continue
-        own_sigma = np.sort(sigma[starts[i] : starts[i + 1]][keep])
+        own_sigma = in_order(sigma[starts[i] : starts[i + 1]][keep])
         keep &= sigma[starts[i] : starts[i + 1]] <= max(MEASURED, quantile(own_sigma, MEASURED_SHARE))
-        ordered = np.sort(_evened(found[keep]))
+        ordered = in_order(_evened(found[keep]))
         low = quantile(ordered, GROUND_PERCENTILE / 100.0)
         ground[i] = np.round(low, 3)
-        own = quantile(np.sort(sigma[starts[i] : starts[i + 1]][keep]), 0.5)
+        own = quantile(in_order(sigma[starts[i] : starts[i + 1]][keep]), 0.5)
         half = (quantile(ordered, 0.25) - low) / 2.0
         spread[i] = np.sqrt(own * own + half * half)
     return ground, spread
@@ -280,5 +299,5 @@ def _evened(ring):  # type: ignore[no-untyped-def]
     for k in range(n):
         for j in range(5):
             window[j] = ring[(k + j - 2) % n]
-        even[k] = np.sort(window)[2]
+        even[k] = in_order(window)[2]
     return even

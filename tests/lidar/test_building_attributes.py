@@ -9,7 +9,7 @@ import pytest
 from shapely import Point, box
 
 from gis.city_model.building import Solid
-from lidar.building_attributes import attributes_of, no_data_radius, party_walls, storeys
+from lidar.building_attributes import attributes_of, no_data_radius, party_walls, quality_code, storeys, survey_days
 from lidar.reconstruct import block
 from lidar.roof_models import detailed_models
 
@@ -53,6 +53,20 @@ def test_a_model_of_the_roof_fits_its_points_and_a_block_does_not() -> None:
     assert float(found["rmse_planes_m"]) < 0.005
     # Uniform heights over 3 m about their 70th percentile.
     assert found["rmse_lod12_m"] == pytest.approx(3 * sqrt(1 / 12 + 0.2**2), abs=0.03)
+
+
+def test_the_quality_code_follows_the_accuracy_of_levels_of_detail() -> None:
+    assert [quality_code(error) for error in (0.0, 0.2, 0.21, 0.5, 1.9, 4.0, 5.1)] == [4, 4, 3, 3, 2, 1, 0]
+
+
+def test_days_of_a_survey_are_told_from_times_of_a_known_day_alone() -> None:
+    # 2014-03-05 12:00 is second 1,078,056,016 of GPS time; 2 days later the survey went on.
+    times = 78_056_016.0 + np.array([0.0, 60.0, 2 * 86_400.0])
+    assert survey_days(times) == {"survey_first_day": "2014-03-05", "survey_last_day": "2014-03-07"}
+    assert survey_days(np.array([400_000.0, 400_060.0])) == {}
+    assert survey_days(np.zeros(5)) == {}
+    assert survey_days(np.append(times, 0.0)) == {}
+    assert survey_days(np.empty(0)) == {}
 
 
 def test_a_level_roof_is_flat() -> None:

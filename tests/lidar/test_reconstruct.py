@@ -152,6 +152,66 @@ AWKWARD = {
 }
 
 
+def test_a_hall_of_ten_hectares_is_modelled() -> None:
+    hall = box(0, 0, 400, 250)
+    extent = (-5.0, -5.0, 405.0, 255.0)
+    points = scanned(extent, [(hall, 9.0), (box(200, 0, 400, 250), 14.0)], density=1.5)
+    made = reconstruct_all(Footprints.of([("hall", hall)], CRS), points, level_terrain(*extent))[0]
+    assert (made.lod, made.reason) == ("2.2", Reason.NONE)
+    assert float(made.attributes["volume_lod22_m3"]) == pytest.approx(50_000 * (7.0 + 12.0), rel=0.002)
+
+
+def test_an_outline_on_water_has_no_model() -> None:
+    points = scanned(EXTENT, [(box(10, 10, 20, 20), 2.0)])
+    wet = points.with_classification(np.full(len(points), Class.WATER, dtype=np.uint8))
+    made = one(box(10, 10, 20, 20), wet)
+    assert (made.lod, made.solid, made.reason) == ("0", None, Reason.FEW_POINTS)
+
+
+def test_two_buildings_of_one_outline_are_the_same() -> None:
+    outline = box(10, 10, 14, 25)
+    points = scanned(EXTENT, [(outline, lambda x, _y: 10 + (x - 10) * 0.5)])
+    twice = Footprints.of([("one", outline), ("other", outline)], CRS)
+    first, second = reconstruct_all(twice, points, level_terrain(*EXTENT))
+    assert first.solid is not None
+    assert second.solid is not None
+    np.testing.assert_array_equal(first.solid.vertices, second.solid.vertices)
+    assert (first.attributes, first.solid.faces) == (second.attributes, second.solid.faces)
+
+
+def test_a_corner_given_twice_changes_nothing() -> None:
+    outline = box(10, 10, 14, 25)
+    points = scanned(EXTENT, [(outline, 12.5)])
+    twice = Polygon([xy for xy in outline.exterior.coords[:-1] for _ in range(2)])
+    made, plain = one(twice, points), one(outline, points)
+    assert made.solid is not None
+    assert plain.solid is not None
+    assert defects(made.solid) == ()
+    assert made.lod == "2.2"
+    assert made.height == plain.height
+
+
+@pytest.mark.parametrize("step", ["attributes_of", "no_data_radius", "_sound"])
+def test_a_fault_in_any_step_of_one_building_stops_no_other(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    outlines = {"sound": box(10, 10, 14, 25), "faulty": box(30, 10, 34, 25)}
+    points = scanned(EXTENT, [(outline, 12.5) for outline in outlines.values()])
+    genuine, calls = getattr(reconstruct, step), []
+
+    def second_time(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise ZeroDivisionError
+        return genuine(*arguments)
+
+    monkeypatch.setattr(reconstruct, step, second_time)
+    made = {
+        one.uid: one for one in reconstruct_all(Footprints.of(outlines.items(), CRS), points, level_terrain(*EXTENT))
+    }
+    assert (made["sound"].lod, made["sound"].reason) == ("2.2", Reason.NONE)
+    assert made["faulty"].reason is Reason.FAILED
+    assert made["faulty"].height == pytest.approx(10.5, abs=0.05)
+
+
 @pytest.mark.parametrize("name", AWKWARD)
 def test_awkward_outlines_give_valid_solids_or_a_reason(name: str) -> None:
     footprints = Footprints.of([(name, AWKWARD[name])], CRS)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 from gis.city_model.building import Reason, Solid, Surface
+from lidar import noding, roof_models
 from lidar.roof_models import RoofModels, detailed_models
 from lidar.scene import roofs
 from lidar.scene.shapes import Axes
@@ -105,6 +106,49 @@ def test_an_outline_of_too_many_corners_is_told_so() -> None:
     circle = shapely.Point(AXES.x, AXES.y).buffer(20, quad_segs=6000)
     made = detailed_models(circle, scanned(roofs.flat(RING, 9.0)), NOTHING, GROUND, GROUND + 1.5)
     assert (made.reason, made.solids) == (Reason.TOO_COMPLEX, {})
+
+
+def never(*_: object) -> None:
+    raise AssertionError("this is not to be worked on")
+
+
+def test_more_points_than_a_roof_has_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = scanned(roofs.flat(RING, 9.0))
+    monkeypatch.setattr(roof_models, "MOST_POINTS", len(points) - 1)
+    monkeypatch.setattr(roof_models, "roof_planes", never)
+    made = detailed_models(OUTLINE, points, NOTHING, GROUND, GROUND + 1.5)
+    assert (made.reason, made.solids) == (Reason.TOO_COMPLEX, {})
+
+
+def test_more_planes_than_a_roof_has_are_not_parted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roof_models, "partition", never)
+    random = np.random.default_rng(5)
+    side = 20 * 3.0
+    xy = random.uniform(0, side, (int(side * side * 8), 2))
+    level = random.permutation(400).reshape(20, 20) * 0.5 + 6.0
+    z = level[tuple((xy // 3.0).astype(int).T)] + random.normal(0, 0.02, len(xy))
+    made = detailed_models(shapely.box(0, 0, side, side), np.column_stack([xy, z]), NOTHING, GROUND, GROUND + 1.5)
+    assert (made.reason, made.solids) == (Reason.TOO_COMPLEX, {})
+
+
+def test_the_work_on_the_most_ragged_outline_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments that are noded, and how often: what all later work grows with."""
+    noded: list[int] = []
+    genuine = noding._routed
+    monkeypatch.setattr(noding, "_routed", lambda pieces, *rest: noded.append(len(pieces)) or genuine(pieces, *rest))
+    corners = 5_000
+    angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    wave = 30 * (1 + 0.02 * np.sin(400 * angle))
+    outline = shapely.set_precision(Polygon(np.column_stack([wave * np.cos(angle), wave * np.sin(angle)])), 0.001)
+    random = np.random.default_rng(5)
+    xy = random.uniform(-31, 31, (20_000, 2))
+    xy = xy[shapely.contains_xy(outline, xy[:, 0], xy[:, 1])]
+    z = np.where(xy[:, 0] < 0, 8.0, 12.0) + 0.3 * np.abs(xy[:, 1])
+    made = detailed_models(outline, np.column_stack([xy, z]), NOTHING, GROUND, GROUND + 1.5)
+    assert "2.2" in made.solids
+    planes = 0 if made.planes is None else len(made.planes)
+    assert len(noded) <= 2 * noding.ROUNDS
+    assert max(noded) <= corners + 40 * planes * planes
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 6, 7, 8, 9, 20])

@@ -233,6 +233,7 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.03)
     parser.add_argument("--buildings", type=int, default=5_000, help="one after the other, for memory")
     parser.add_argument("--memory-density", type=float, default=10.0)
+    parser.add_argument("--each", type=int, default=600, help="buildings a process, for scale")
     parser.add_argument("--only", choices=("table", "stages", "saw-tooth", "memory", "scale"), help="one part")
     chosen = parser.parse_args()
     random = np.random.default_rng(0)
@@ -247,7 +248,7 @@ def main() -> None:
     if chosen.only in (None, "memory"):
         memory(chosen.buildings, chosen.memory_density, chosen.noise)
     if chosen.only in (None, "scale"):
-        scale(600, 10.0, chosen.noise)
+        scale(chosen.each, 10.0, chosen.noise)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,13 @@ EXTENSION = 3.0
 def houses(
     height: NDArray[np.float64], top: NDArray[np.float64], cell: float, density: float = 8.0
 ) -> NDArray[np.int64]:
+    """Part a block into houses along party walls: number of each cell's house (`parted`)."""
+    return parted(height, top, cell, density)[0]
+
+
+def parted(
+    height: NDArray[np.float64], top: NDArray[np.float64], cell: float, density: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Part a block into houses along party walls.
 
     In each row of cells across a possible wall, a straight line is fitted to the roof on either side, and one over
@@ -82,15 +89,17 @@ def houses(
         density: points per m² of roof, which says how often a parapet is hit.
 
     Returns:
-        (rows, columns) number of each cell's house from 1, 0 outside.
+        (rows, columns) number of each cell's house from 1, 0 outside; and by that number the share of a house's border
+        with others at which a wall shows, rather than one that was only carried on; 1 where it has no such border.
     """
     rows, columns = np.flatnonzero(np.isfinite(height).any(axis=1)), np.flatnonzero(np.isfinite(height).any(axis=0))
-    label = np.zeros(height.shape, dtype=np.int64)
+    label, shown = np.zeros(height.shape, dtype=np.int64), np.ones(1)
     missed = HIT * log((1.0 - STRAY) / (1.0 - _hit(density, cell))) / log(_hit(density, cell) / STRAY)
     if len(rows):
         window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-        label[window] = _houses(np.pad(height[window], 1, constant_values=np.nan), np.pad(top[window], 1), cell, missed)
-    return label
+        padded = np.pad(height[window], 1, constant_values=np.nan), np.pad(top[window], 1)
+        label[window], shown = _houses(*padded, cell, missed)
+    return label, shown
 
 
 def _hit(density: float, cell: float) -> float:
@@ -98,7 +107,9 @@ def _hit(density: float, cell: float) -> float:
     return min(max(1.0 - exp(-density * THICK * cell), 2.0 * STRAY), 0.95)
 
 
-def _houses(height: NDArray[np.float64], top: NDArray[np.float64], cell: float, missed: float) -> NDArray[np.int64]:
+def _houses(
+    height: NDArray[np.float64], top: NDArray[np.float64], cell: float, missed: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The same without empty rows and columns, of arrays with one empty cell all round, which is taken off."""
     inside = np.isfinite(height)
     # Parapets and eaves along the block's own edge are not walls between houses.
@@ -130,7 +141,19 @@ def _houses(height: NDArray[np.float64], top: NDArray[np.float64], cell: float, 
         closed,
     )
     parts = parts_between(inside, closed_upright, np.ascontiguousarray(closed.T))
-    return without_slivers(parts, cell)[1:-1, 1:-1]
+    label = without_slivers(parts, cell)
+    return label[1:-1, 1:-1], _share_shown(label, upright, level)
+
+
+def _share_shown(label: NDArray[np.int64], upright: NDArray[np.bool_], level: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """By house, the share of its border with others at which a wall was seen."""
+    border, seen = np.zeros(label.max() + 1), np.zeros(label.max() + 1)
+    for before, after, wall in ((label[:, :-1], label[:, 1:], upright[:, 1:]), (label[:-1], label[1:], level[1:])):
+        between = (before != after) & (before > 0) & (after > 0)
+        for side in (before, after):
+            border += np.bincount(side[between], minlength=len(border))
+            seen += np.bincount(side[between & wall], minlength=len(border))
+    return np.where(border > 0, seen / np.maximum(border, 1.0), 1.0)
 
 
 def _weight(walls: NDArray[np.bool_], longest: int) -> int:

@@ -41,6 +41,10 @@ def derive_footprints(
     3. Each house's outline is traced in that direction and its short steps evened out, so that it has right angles
        where the cells say so; a free outline elsewhere.
 
+    An outline's `sigma_xy` follows from its sides (`Outline`): those set by points are worth what the points scatter
+    about them, those along cells what a cell is wide. Its `confidence` is the share of its length that points support;
+    a wall missed, or taken for one, is not in `sigma_xy` but shows there.
+
     A block depends on its own points alone, on cells aligned to the CRS, not on the extent: outlines of a block that
     reaches the extent's edge are marked as not `complete`.
 

@@ -90,10 +90,10 @@ def parted(
 
     Returns:
         (rows, columns) number of each cell's house from 1, 0 outside; and by that number the share of a house's border
-        with others at which a wall shows, rather than one that was only carried on; 1 where it has no such border.
+        with others at which a wall shows, rather than one that was only carried on.
     """
     rows, columns = np.flatnonzero(np.isfinite(height).any(axis=1)), np.flatnonzero(np.isfinite(height).any(axis=0))
-    label, shown = np.zeros(height.shape, dtype=np.int64), np.ones(1)
+    label, shown = np.zeros(height.shape, dtype=np.int64), np.zeros(1)
     missed = HIT * log((1.0 - STRAY) / (1.0 - _hit(density, cell))) / log(_hit(density, cell) / STRAY)
     if len(rows):
         window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
@@ -142,18 +142,21 @@ def _houses(
     )
     parts = parts_between(inside, closed_upright, np.ascontiguousarray(closed.T))
     label = without_slivers(parts, cell)
-    return label[1:-1, 1:-1], _share_shown(label, upright, level)
+    return label[1:-1, 1:-1], _share_shown(label, np.isfinite(height), upright, level)
 
 
-def _share_shown(label: NDArray[np.int64], upright: NDArray[np.bool_], level: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """By house, the share of its border with others at which a wall was seen."""
+def _share_shown(
+    label: NDArray[np.int64], looked: NDArray[np.bool_], upright: NDArray[np.bool_], level: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """By house, the share of its border with others, where it was looked at, at which a wall was seen."""
     border, seen = np.zeros(label.max() + 1), np.zeros(label.max() + 1)
+    label = np.where(looked, label, 0)
     for before, after, wall in ((label[:, :-1], label[:, 1:], upright[:, 1:]), (label[:-1], label[1:], level[1:])):
         between = (before != after) & (before > 0) & (after > 0)
         for side in (before, after):
             border += np.bincount(side[between], minlength=len(border))
             seen += np.bincount(side[between & wall], minlength=len(border))
-    return np.where(border > 0, seen / np.maximum(border, 1.0), 1.0)
+    return np.asarray(seen / np.maximum(border, 1.0), dtype=np.float64)
 
 
 def _weight(walls: NDArray[np.bool_], longest: int) -> int:

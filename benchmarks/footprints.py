@@ -4,7 +4,8 @@ On a simulated city every outline is known, and it is measured twice: with the c
 true ones. On labelled surveys (`--labelled`, `--known`) the labels take the place of the truth. For each known building
 the derived outline of the largest intersection over union (IoU) counts. Printed are the IoU's median, the share found
 (IoU of 0.5 and more), the share of row houses split right (an outline of its own with an IoU of 0.7 and more), the
-outlines where no known building is (30 % and less of them covered); of a simulated city also how honest σ and confidence are.
+outlines where no known building is (30 % and less of them covered); of a simulated city also how honest σ and
+confidence are.
 
     .venv/bin/python benchmarks/footprints.py [--recipe ward] [--seed 11] [--density 8 2 1] [--window X0 Y0 X1 Y1]
     .venv/bin/python benchmarks/footprints.py --labelled FILE… --known OUTLINES [--crs EPSG:28992]

@@ -4,7 +4,8 @@ On a simulated city every outline is known, and it is measured twice: with the c
 true ones. On labelled surveys (`--labelled`, `--known`) the labels take the place of the truth. For each known building
 the derived outline of the largest intersection over union (IoU) counts. Printed are the IoU's median, the share found
 (IoU of 0.5 and more), the share of row houses split right (an outline of its own with an IoU of 0.7 and more), the
-outlines where no known building is (30 % and less of them covered).
+outlines where no known building is (30 % and less of them covered); of a simulated city also how honest σ and
+confidence are.
 
     .venv/bin/python benchmarks/footprints.py [--recipe ward] [--seed 11] [--density 8 2 1] [--window X0 Y0 X1 Y1]
     .venv/bin/python benchmarks/footprints.py --labelled FILE… --known OUTLINES [--crs EPSG:28992]
@@ -16,6 +17,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -40,6 +42,8 @@ FOUND, RIGHT = 0.5, 0.7
 """IoU from which a building counts as found, and as outlined right."""
 COVERED = 0.3
 """Share of a derived outline that known buildings must cover, or it is spurious."""
+LONG_SIDE = 2.0
+"""m: length of a true side from which its distance to the outline is asked."""
 COMMON_WALL = 3.0
 """m: length of wall shared with a neighbour from which a building is one of a row."""
 
@@ -104,6 +108,40 @@ def lines(name: str, known: NDArray[np.object_], found: Footprints, window: shap
     )
 
 
+def calibration(known: NDArray[np.object_], found: Footprints, window: shapely.Geometry) -> Iterator[str]:
+    """How honest σ and confidence are, of outlines wholly in the window.
+
+    Of those outlined right, the share of true sides of 2 m and more whose median distance to the outline is within one
+    and two of its σ, and of areas within one and two of theirs; then the share outlined right by confidence.
+    """
+    match = matched(known, found.polygons)
+    mine = shapely.within(found.polygons, window)
+    sides, areas = [], []
+    for j in np.flatnonzero(mine & (match.own >= RIGHT)):
+        outline, truth = found.polygons[j], known[match.of[j]]
+        edges = np.diff(shapely.get_coordinates(outline), axis=0)
+        areas.append((outline.area - truth.area) / (found.sigma_xy[j] * np.sqrt((edges**2).sum())))
+        corners = shapely.get_coordinates(truth.exterior)
+        for start, end in pairwise(corners):
+            length = float(np.hypot(*(end - start)))
+            if length >= LONG_SIDE:
+                places = start + (np.arange(0.5, length, 0.5) / length)[:, None] * (end - start)
+                away = shapely.distance(shapely.points(places), outline.exterior)
+                sides.append(float(np.median(away)) / found.sigma_xy[j])
+    if not areas:
+        return
+    side, area = np.array(sides), np.abs(areas)
+    yield (
+        f"{'':14} σ_xy {np.median(found.sigma_xy[mine]):.2f} m; sides within 1 and 2 σ {np.mean(side < 1):.0%} "
+        f"{np.mean(side < 2):.0%}; areas {np.mean(area < 1):.0%} {np.mean(area < 2):.0%}; right of confidence "
+        + ", ".join(
+            f"{low:.1f}–{high:.1f}: {np.mean(match.own[chosen] >= RIGHT):.0%} of {chosen.sum()}"
+            for low, high in ((0.0, 0.5), (0.5, 0.7), (0.7, 1.0))
+            if (chosen := mine & (found.confidence >= low) & (found.confidence < high + (high == 1.0))).any()
+        )
+    )
+
+
 HEAD = (
     f"{'classes':14} {'known':>6} {'found':>6} {'IoU':>7} {'≥ 0.5':>7} {'≥ 0.7':>7} {'in row':>6} {'split':>7} "
     f"{'alone':>7} {'false':>5}"
@@ -128,6 +166,7 @@ def simulated(folder: Path, window: BoundingBox | None) -> Iterator[str]:
         bounds = window or points.bounds
         found, seconds = outlined(points, bounds.buffered(40.0) if window else bounds)
         yield from lines(name, known.polygons, found, bounds.polygon)
+        yield from calibration(known.polygons, found, bounds.polygon)
         yield f"{seconds:39.1f} s for {len(points):,d} points"
 
 

@@ -10,14 +10,13 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from scipy import ndimage
-from shapely import Polygon
 
 from gis.bounds import BoundingBox
 from gis.grid import Grid
 from lidar.footprints import Footprints
-from lidar.outline import Block
+from lidar.outline import Block, Outline
 from lidar.outline_edges import OUTWARD
-from lidar.party_walls import houses
+from lidar.party_walls import parted
 from lidar.point_cloud import PointCloud
 from lidar.roof_cells import REACH_CELLS, roof_cells
 
@@ -28,8 +27,6 @@ CELL = 0.5
 """m: side of the cells blocks are made of, aligned to the CRS."""
 SMALLEST = 8.0
 """m²: a building's least area."""
-SIGMA_XY = 0.30
-"""m: planimetric standard deviation of a derived outline."""
 PAD = 3
 """Empty cells around a block."""
 
@@ -43,6 +40,10 @@ def derive_footprints(
     2. Each block is turned into its own direction and parted into houses along party walls (`party_walls`).
     3. Each house's outline is traced in that direction and its short steps evened out, so that it has right angles
        where the cells say so; a free outline elsewhere.
+
+    An outline's `sigma_xy` follows from its sides (`Outline`): those set by points are worth what the points scatter
+    about them, those along cells what a cell is wide. Its `confidence` is the share of its length that points support;
+    a wall missed, or taken for one, is not in `sigma_xy` but shows there.
 
     A block depends on its own points alone, on cells aligned to the CRS, not on the extent: outlines of a block that
     reaches the extent's edge are marked as not `complete`.
@@ -62,7 +63,7 @@ def derive_footprints(
     of_point = label.ravel()[roof.cell]
     order = np.argsort(of_point, kind="stable")
     starts = np.searchsorted(of_point[order], np.arange(count + 2))
-    polygons: list[Polygon] = []
+    outlines: list[Outline] = []
     complete: list[bool] = []
     for number, place in enumerate(ndimage.find_objects(label), start=1):
         mask = label[place] == number
@@ -72,11 +73,11 @@ def derive_footprints(
         origin = (grid.west + (place[1].start - PAD) * CELL, grid.north - (place[0].start - PAD) * CELL)
         height = np.pad(np.where(mask, roof.height[place], np.nan), PAD, constant_values=np.nan)
         found = _houses(np.pad(mask, PAD), height, origin, roof.x[own], roof.y[own], roof.z[own])
-        polygons.extend(found)
+        outlines.extend(found)
         inner = (slice(REACH_CELLS, grid.rows - REACH_CELLS), slice(REACH_CELLS, grid.columns - REACH_CELLS))
         whole = all(p.start >= i.start and p.stop <= i.stop for p, i in zip(place, inner, strict=True))
         complete.extend([whole] * len(found))
-    return _named(polygons, complete, grid)
+    return _named(outlines, complete, grid)
 
 
 def _may_touch(place: tuple[slice, slice], grid: Grid, bounds: BoundingBox) -> bool:
@@ -105,19 +106,19 @@ def _houses(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     z: NDArray[np.float64],
-) -> list[Polygon]:
+) -> list[Outline]:
     """The outlines of a block's houses, from its cells and its roof points."""
     block = Block.of(mask, CELL, origin, height)
     if block is None:
         return []
-    label = houses(*block.heights(x, y, z), CELL, len(z) / (np.count_nonzero(mask) * CELL**2))
-    return [outline for outline in block.outlines(label, x, y, z) if outline.area >= SMALLEST]
+    label, shown = parted(*block.heights(x, y, z), CELL, len(z) / (np.count_nonzero(mask) * CELL**2))
+    return [outline for outline in block.outlines(label, shown, x, y, z) if outline.polygon.area >= SMALLEST]
 
 
-def _named(polygons: list[Polygon], complete: list[bool], grid: Grid) -> Footprints:
+def _named(outlines: list[Outline], complete: list[bool], grid: Grid) -> Footprints:
     """The outlines from south to north, each under a uid made of its position."""
-    shapes = np.empty(len(polygons), dtype=object)
-    shapes[:] = polygons
+    shapes = np.empty(len(outlines), dtype=object)
+    shapes[:] = [outline.polygon for outline in outlines]
     places = shapely.get_coordinates(shapely.point_on_surface(shapes)).reshape(-1, 2)
     order = np.lexsort((places[:, 0], places[:, 1]))
     names = [f"d-{x * 10:.0f}-{y * 10:.0f}" for x, y in places[order]]
@@ -126,7 +127,8 @@ def _named(polygons: list[Polygon], complete: list[bool], grid: Grid) -> Footpri
         shapes[order],
         grid.crs,
         "derived from points",
-        sigma_xy=np.full(len(names), SIGMA_XY),
+        sigma_xy=np.array([outline.sigma_xy for outline in outlines])[order],
         derived=np.ones(len(names), dtype=bool),
         complete=np.asarray(complete, dtype=bool)[order],
+        confidence=np.array([outline.confidence for outline in outlines])[order],
     )

@@ -48,6 +48,8 @@ class Footprints:
     """(n,) whether the outline was derived from points rather than known; false unless given."""
     complete: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
     """(n,) false where the points ended before the building did; true unless given."""
+    confidence: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    """(n,) 0 to 1, share of the outline's length that the points support (`derive_footprints`); 1 unless given."""
     problems: tuple[BadGeometry, ...] = ()
     """Records that were repaired or left out, each with its reason."""
 
@@ -57,7 +59,12 @@ class Footprints:
             raise BadParameter("footprints", (n, len(self.polygons)), "there must be a uid for each polygon")
         if len(set(self.uids)) != n:
             raise BadParameter("uids", n, "two outlines share a uid")
-        defaults = {"sigma_xy": np.full(n, SIGMA_XY), "derived": np.zeros(n, bool), "complete": np.ones(n, bool)}
+        defaults = {
+            "sigma_xy": np.full(n, SIGMA_XY),
+            "derived": np.zeros(n, bool),
+            "complete": np.ones(n, bool),
+            "confidence": np.ones(n),
+        }
         for name, default in defaults.items():
             if len(getattr(self, name)) != n:
                 object.__setattr__(self, name, default)
@@ -96,6 +103,7 @@ class Footprints:
             self.sigma_xy[index],
             self.derived[index],
             self.complete[index],
+            self.confidence[index],
         )
 
     def within(self, bounds: BoundingBox) -> Footprints:
@@ -123,6 +131,7 @@ class Footprints:
             sigma_xy=self.sigma_xy[kept],
             derived=self.derived[kept],
             complete=self.complete[kept],
+            confidence=self.confidence[kept],
             problems=self.problems + moved.problems,
         )
 
@@ -140,6 +149,7 @@ class Footprints:
             np.concatenate([first.sigma_xy, fresh.sigma_xy]),
             np.concatenate([first.derived, fresh.derived]),
             np.concatenate([first.complete, fresh.complete]),
+            np.concatenate([first.confidence, fresh.confidence]),
             first.problems + second.problems,
         )
 

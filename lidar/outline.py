@@ -33,6 +33,19 @@ AGREEMENT = 0.80
 
 
 @dataclass(frozen=True, slots=True)
+class Outline:
+    """A house's outline, and what it is worth."""
+
+    polygon: Polygon
+    """In the CRS."""
+    sigma_xy: float
+    """m: standard deviation of the place of its sides, the mean square by their squared lengths, as an area's is."""
+    confidence: float
+    """0 to 1: the share of its outer ring's length that the points support: of a free side the rows of points that end
+    at it, of a side shared with a neighbour the rows in which a wall shows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A block of roof cells, turned so that most of its walls run along rows and columns."""
 
@@ -123,12 +136,18 @@ class Block:
         return np.where(inside, filled, np.nan), np.where(inside, highest, np.nan)
 
     def outlines(
-        self, label: NDArray[np.int64], x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
-    ) -> list[Polygon]:
+        self,
+        label: NDArray[np.int64],
+        shown: NDArray[np.float64],
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        z: NDArray[np.float64],
+    ) -> list[Outline]:
         """The outline of each house, in the CRS.
 
         Args:
             label: (m, n) number of each coarse cell's house, 0 outside.
+            shown: by that number, the share of its border with others at which a wall shows.
             x: of roof points in and around the block, metres, in the CRS.
             y: the same.
             z: the same.
@@ -159,6 +178,7 @@ class Block:
                 (place[0].start - 1, place[1].start - 1),
                 (across[own], up[own], height[own]),
                 spacing,
+                float(shown[number]),
             )
             if outline is not None:
                 found.append(outline)
@@ -172,7 +192,8 @@ class Block:
         corner: tuple[int, int],
         points: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
         spacing: float,
-    ) -> Polygon | None:
+        shown: float,
+    ) -> Outline | None:
         side, high, wide = self.cell / 2.0, self.fine.shape[0] / 2.0, self.fine.shape[1] / 2.0
         west, north = (corner[1] - wide) * side, (high - corner[0]) * side
         part = traced(mask, side, (west, north))
@@ -187,13 +208,36 @@ class Block:
 
         made = right_angled(part) if self.strength >= RIGHT_ANGLED else None
         if made is not None and _overlap(made, part) >= AGREEMENT:
-            made = _at_the_points(made, is_free, points, spacing)
+            found = _at_the_points(made, is_free, points, spacing)
         else:
-            made = None
-        if made is None:
-            free = part.simplify(SIMPLE)
-            made = free if isinstance(free, Polygon) and free.is_valid and not free.is_empty else part
-        return affinity.translate(affinity.rotate(made, self.direction * 180.0 / pi, origin=(0, 0)), *self.centre)
+            plain = part.simplify(SIMPLE)
+            plain = plain if isinstance(plain, Polygon) and plain.is_valid and not plain.is_empty else part
+            free = _free_sides(plain, is_free)
+            found = _Sides(plain, free, np.full(len(free), np.nan), np.zeros(len(free)))
+        ring = np.diff(shapely.get_coordinates(found.polygon.exterior), axis=0)
+        length = np.hypot(ring[:, 0], ring[:, 1])
+        # A side along cells ends anywhere in its last cell, and the roof somewhere beyond its last point.
+        sigma = np.where(np.isfinite(found.sigma), found.sigma, hypot(self.cell / sqrt(3.0), spacing / sqrt(12.0)))
+        support = np.where(found.free, found.support, shown)
+        turned = affinity.rotate(found.polygon, self.direction * 180.0 / pi, origin=(0, 0))
+        return Outline(
+            affinity.translate(turned, *self.centre),
+            float(sqrt((length**2 @ sigma**2) / (length @ length))),
+            float(length @ support / length.sum()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """An outline in the block's frame, and of each side of its outer ring, in the ring's order, what is known of it."""
+
+    polygon: Polygon
+    free: NDArray[np.bool_]
+    """Whether there is no neighbour behind it."""
+    sigma: NDArray[np.float64]
+    """m: standard deviation of its place; NaN where it lies along cells."""
+    support: NDArray[np.float64]
+    """Share of its rows of points that end at it; 0 where it lies along cells."""
 
 
 def _overlap(a: Polygon, b: Polygon) -> float:
@@ -252,25 +296,32 @@ def _at_the_points(
     is_free: Callable[[NDArray[np.float64], NDArray[np.float64]], bool],
     points: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     spacing: float,
-) -> Polygon:
+) -> _Sides:
     """A right-angled outline with its outer sides where the roof's points end; the same if that would spoil it."""
     lines = lines_of(shapely.get_coordinates(outline.exterior)[:-1])
-    n = len(lines)
-    upright = np.arange(n) % 2 == 0
-    ends = np.roll(lines, 1), np.roll(lines, -1)
-    places = [
-        np.linspace(start, end, max(ceil(abs(end - start) / 0.5), 1) * 2 + 1)[1::2]
-        for start, end in zip(*(end.tolist() for end in ends), strict=True)
-    ]
-    middle = np.array([along[len(along) // 2] for along in places])
-    shapely.prepare(outline)
-    free = np.zeros(n, dtype=bool)
-    for step in (BEYOND, -BEYOND):
-        beyond = lines + np.where(upright, step, -step)
-        inside = shapely.contains_xy(outline, np.where(upright, beyond, middle), np.where(upright, middle, beyond))
-        for i in np.flatnonzero(~inside):
-            off = np.full(len(places[i]), beyond[i])
-            free[i] = is_free(off, places[i]) if upright[i] else is_free(places[i], off)
-    moved = settled(lines, free, *points, spacing)
-    made = Polygon(ring_of(moved), [hole.coords for hole in outline.interiors])
-    return made if made.is_valid and made.area >= outline.area / 2.0 else outline
+    ring = Polygon(ring_of(lines), [hole.coords for hole in outline.interiors])
+    # Of the ring of lines, the k-th side lies on the line after the k-th.
+    free = _free_sides(ring, is_free)
+    moved, sigma, support = settled(lines, np.roll(free, 1), *points, spacing)
+    made = Polygon(ring_of(moved), [hole.coords for hole in ring.interiors])
+    if made.is_valid and made.area >= outline.area / 2.0:
+        return _Sides(made, free, np.roll(sigma, -1), np.roll(support, -1))
+    return _Sides(ring, free, np.full(len(lines), np.nan), np.zeros(len(lines)))
+
+
+def _free_sides(
+    outline: Polygon, is_free: Callable[[NDArray[np.float64], NDArray[np.float64]], bool]
+) -> NDArray[np.bool_]:
+    """Of each side of the outer ring, whether no neighbour stands just beyond it."""
+    ring = shapely.get_coordinates(outline.exterior)
+    step = np.diff(ring, axis=0)
+    length = np.hypot(step[:, 0], step[:, 1])
+    out = np.column_stack([step[:, 1], -step[:, 0]]) / np.maximum(length, 1e-9)[:, None]
+    out = out if outline.exterior.is_ccw else -out
+    free = np.zeros(len(step), dtype=bool)
+    for i in range(len(step)):
+        n = max(ceil(length[i] / 0.5), 1)
+        along = (np.arange(n) + 0.5)[:, None] / n
+        places = ring[i] + along * step[i] + BEYOND * out[i]
+        free[i] = is_free(places[:, 0], places[:, 1])
+    return free

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from math import exp, log
+from math import exp, log, sqrt
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lidar.block_parts import SHORTEST, parts_between, without_slivers
+
 STEP = 0.08
 """m: a difference between two roofs at their common line; survey strips differ by less (ASPRS 2015: 0.08 m RMS between
 swaths of the 10 cm class)."""
+SURELY = 2.0
+"""Standard deviations that a step or a valley must exceed, as the cells' scatter about both roofs gives them (95 %): on
+a steep roof a cell's height says where in the cell the points lie, not where the roof steps."""
 VALLEY = 0.35
 """Change of slope at a line, hollow side up: two roofs of 10° or more that fall towards each other."""
 PARAPET = 0.30
@@ -35,8 +40,8 @@ UNSEEN = 0.05
 """Price of a row in which nothing can be said (a light well, a gap in the points), in fully explained rows."""
 SUREST = 1.35
 """What a wall's rows must sum to: 9 nats at `HIT` for 2.7 nats, as thousands of lines are tried in a block."""
-STEEPEST = 1.2
-"""Slope: what is steeper beside a line is no roof."""
+STEEPEST = 1.75
+"""Slope, 60°: what is steeper beside a line is no roof but a wall, as the lower slope of a mansard roof is at most."""
 CELL_METRES = 0.5
 """m: the size of cells that the numbers here are made for."""
 SIDE = 5
@@ -47,16 +52,6 @@ DRIFT = 0.4
 """Price of a step sideways, in fully explained rows: walls may run a few degrees off the block's direction."""
 NEEDED = 0.6
 """Mean share of the misfit along a line that the wall must explain."""
-SMALLEST = 8.0
-"""m²: no house is smaller."""
-ROOM = 30.0
-"""m²: what is smaller, behind walls too short to be party walls, is a room of the house beside it."""
-FULL = 0.7
-"""Share of their common box that a room and its house fill; plots between skewed lines lean."""
-SHORTEST = 6.0
-"""m: a line below this is no party wall: a stair head's side, a dormer, a terrace's edge."""
-NARROWEST = 2.0
-"""m: no house is narrower than this, so no two walls are nearer."""
 SHORTEST_ACROSS = 16.0
 """m: the same for walls across most of the block's walls, the rear walls of houses back to back: four houses' width, as
 stair heads and steps of two or three neighbours line up by chance."""
@@ -73,6 +68,13 @@ EXTENSION = 3.0
 def houses(
     height: NDArray[np.float64], top: NDArray[np.float64], cell: float, density: float = 8.0
 ) -> NDArray[np.int64]:
+    """Part a block into houses along party walls: number of each cell's house (`parted`)."""
+    return parted(height, top, cell, density)[0]
+
+
+def parted(
+    height: NDArray[np.float64], top: NDArray[np.float64], cell: float, density: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Part a block into houses along party walls.
 
     In each row of cells across a possible wall, a straight line is fitted to the roof on either side, and one over
@@ -87,15 +89,17 @@ def houses(
         density: points per m² of roof, which says how often a parapet is hit.
 
     Returns:
-        (rows, columns) number of each cell's house from 1, 0 outside.
+        (rows, columns) number of each cell's house from 1, 0 outside; and by that number the share of a house's border
+        with others at which a wall shows, rather than one that was only carried on.
     """
     rows, columns = np.flatnonzero(np.isfinite(height).any(axis=1)), np.flatnonzero(np.isfinite(height).any(axis=0))
-    label = np.zeros(height.shape, dtype=np.int64)
+    label, shown = np.zeros(height.shape, dtype=np.int64), np.zeros(1)
     missed = HIT * log((1.0 - STRAY) / (1.0 - _hit(density, cell))) / log(_hit(density, cell) / STRAY)
     if len(rows):
         window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-        label[window] = _houses(np.pad(height[window], 1, constant_values=np.nan), np.pad(top[window], 1), cell, missed)
-    return label
+        padded = np.pad(height[window], 1, constant_values=np.nan), np.pad(top[window], 1)
+        label[window], shown = _houses(*padded, cell, missed)
+    return label, shown
 
 
 def _hit(density: float, cell: float) -> float:
@@ -103,7 +107,9 @@ def _hit(density: float, cell: float) -> float:
     return min(max(1.0 - exp(-density * THICK * cell), 2.0 * STRAY), 0.95)
 
 
-def _houses(height: NDArray[np.float64], top: NDArray[np.float64], cell: float, missed: float) -> NDArray[np.int64]:
+def _houses(
+    height: NDArray[np.float64], top: NDArray[np.float64], cell: float, missed: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The same without empty rows and columns, of arrays with one empty cell all round, which is taken off."""
     inside = np.isfinite(height)
     # Parapets and eaves along the block's own edge are not walls between houses.
@@ -111,16 +117,17 @@ def _houses(height: NDArray[np.float64], top: NDArray[np.float64], cell: float, 
     rim = ~ndimage.binary_erosion(filled, np.ones((3, 3)), iterations=RIM)
     height = np.where(rim, np.nan, height)
     ways = (height, top, filled), tuple(np.ascontiguousarray(a.T) for a in (height, top, filled))
-    upright, level = (_walls(_pooled(h), t, f, round(SHORTEST / cell), missed) for h, t, f in ways)
+    upright, level = (_walls(h, t, f, round(SHORTEST / cell), missed) for h, t, f in ways)
     level = level.T
-    # The longer walls part the houses of a row; across them, only what goes through several houses is a wall.
+    # The walls that are more, each as long as a house is deep, part the houses of a row; across them, only what goes
+    # through several houses is a wall.
     across = round(SHORTEST_ACROSS / cell)
-    along = bool(upright.sum() >= level.sum())
+    along = _weight(upright, across) >= _weight(level, across)
     if along:
         h, t, f = ways[1]
-        level = _walls(_pooled(h), t, f, across, EVERY).T
+        level = _walls(h, t, f, across, EVERY).T
     else:
-        upright = _walls(_pooled(height), top, filled, across, EVERY)
+        upright = _walls(height, top, filled, across, EVERY)
     closed_upright, closed_level = upright.copy(), np.ascontiguousarray(level)
     reach = round(EXTENSION / cell)
     _extend(upright, np.ascontiguousarray(level), inside, reach, along, closed_upright)
@@ -133,8 +140,29 @@ def _houses(height: NDArray[np.float64], top: NDArray[np.float64], cell: float, 
         not along,
         closed,
     )
-    parts = _parts(inside, closed_upright, np.ascontiguousarray(closed.T))
-    return _without_slivers(parts, cell)[1:-1, 1:-1]
+    parts = parts_between(inside, closed_upright, np.ascontiguousarray(closed.T))
+    label = without_slivers(parts, cell)
+    return label[1:-1, 1:-1], _share_shown(label, np.isfinite(height), upright, level)
+
+
+def _share_shown(
+    label: NDArray[np.int64], looked: NDArray[np.bool_], upright: NDArray[np.bool_], level: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """By house, the share of its border with others, where it was looked at, at which a wall was seen."""
+    border, seen = np.zeros(label.max() + 1), np.zeros(label.max() + 1)
+    label = np.where(looked, label, 0)
+    for before, after, wall in ((label[:, :-1], label[:, 1:], upright[:, 1:]), (label[:-1], label[1:], level[1:])):
+        between = (before != after) & (before > 0) & (after > 0)
+        for side in (before, after):
+            border += np.bincount(side[between], minlength=len(border))
+            seen += np.bincount(side[between & wall], minlength=len(border))
+    return np.asarray(seen / np.maximum(border, 1.0), dtype=np.float64)
+
+
+def _weight(walls: NDArray[np.bool_], longest: int) -> int:
+    """Rows that walls along columns run through, of each at most so many."""
+    label, _ = ndimage.label(walls, np.ones((3, 3)))
+    return int(np.minimum(np.bincount(label.ravel())[1:], longest).sum())
 
 
 def _larger(mask: NDArray[np.bool_], cells: int) -> NDArray[np.bool_]:
@@ -165,14 +193,15 @@ def _pooled(height):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _walls(height, top, inside, shortest, missed):  # type: ignore[no-untyped-def]
+def _walls(roof, top, inside, shortest, missed):  # type: ignore[no-untyped-def]
     """(rows, columns) whether a wall runs between a cell and the one to its left.
 
     The clearest stretch of a column becomes a wall; what the walls found explain is no evidence for another, because
     the roof is looked at up to them and not beyond. Steps and valleys come first: where there is one, every row must
     show it. Then parapets, which scan lines miss in many rows (each at the price `missed`).
     """
-    rows, columns = height.shape
+    rows, columns = roof.shape
+    height = _pooled(roof)
     walls = np.zeros((rows, columns), dtype=np.bool_)
     shown = np.full((rows, columns), -1.0)
     gain = np.full((rows, columns), -np.inf)
@@ -181,7 +210,7 @@ def _walls(height, top, inside, shortest, missed):  # type: ignore[no-untyped-de
         for r in range(rows):
             for c in range(1, columns):
                 if not thin:
-                    shown[r, c] = _shown(height, top, walls, r, c)
+                    shown[r, c] = _shown(height, roof, top, walls, r, c)
                 gain[r, c] = _gain(shown[r, c], inside[r, c] and inside[r, c - 1], thin, missed)
         while True:
             start, end = _clearest(gain, shortest, path)
@@ -191,7 +220,7 @@ def _walls(height, top, inside, shortest, missed):  # type: ignore[no-untyped-de
                 walls[r, path[r]] = True
                 # What a row shows depends on that row alone, as far as it is looked at.
                 for c in range(max(path[r] - SIDE, 1), min(path[r] + SIDE, columns - 1) + 1):
-                    shown[r, c] = _shown(height, top, walls, r, c)
+                    shown[r, c] = _shown(height, roof, top, walls, r, c)
                     gain[r, c] = _gain(shown[r, c], inside[r, c] and inside[r, c - 1], thin, missed)
     return walls
 
@@ -211,7 +240,7 @@ def _gain(shown, inside, thin, missed):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _shown(height, top, walls, r, c):  # type: ignore[no-untyped-def]
+def _shown(height, roof, top, walls, r, c):  # type: ignore[no-untyped-def]
     """How well a wall at a cell's left edge explains its row: the share of the misfit it takes away.
 
     0 if it does not take enough or the roofs do not meet like two houses'; `PARAPET_HIT`, `UNKNOWN`, or `BESIDE_WALL`
@@ -240,14 +269,22 @@ def _shown(height, top, walls, r, c):  # type: ignore[no-untyped-def]
     left, right, end = counts[0], counts[0], n
     left_far, _, _ = _line(d[1:left], z[1:left])
     right_far, _, _ = _line(d[right + 1 : end], z[right + 1 : end])
-    beside = max(left_far, right_far, height[r, c - 2], height[r, c + 1])
-    if max(top[r, c - 1], top[r, c]) > beside + PARAPET:
+    beside = max(left_far, right_far, height[r, c - 2], height[r, c + 1], roof[r, c - 2], roof[r, c + 1])
+    if max(top[r, c - 1], top[r, c]) > beside + PARAPET + _rise(height, r, c):
         return PARAPET_HIT
     left_z, left_slope, left_misfit = _line(d[:left], z[:left])
     right_z, right_slope, right_misfit = _line(d[right:end], z[right:end])
     _, _, whole = _line(d[:end], z[:end])
     steep = max(abs(left_slope), abs(right_slope)) / CELL_METRES > STEEPEST
-    if abs(right_z - left_z) >= STEP:
+    # Standard deviations of the step and of the bend, from the cells' scatter about lines of so many even distances.
+    scatter = sqrt((left_misfit + right_misfit) / (end - 4))
+    of_step, of_bend = 0.0, 0.0
+    for k in range(2):
+        m = counts[k]
+        of_step += 1.0 / m + 3.0 * m / (m * m - 1.0)
+        of_bend += 12.0 / (m * (m * m - 1.0))
+    of_step, of_bend = scatter * sqrt(of_step), scatter * sqrt(of_bend)
+    if abs(right_z - left_z) >= max(STEP, SURELY * of_step):
         bent = whole
         parted = left_misfit + right_misfit
         least = max(CLEAR, UNBENT * (whole - parted))
@@ -258,12 +295,29 @@ def _shown(height, top, walls, r, c):  # type: ignore[no-untyped-def]
         if bent - parted >= least:
             return (whole - parted) / whole
     bend = (right_slope - left_slope) / CELL_METRES
-    if bend >= VALLEY and not steep:
+    if bend >= max(VALLEY, SURELY * of_bend / CELL_METRES) and not steep:
         valley = _bent(d[:end], z[:end], 0.0)
         beside = min(_bent(d[:end], z[:end], -1.0), _bent(d[:end], z[:end], 1.0))
         if whole - valley >= CLEAR and valley <= beside:
             return (whole - valley) / whole
     return 0.0
+
+
+@njit(cache=True, nogil=True)
+def _rise(height, r, c):  # type: ignore[no-untyped-def]
+    """How much the roof rises along a wall within a cell, on either side of the wall's left edge: the greater.
+
+    Of what it rises towards one way and towards the other, the lesser counts: a step is no slope.
+    """
+    rise = 0.0
+    for column in (c - 1, c):
+        own = np.inf
+        for at in (r - POOLED, r + POOLED):
+            if 0 <= at < height.shape[0] and np.isfinite(height[at, column]):
+                own = min(own, abs(height[at, column] - height[r, column]) / POOLED)
+        if own < np.inf:
+            rise = max(rise, own)
+    return rise
 
 
 @njit(cache=True, nogil=True)
@@ -362,95 +416,3 @@ def _extend(walls, crossing, inside, reach, far, closed):  # type: ignore[no-unt
                         for back in range(1, k):
                             closed[r + way * back, c] = True
                         break
-
-
-def _parts(inside: NDArray[np.bool_], upright: NDArray[np.bool_], level: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Connected cells that no wall parts, by drawing cells twice as fine with the walls between them."""
-    rows, columns = inside.shape
-    fine = np.zeros((2 * rows + 1, 2 * columns + 1), dtype=bool)
-    fine[1::2, 1::2] = inside
-    fine[1::2, 2:-1:2] = inside[:, 1:] & inside[:, :-1] & ~upright[:, 1:]
-    fine[2:-1:2, 1::2] = inside[1:] & inside[:-1] & ~level[1:]
-    # Where a wall steps sideways from one row to the next, the cells at the step do not touch.
-    shifted = upright[1:, 1:-1] & upright[:-1, 2:] & ~upright[:-1, 1:-1] & ~upright[1:, 2:]
-    fine[2:-1:2, 3:-2:2] &= ~shifted
-    shifted = upright[:-1, 1:-1] & upright[1:, 2:] & ~upright[1:, 1:-1] & ~upright[:-1, 2:]
-    fine[2:-1:2, 3:-2:2] &= ~shifted
-    shifted = level[1:-1, 1:] & level[2:, :-1] & ~level[1:-1, :-1] & ~level[2:, 1:]
-    fine[3:-2:2, 2:-1:2] &= ~shifted
-    shifted = level[1:-1, :-1] & level[2:, 1:] & ~level[1:-1, 1:] & ~level[2:, :-1]
-    fine[3:-2:2, 2:-1:2] &= ~shifted
-    label, _ = ndimage.label(fine)
-    return np.asarray(label[1::2, 1::2], dtype=np.int64)
-
-
-def _without_slivers(label: NDArray[np.int64], cell: float) -> NDArray[np.int64]:
-    """Give what cannot be a house by itself to a neighbour, the smallest first.
-
-    What is too narrow or too small goes to the neighbour it shares most border with. A room (a stair head, a terrace,
-    a light well's surround) whose border with a neighbour is too short for a party wall goes to the one it completes
-    to the fullest rectangle.
-    """
-    label = label.copy()
-    settled: set[int] = set()
-    while True:
-        sizes = np.bincount(label.ravel())
-        waiting = [int(k) for k in np.argsort(sizes[1:], kind="stable") + 1 if sizes[k] and int(k) not in settled]
-        waiting = [k for k in waiting if sizes[k] * cell * cell < ROOM or _is_narrow(label, k, cell)]
-        if not waiting:
-            return label
-        part = waiting[0]
-        borders = _borders(label, part)
-        if sizes[part] * cell * cell < SMALLEST or _is_narrow(label, part, cell):
-            into = max(borders, key=lambda k: (borders[k], -k), default=0)
-        else:
-            short = [k for k, cells in borders.items() if cells * cell < SHORTEST]
-            fullness = {k: _fullness(label, part, k) for k in short}
-            into = max(fullness, key=lambda k: (fullness[k], -k), default=0)
-            into = into if into and fullness[into] >= FULL else part
-        if into == part:
-            settled.add(part)
-        else:
-            label[label == part] = into
-            settled.discard(into)
-
-
-def _borders(label: NDArray[np.int64], part: int) -> dict[int, int]:
-    """How many cell edges a part shares with each of its neighbours."""
-    padded = np.pad(label, 1)
-    mask = label == part
-    sides = (padded[1:-1, :-2], padded[1:-1, 2:], padded[:-2, 1:-1], padded[2:, 1:-1])
-    counts = np.bincount(np.concatenate([side[mask] for side in sides]))
-    return {int(k): int(counts[k]) for k in np.flatnonzero(counts) if k not in (0, part)}
-
-
-def _fullness(label: NDArray[np.int64], part: int, other: int) -> float:
-    """Share of their common box that two parts fill."""
-    both = (label == part) | (label == other)
-    rows, columns = np.flatnonzero(both.any(axis=1)), np.flatnonzero(both.any(axis=0))
-    return float(both.sum() / ((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)))
-
-
-@njit(cache=True, nogil=True)
-def _is_narrow(label, part, cell):  # type: ignore[no-untyped-def]
-    """Whether no circle of the least width lies in a part: twice the way from a cell of it to the nearest other."""
-    rows, columns = label.shape
-    reach = int((NARROWEST / cell + 0.5) / 2.0) + 1
-    for r in range(rows):
-        for c in range(columns):
-            if label[r, c] != part:
-                continue
-            holds = True
-            for dr in range(-reach, reach + 1):
-                for dc in range(-reach, reach + 1):
-                    if (2.0 * np.sqrt(dr * dr + dc * dc) - 0.5) * cell >= NARROWEST:
-                        continue
-                    at, to = r + dr, c + dc
-                    if at < 0 or to < 0 or at >= rows or to >= columns or label[at, to] != part:
-                        holds = False
-                        break
-                if not holds:
-                    break
-            if holds:
-                return False
-    return True

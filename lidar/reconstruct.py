@@ -94,7 +94,7 @@ def reconstruct_all(footprints: Footprints, points: PointCloud, terrain: Terrain
     return tuple(
         _building(
             uid, polygon, float(ground[i]), float(sigma_ground[i]), heights[i], roofs[i], float(area[i]),
-            float(sigma_area[i]), "derived" if footprints.derived[i] else "known",
+            float(sigma_area[i]), float(footprints.confidence[i]) if footprints.derived[i] else None,
         )
         for i, (uid, polygon) in enumerate(zip(footprints.uids, polygons, strict=True))
     )  # fmt: skip
@@ -131,12 +131,17 @@ def _building(
     inside: Inside,
     area: float,
     sigma_area: float,
-    source: str,
+    confidence: float | None,
 ) -> Building:
-    """One building, with its solids if there can be any."""
+    """One building, with its solids if there can be any; `confidence` is None of a known outline."""
     reason, solids = Reason.NONE, dict[str, Solid]()
     sigma_height = sqrt(roof.sigma_p70**2 + sigma_ground**2 + POINT_SIGMA**2)
-    facts: dict[str, float | int | str] = {"footprint_source": source, "ground_fraction": round(roof.ground, 4)}
+    facts: dict[str, float | int | str] = {
+        "footprint_source": "known" if confidence is None else "derived",
+        "ground_fraction": round(roof.ground, 4),
+    }
+    if confidence is not None:
+        facts["footprint_confidence"] = round(confidence, 3)
     if roof.no_data >= 1:
         reason = Reason.NO_POINTS
     elif not np.isfinite(ground):

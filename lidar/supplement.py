@@ -49,6 +49,7 @@ def supplement(known: Footprints, derived: Footprints) -> Footprints:
         derived.sigma_xy[origin],
         derived.derived[origin],
         derived.complete[origin],
+        derived.confidence[origin],
     )
     return Footprints.joined(Footprints.joined(known, derived.subset(untouched)), remainders)
 

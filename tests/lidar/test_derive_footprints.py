@@ -132,6 +132,45 @@ def test_a_house_at_the_extents_edge_is_marked() -> None:
     assert sorted(found.complete) == [False, True]
 
 
+def test_an_outlines_sides_lie_within_their_sigma_where_points_are_strewn() -> None:
+    random = np.random.default_rng(11)
+    house = [
+        affinity.rotate(box(x, y, x + random.uniform(8, 12), y + random.uniform(8, 12)), random.uniform(0, 90))
+        for x in range(4, 70, 18)
+        for y in range(4, 70, 18)
+    ]
+    spread = []
+    for density in (2.0, 8.0):
+        found = derived([(outline, 9.0) for outline in house], density=density)
+        assert len(found) == len(house)
+        off = []
+        for outline, sigma in zip(found.polygons, found.sigma_xy, strict=True):
+            truth = max(house, key=lambda other: overlap(other, outline))
+            corners = shapely.get_coordinates(truth.exterior)
+            middles = shapely.points((corners[1:] + corners[:-1]) / 2.0)
+            off.append(shapely.distance(middles, outline.exterior) / sigma)
+        assert np.mean(np.concatenate(off) < 1.0) > 0.55
+        assert np.mean(np.concatenate(off) < 2.0) > 0.85
+        spread.append(float(np.median(found.sigma_xy)))
+    assert spread[1] < 0.75 * spread[0], "more points say no more"
+
+
+def test_a_house_that_points_show_is_surer_than_one_of_no_shape() -> None:
+    house, round_one = box(20, 20, 34, 32), shapely.Point(60, 60).buffer(7)
+    found = derived([(house, 9.0), (round_one, 9.0)])
+    known = {overlap(house, p) > 0.5: c for p, c in zip(found.polygons, found.confidence, strict=True)}
+    assert known[True] > 0.75
+    assert 0.0 <= known[False] < 0.5
+
+
+def test_a_wall_seen_supports_an_outline_and_a_wall_only_carried_on_does_not() -> None:
+    row = [(box(20, 20, 27, 36), 9.0), (box(27, 20, 34, 36), 12.0)]
+    part = [(box(20, 20, 27, 36), 9.0), (box(27, 20, 34, 30), 12.0), (box(27, 30, 34, 36), 9.0)]
+    sure, unsure = (np.median(derived(roofs).confidence) for roofs in (row, part))
+    assert sure > 0.75
+    assert unsure < sure - 0.05
+
+
 def test_nothing_is_derived_from_nothing() -> None:
     none = PointCloud.from_xyz(np.empty(0), np.empty(0), np.empty(0), normalise(9210))
     assert len(derive_footprints(none, level_terrain(*EXTENT))) == 0

@@ -69,3 +69,36 @@ def test_walls_are_found_along_rows_as_along_columns() -> None:
     upright, level = houses(height, height, CELL), houses(height.T.copy(), height.T.copy(), CELL)
     assert len(np.unique(upright)) == len(np.unique(level)) == 4
     assert np.array_equal(upright > 0, level.T > 0)
+
+
+def scanned_gables(slope: float, teeth: int, depth: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A row of gables 5 m wide with ridges across the row, in cells: the lower quartile and the highest of points."""
+    random = np.random.default_rng(seed)
+    rows, columns = depth, teeth * 10
+    height, top = np.full((rows + 4, columns + 4), np.nan), np.full((rows + 4, columns + 4), np.nan)
+    for r in range(rows):
+        for c in range(columns):
+            x = (c + random.random(max(random.poisson(2.0), 1))) * CELL
+            z = 9.0 - slope * np.abs(x % 5.0 - 2.5) + random.normal(0, 0.02, len(x))
+            height[r + 2, c + 2], top[r + 2, c + 2] = np.sort(z)[int((len(z) - 1) * 0.25)], z.max()
+    return height, top
+
+
+@pytest.mark.parametrize("slope", [0.7, 1.0, 1.3])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_row_of_steep_gables_is_parted_at_its_valleys_and_not_along_the_row(slope: float, seed: int) -> None:
+    height, top = scanned_gables(slope, 12, 22, seed)
+    label = houses(height, top, CELL)
+    assert len(np.unique(label[label > 0])) == 12
+    begins = np.flatnonzero(np.diff(label[12, 2:122])) + 1
+    assert np.abs(begins - 10 * np.arange(1, 12)).max() <= 1
+    assert (label[5:20, 2:122] == label[12, 2:122]).mean() > 0.97
+
+
+def test_a_long_step_along_a_row_does_not_hide_the_walls_between_its_houses() -> None:
+    height = np.full((22, 124), np.nan)
+    height[2:20, 2:122] = np.repeat([9.0, 9.6, 9.2, 9.9, 9.1, 9.7, 9.0, 9.5], 15)
+    height[2:10, 2:122] += 1.5
+    height += np.random.default_rng(2).normal(0, 0.02, height.shape)
+    label = houses(height, height, CELL)
+    assert {len(np.unique(label[row, 2:122])) for row in (5, 16)} == {8}

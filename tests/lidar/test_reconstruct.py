@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,16 @@ def test_a_flat_roof_gets_its_height_and_a_small_sigma() -> None:
     assert made.height == pytest.approx(10.5, abs=0.05)
     assert 0.05 < made.sigma_height < 0.15
     assert made.ground_height == pytest.approx(GROUND, abs=1e-3)
+
+
+def test_a_derived_outline_says_how_far_points_support_it_and_a_known_one_does_not() -> None:
+    outline = box(10, 10, 20, 25)
+    points = scanned(EXTENT, [(outline, 9.0)])
+    outlines = Footprints.of([("known", outline), ("derived", outline)], CRS)
+    outlines = replace(outlines, derived=np.array([False, True]), confidence=np.array([1.0, 0.654]))
+    known, derived = reconstruct_all(outlines, points, level_terrain(*EXTENT))
+    assert "footprint_confidence" not in known.attributes
+    assert derived.attributes["footprint_confidence"] == 0.654
 
 
 def test_a_sloping_roof_gets_the_percentiles_of_its_surface() -> None:

@@ -1,5 +1,8 @@
 """Outlines from points where the base map shows nothing."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from shapely import Polygon, box
 
@@ -47,3 +50,12 @@ def test_what_is_narrow_or_small_is_a_disagreement_of_outlines() -> None:
 
 def test_without_a_map_every_derived_outline_stays() -> None:
     assert len(added([], [box(0, 0, 5, 5), box(9, 0, 14, 5)])) == 2
+
+
+def test_a_remainder_is_as_sure_as_the_outline_it_is_of() -> None:
+    derived = Footprints.of([("far", box(50, 0, 60, 10)), ("row", box(0, 0, 24, 15))], CRS)
+    derived = replace(derived, confidence=np.array([0.9, 0.4]), sigma_xy=np.array([0.1, 0.3]))
+    both = supplement(Footprints.of([("known", box(0, 0, 12, 15))], CRS), derived)
+    assert both.confidence.tolist() == [1.0, 0.9, 0.4]
+    assert both.sigma_xy.tolist() == [0.15, 0.1, 0.3]
+    assert both.to(32648).confidence.tolist() == both.confidence.tolist()

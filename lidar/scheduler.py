@@ -238,4 +238,26 @@ def _local(workers: int) -> Iterator[Any]:
         ) as cluster,
         Client(cluster, set_as_default=False) as client,  # type: ignore[no-untyped-call]
     ):
+        client.register_plugin(_threads())
         yield client
+
+
+def _threads() -> Any:
+    """A plugin that makes numba take the number of threads a worker is given.
+
+    By itself it keeps the one it was imported with, which a program's main module may have done before the worker is
+    told; and once threads run it refuses to compile under another.
+    """
+    from distributed import WorkerPlugin
+
+    class Threads(WorkerPlugin):
+        name = "diaba-threads"
+
+        def setup(self, worker: Any) -> None:
+            from numba.core import config
+            from numba.np.ufunc import parallel
+
+            config.reload_config()  # type: ignore[no-untyped-call]
+            parallel.NUM_THREADS = parallel.get_thread_count()  # type: ignore[no-untyped-call]
+
+    return Threads()

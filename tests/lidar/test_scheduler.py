@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -48,6 +50,36 @@ def test_a_worker_killed_in_mid_tile_costs_nothing_but_time(tmp_path: Path) -> N
     assert "KeyError" in str(results["bug"])
     time.sleep(0.2)
     assert children() <= before
+
+
+PROGRAM = """
+import os
+
+import numba
+
+from lidar.morphology import compiled
+from lidar.scheduler import run
+
+
+@numba.njit
+def doubled(number):
+    return 2 * number
+
+
+def work(tile):
+    before = numba.get_num_threads()
+    return before, doubled(tile), numba.get_num_threads()
+
+
+if __name__ == "__main__":
+    print(sorted(run([3, 4], work, workers=os.cpu_count())))
+"""
+
+
+def test_a_program_that_imports_numba_first_has_workers_of_as_many_threads_as_they_are_given(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = subprocess.run([sys.executable, tmp_path / "program.py"], capture_output=True, text=True, timeout=240)
+    assert done.stdout.strip() == "[(3, (1, 6, 1)), (4, (1, 8, 1))]", done.stderr
 
 
 def test_tiles_are_taken_as_results_are_taken_and_closing_ends_all() -> None:

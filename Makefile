@@ -31,7 +31,7 @@ bench: setup ## The benchmarks, against the peers that are installed
 test: ## Everything: set-up, lint, all tests; some of them with ARGS="tests/lidar -k ground"
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory checks
-	@$(PYTHON_TOOLS) pytest -n 2 --dist loadfile $(ARGS)
+	@$(PYTHON_TOOLS) pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: setup checks ## Style, types, import directions, dependencies

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +34,12 @@ def eventful(tile: str, folder: Path) -> tuple[str, str | None]:
 
 
 def children() -> set[int]:
-    return {p.pid for p in psutil.Process().children(recursive=True) if "resource_tracker" not in " ".join(p.cmdline())}
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ended while we looked
+            if "resource_tracker" not in " ".join(process.cmdline()):
+                found.add(process.pid)
+    return found
 
 
 def test_a_worker_killed_in_mid_tile_costs_nothing_but_time(tmp_path: Path) -> None:

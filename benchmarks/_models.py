@@ -112,11 +112,11 @@ def compared(one: Solid, other: Solid, seed: int = 0) -> Compared:
         np.asarray(distances(_strewn(a, random), b)) for a, b in (surfaces, surfaces[::-1])
     ]  # fmt: skip
     return Compared(
-        _volume_in_common(one, other), float(np.mean([a.mean() for a in away])), float(max(a.max() for a in away))
+        volume_in_common(one, other), float(np.mean([a.mean() for a in away])), float(max(a.max() for a in away))
     )
 
 
-def _volume_in_common(one: Solid, other: Solid) -> float:
+def volume_in_common(one: Solid, other: Solid) -> float:
     """Intersection over union, by columns."""
     every = np.concatenate([one.vertices, other.vertices])
     (west, south, _), (east, north, _) = every.min(axis=0), every.max(axis=0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
+from _models import Roof, volume_in_common
 from numpy.typing import NDArray
 from shapely import Polygon
 
@@ -23,8 +24,6 @@ AT_OUTLINE = 0.3
 MAIN = 0.3
 """Share of the plan from which a part is main roof, not a fixture on it: a stair head of up to 30 % of the roof is no
 storey (Circular 06/2021/TT-BXD)."""
-COLUMN = 0.25
-"""m: side of the columns of which the common and the whole volume are summed."""
 SAME = 0.5
 """Share of the larger of two faces, in plan, that must be common for one to be the other."""
 
@@ -39,12 +38,6 @@ class RoofFace:
     plan: Polygon
     wide: bool
 
-    def heights(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of its plane, at places."""
-        local = np.column_stack([np.ones(len(self.corners)), self.corners[:, :2] - self.corners[0, :2]])
-        plane = np.linalg.lstsq(local, self.corners[:, 2], rcond=None)[0]
-        return plane[0] + (xy - self.corners[0, :2]) @ plane[1:]
-
 
 def roof_faces(solid: Solid) -> list[RoofFace]:
     """The faces of a roof."""
@@ -56,15 +49,6 @@ def roof_faces(solid: Solid) -> list[RoofFace]:
             counts = plan.area >= SMALL and not plan.buffer(-NARROW).is_empty
             found.append(RoofFace(face.rings[0], corners, plan, counts))
     return found
-
-
-def heights(faces: list[RoofFace], xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The roof's height at places; NaN off it."""
-    z = np.full(len(xy), np.nan)
-    for face in faces:
-        inside = shapely.contains_xy(face.plan, xy[:, 0], xy[:, 1])
-        z[inside] = face.heights(xy[inside])
-    return z
 
 
 def eave_and_ridge(solid: Solid, faces: list[RoofFace]) -> tuple[float, float]:
@@ -122,19 +106,6 @@ def faces_matched(true: list[RoofFace], made: list[RoofFace]) -> int:
     return int(min((common >= SAME * larger).any(axis=0).sum(), (common >= SAME * larger).any(axis=1).sum()))
 
 
-def solid_iou(true: Building, true_faces: list[RoofFace], made: Building, faces: list[RoofFace]) -> float:
-    """Common over whole volume of both solids, by columns of 0.25 m from the ground to the roof."""
-    bounds = np.array([[f.plan.bounds for f in (*true_faces, *faces)]]).reshape(-1, 4)
-    west, south, east, north = (*bounds[:, :2].min(axis=0), *bounds[:, 2:].max(axis=0))
-    x, y = np.meshgrid(np.arange(west + COLUMN / 2, east, COLUMN), np.arange(south + COLUMN / 2, north, COLUMN))
-    xy = np.column_stack([x.ravel(), y.ravel()])
-    top_a, top_b = heights(true_faces, xy), heights(faces, xy)
-    base_a, base_b = (solid.vertices[:, 2].min() for solid in (true.solid, made.solid) if solid is not None)
-    common = np.fmax(np.minimum(top_a, top_b) - max(base_a, base_b), 0.0)
-    each = np.nan_to_num(top_a - base_a) + np.nan_to_num(top_b - base_b)
-    return float(np.nansum(common) / np.sum(each - np.nan_to_num(common)))
-
-
 @dataclass(frozen=True)
 class Compared:
     """One model against the truth."""
@@ -166,7 +137,7 @@ def compared(true: Building, made: Building, places: int, random: np.random.Gene
     core = true.footprint.buffer(-INSIDE)
     xy = random.uniform(*np.array(true.footprint.bounds).reshape(2, 2), (places, 2))
     xy = xy[shapely.contains_xy(core, xy[:, 0], xy[:, 1])]
-    off = heights(faces, xy) - heights(true_faces, xy)
+    off = Roof.of(made.solid).heights(xy) - Roof.of(true.solid).heights(xy)
     off = off[np.isfinite(off)]
     wide, made_wide = [f for f in true_faces if f.wide], [f for f in faces if f.wide]
     eave, ridge = np.subtract(eave_and_ridge(made.solid, faces), eave_and_ridge(true.solid, true_faces))
@@ -174,7 +145,7 @@ def compared(true: Building, made: Building, places: int, random: np.random.Gene
         squared=float(np.mean(off**2)) if len(off) else np.nan,
         near=float(np.mean(np.abs(off) <= 0.2)) if len(off) else np.nan,
         volume=abs(signed_volume(made.solid) / signed_volume(true.solid) - 1),
-        iou=solid_iou(true, true_faces, made, faces),
+        iou=volume_in_common(true.solid, made.solid),
         true_faces=len(wide),
         made_faces=len(made_wide),
         matched_faces=faces_matched(wide, made_wide),

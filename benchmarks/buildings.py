@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import shapely
 from _building_stages import Stages
+from _models import Roof
 from numpy.typing import NDArray
 from shapely import Polygon
 
@@ -87,21 +88,6 @@ def modelled(outline: Polygon, xyz: NDArray[np.float64]) -> tuple[dict[str, Soli
     return solids, detailed.reason
 
 
-def heights(solid: Solid, xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The roof's height at places; NaN off it."""
-    z = np.full(len(xy), np.nan)
-    for face in solid.faces:
-        if face.surface is not Surface.ROOF:
-            continue
-        corners = solid.vertices[list(face.rings[0])]
-        local = np.column_stack([np.ones(len(corners)), corners[:, :2] - corners[0, :2]])
-        plane = np.linalg.lstsq(local, corners[:, 2], rcond=None)[0]
-        part = Polygon(corners[:, :2], [solid.vertices[list(ring), :2] for ring in face.rings[1:]])
-        inside = shapely.contains_xy(part, xy[:, 0], xy[:, 1])
-        z[inside] = plane[0] + (xy[inside] - corners[0, :2]) @ plane[1:]
-    return z
-
-
 def table(count: int, densities: list[float], noise: float) -> None:
     """Roofs with their true faces by kind, and errors over all."""
     print(f"{count} roofs of each kind; roofs with their true number of faces, %; noise {noise} m")
@@ -128,7 +114,7 @@ def table(count: int, densities: list[float], noise: float) -> None:
                 truth = build_solid(cells, GROUND)
                 volumes.append(abs(signed_volume(model) / signed_volume(truth) - 1))
                 xy = random.uniform(*np.array(outline.bounds).reshape(2, 2), (400, 2))
-                errors.append(float(np.nanmean((heights(model, xy) - heights(truth, xy)) ** 2)))
+                errors.append(float(np.nanmean((Roof.of(model).heights(xy) - Roof.of(truth).heights(xy)) ** 2)))
         every = count * len(KINDS)
         print(
             f"{density:9g}" + "".join(f"{100 * true[kind] / count:11.1f}" for kind in KINDS)

@@ -24,7 +24,7 @@ Printed by kind of building, or of roof (`--by roof_type`):
   Faces that meet without a step are one part of a roof, the main roof is the parts that cover 30 % of the plan (or the
   largest): stair heads, tanks and dormers are no part of it; parapets count for neither, nor light wells that lie
   inside of the house. The same is done to the truth and to the model, each with its own outline;
-* `|vol|`: median error of volume; `IoU`: median of common over whole volume, by columns of 0.25 m;
+* `|vol|`: median error of volume; `IoU`: median of common over whole volume, by columns of 0.2 m;
 * `face F1`: faces of 1 m width and 2 m² at least, which LoD 2.2 asks for, matched where both share half of the larger
   one in plan; `faces`: share of buildings with the true number of them.
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from math import ceil, cos, hypot, radians, sqrt
 from typing import Any
 
@@ -25,6 +24,7 @@ from shapely import Polygon
 
 from gis.city_model.building import Building, Solid, Surface
 from gis.city_model.faces import normals
+from lidar.gps_time import WEEK, day_of
 from lidar.morphology import compiled
 from lidar.roof_heights import quantile
 from lidar.roof_lines import cells_inside
@@ -42,9 +42,6 @@ STOREY, LOWEST_STOREY, HIGHEST_STOREY = 3.4, 2.9, 3.9
 """m from floor to floor: usual, and the range it is estimated in (ground floors of shops are the highest)."""
 ACCURACY = (0.2, 0.5, 2.0, 5.0)
 """m: of CityGML's levels of detail 4 to 1."""
-EPOCH = datetime(1980, 1, 6, tzinfo=UTC)
-WEEK, ADJUSTED = 604_800.0, 1e9
-"""s: of GPS time that starts anew each week; what is taken off standard time from 1980 on."""
 TOUCHING = 0.10
 """m: walls of two outlines nearer than this are one."""
 
@@ -101,11 +98,12 @@ def survey_days(gps_time: NDArray[np.float64]) -> dict[str, str]:
     Args:
         gps_time: (n,) s, adjusted standard GPS time (less 10⁹ s), or within a week, or 0.
     """
-    known = gps_time[((gps_time < 0) | (gps_time > WEEK)) & (np.abs(gps_time) < ADJUSTED)]
-    if len(known) == 0 or len(known) < len(gps_time):
+    if len(gps_time) == 0:
         return {}
-    days = [EPOCH + timedelta(seconds=ADJUSTED + float(second)) for second in (known.min(), known.max())]
-    return {"survey_first_day": days[0].date().isoformat(), "survey_last_day": days[1].date().isoformat()}
+    first, last = day_of(float(gps_time.min())), day_of(float(gps_time.max()))
+    if first is None or last is None or np.any(np.abs(gps_time) <= WEEK):
+        return {}
+    return {"survey_first_day": first.isoformat(), "survey_last_day": last.isoformat()}
 
 
 def storeys(height: float) -> dict[str, int]:

@@ -16,7 +16,7 @@ from gis.grid import Grid
 from lidar.footprints import Footprints
 from lidar.outline import Block, Outline
 from lidar.outline_edges import OUTWARD
-from lidar.party_walls import parted
+from lidar.party_walls import houses
 from lidar.point_cloud import PointCloud
 from lidar.roof_cells import REACH_CELLS, roof_cells
 
@@ -111,7 +111,7 @@ def _houses(
     block = Block.of(mask, CELL, origin, height)
     if block is None:
         return []
-    label, shown = parted(*block.heights(x, y, z), CELL, len(z) / (np.count_nonzero(mask) * CELL**2))
+    label, shown = houses(*block.heights(x, y, z), CELL, len(z) / (np.count_nonzero(mask) * CELL**2))
     return [outline for outline in block.outlines(label, shown, x, y, z) if outline.polygon.area >= SMALLEST]
 
 

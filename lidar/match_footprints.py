@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import comb, hypot
+from typing import Any
 
 import numpy as np
 import shapely
@@ -159,7 +160,7 @@ def match_footprints(given: Footprints, derived: Footprints, seen: NDArray[np.bo
         if not _better_placed(given.polygons[own], near, shift):
             shift = replace(shift, dx=0.0, dy=0.0)
         shifts[float(west), float(south)] = shift
-        moved[own] = shapely.transform(moved[own], lambda c, s=shift: c + np.array([s.dx, s.dy]))  # type: ignore[misc]
+        moved[own] = _shifted(moved[own], shift.dx, shift.dy)
     findings, known = [], shapely.STRtree(moved)
     for index, uid in enumerate(given.uids):
         near = derived.polygons[np.sort(roofs.query(moved[index], predicate="dwithin", distance=MOST))]
@@ -169,8 +170,7 @@ def match_footprints(given: Footprints, derived: Footprints, seen: NDArray[np.bo
         unseen = finding.outcome is Outcome.MISSING and not seen[index]
         findings.append(replace(finding, outcome=Outcome.UNSEEN) if unseen else finding)
     placed = [
-        shapely.transform(polygon, lambda c, f=finding: c + np.array([f.dx, f.dy]))  # type: ignore[misc]
-        for polygon, finding in zip(given.polygons, findings, strict=True)
+        _shifted(polygon, finding.dx, finding.dy) for polygon, finding in zip(given.polygons, findings, strict=True)
     ]
     whole = shapely.union_all(moved)
     for uid, outline in zip(derived.uids, derived.polygons, strict=True):
@@ -220,11 +220,16 @@ def map_shift(given: NDArray[np.object_], derived: NDArray[np.object_]) -> Shift
     return Shift(dx, dy, (float(sigma[0]), float(sigma[1])), used, measured)
 
 
+def _shifted(shape: Any, dx: float, dy: float) -> Any:
+    """A shape, or an array of them, moved by so many metres."""
+    return shapely.transform(shape, lambda places: places + np.array([dx, dy]))
+
+
 def _better_placed(outlines: NDArray[np.object_], derived: NDArray[np.object_], shift: Shift) -> bool:
     """Whether more outlines come to lie on roofs with a larger part than with a smaller one, beyond chance."""
     if not (shift.dx or shift.dy):
         return False
-    moved = shapely.transform(outlines, lambda c: c + np.array([shift.dx, shift.dy]))
+    moved = _shifted(outlines, shift.dx, shift.dy)
     tree, areas = shapely.STRtree(derived), []
     for placed in (outlines, moved):
         one, roof = tree.query(placed, predicate="intersects")
@@ -245,7 +250,7 @@ def _finding(
         return Finding(uid, Outcome.MATCHED, iou, block.dx, block.dy, max(block.sigma))
     own = map_shift(np.array([outline], dtype=object), derived)
     if own.dx or own.dy:
-        alone = shapely.transform(outline, lambda c: c + np.array([own.dx, own.dy]))
+        alone = _shifted(outline, own.dx, own.dy)
         if _overlap(alone, others, derived) >= MATCHED:
             dx, dy = round(block.dx + own.dx, 3), round(block.dy + own.dy, 3)
             return Finding(uid, Outcome.SHIFTED, iou, dx, dy, max(own.sigma))

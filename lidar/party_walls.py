@@ -66,13 +66,6 @@ EXTENSION = 3.0
 
 
 def houses(
-    height: NDArray[np.float64], top: NDArray[np.float64], cell: float, density: float = 8.0
-) -> NDArray[np.int64]:
-    """Part a block into houses along party walls: number of each cell's house (`parted`)."""
-    return parted(height, top, cell, density)[0]
-
-
-def parted(
     height: NDArray[np.float64], top: NDArray[np.float64], cell: float, density: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Part a block into houses along party walls.

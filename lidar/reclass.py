@@ -28,7 +28,7 @@ from lidar.las.laz_coding import byte_layer, class_layer
 from lidar.las.laz_layered import CLASS
 from lidar.las.points import OWN_VERSION, on_all_cores
 from lidar.las.raw_columns import Seen
-from lidar.las.records import CONFIDENCE, EXTRA_SIZES, ONE_BYTE, extra_byte_at
+from lidar.las.records import CONFIDENCE, EXTRA_SIZES, INPUT_CLASS, ONE_BYTE, extra_byte_at
 from lidar.point_cloud import PointCloud
 from lidar.read import read, resolve_crs
 from lidar.write import software
@@ -67,7 +67,10 @@ class Original:
             BadParameter: these are not as many points as the file has.
             UnreadableFile: the file is no longer what was read.
         """
-        columns = dict(extra or {}) | ({CONFIDENCE: points.confidence} if points.confidence.any() else {})
+        columns = dict(extra or {})
+        # What the file says of its old classes must not stay with the new ones.
+        if points.confidence.any() or extra_byte_at(self.header, CONFIDENCE) is not None:
+            columns[CONFIDENCE] = points.confidence
         for name, column in {"points": points.classification, **columns}.items():
             if len(column) != self.header.point_count:
                 raise BadParameter(name, len(column), f"the file holds {self.header.point_count} points")
@@ -172,11 +175,13 @@ def _original(header: LasHeader, crs: CRS | None) -> Original | None:
         return None
     record = laz_record(header)
     described = sum(EXTRA_SIZES.get(dimension.data_type, -1) for dimension in header.extra_dimensions)
+    odd = any(d.name in (CONFIDENCE, INPUT_CLASS) and d.data_type != ONE_BYTE for d in header.extra_dimensions)
     appended = any(vlr.offset >= header.offset_to_points for vlr in header.vlrs)
     if (
         record.version != OWN_VERSION
         or record.chunk_size == VARIABLE
         or described != header.record_length - RECORD_LENGTHS[header.point_format]
+        or odd
         or appended
         or header.crs is None
         or resolve_crs(header, crs) != header.crs

@@ -149,7 +149,6 @@ def _building(
     elif roof.points < FEWEST_POINTS:
         reason = Reason.FEW_POINTS
     if reason is Reason.NONE:
-        # A fault in one building must not stop a city.
         try:
             sound = _sound(polygon, ground, _millimetres(roof.p70))
             reason = Reason.BAD_FOOTPRINT
@@ -160,7 +159,7 @@ def _building(
                 )
                 solids |= finer
                 facts |= more
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001  a fault in one building must not stop a city
             _log.exception("building %s: its model failed", uid)
             reason = Reason.FAILED
     lod = max(solids, default="0")

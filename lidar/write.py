@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from pyproj.exceptions import CRSError
 
 from gis.errors import BadCrs, BadParameter
 from gis.files import written_whole
+from lidar.gps_time import day_of
 from lidar.las.records import CONFIDENCE
 from lidar.morphology import compiled, in_threads
 from lidar.point_cloud import PointCloud
@@ -42,9 +43,6 @@ STORED: Final = (
 """Fields of a record of the format that hold them; both return numbers share one."""
 POINT_FORMAT: Final = 6
 BATCH_POINTS: Final = 1_000_000
-GPS_EPOCH: Final = datetime(1980, 1, 6, tzinfo=UTC)
-GPS_SHIFT: Final = 1_000_000_000
-"""Adjusted standard GPS time is counted from here, in seconds after the epoch."""
 UNDATED: Final = date(2000, 1, 1)
 """Creation date of a file whose points carry no absolute time."""
 
@@ -189,14 +187,8 @@ def _checked(extra: Mapping[str, NDArray[Any]], count: int) -> dict[str, NDArray
 
 
 def _day(gps_time: NDArray[np.float64]) -> date:
-    """The day of the last point, where times are adjusted standard GPS times of a plausible year."""
-    if len(gps_time) == 0:
-        return UNDATED
-    last = float(gps_time.max())
-    week = 7 * 86_400
-    if not week < abs(last) < 3e9:
-        return UNDATED
-    return (GPS_EPOCH + timedelta(seconds=GPS_SHIFT + last)).date()
+    """The day of the last point, where its time names one."""
+    return (day_of(float(gps_time.max())) if len(gps_time) else None) or UNDATED
 
 
 def software() -> str:

@@ -241,7 +241,7 @@ def _buildings(
     started = time.perf_counter()
     match = None
     if known is None or as_given:
-        outlines = derive_footprints(points, terrain) if known is None else known
+        outlines = derive_footprints(points, terrain, within=bounds) if known is None else known
         buildings = reconstruct_all(outlines, points, terrain)
     else:
         derived = derive_footprints(points, terrain)

@@ -141,6 +141,7 @@ def _native(
     """Classify a file with the project's own engine; a step of the progress after each of `STEPS`."""
     from lidar.footprints import read_footprints_for
     from lidar.known import Known
+    from lidar.las.records import INPUT_CLASS
     from lidar.pipeline import classified
     from lidar.reclass import read_to_reclass
     from lidar.write_copc import write_points
@@ -149,7 +150,7 @@ def _native(
     outlines = read_footprints_for(footprints, points.crs, crs) if footprints else None
     advance(1)
     made = classified(points, Known.of(points, keep, outlines), on_step=lambda: advance(1))
-    extra = {"input_class": points.classification} if input_class else None
+    extra = {INPUT_CLASS: points.classification} if input_class else None
     if original is None:
         write_points(made, target, extra=extra)
     else:

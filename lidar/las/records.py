@@ -19,6 +19,8 @@ EXTENDED = 6
 WITH_GPS_TIME = frozenset((1, 3, 4, 5, 6, 7, 8, 9, 10))
 CONFIDENCE = "confidence"
 """Name of the extra byte that says how sure a class is, percent."""
+INPUT_CLASS = "input_class"
+"""Name of the extra byte that says which class a point came in with."""
 ONE_BYTE = 1
 """Data type of an unsigned byte (LAS 1.4, table 24)."""
 EXTRA_SIZES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 8, 8: 8, 9: 4, 10: 8}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
+from lidar.gps_time import WEEK
 from lidar.las.header import LasHeader, open_file
 from lidar.las.records import agrees_by_return
 from lidar.quality.report import Problem, QualityReport
@@ -22,7 +23,6 @@ FINE: Final = 0.000_05
 """Metres; a step beyond which roofs and kerbs blur, and one below any scanner's noise."""
 ROUNDED: Final = 0.05
 """Metres; coordinates that all are multiples of this have lost what the scale promises."""
-SECONDS_OF_A_WEEK: Final = 604_800.0
 FIRST_LAS: Final = date(2000, 1, 1)
 
 
@@ -105,7 +105,7 @@ def _times(report: QualityReport, header: LasHeader) -> list[Problem]:
     if report.gps_time is None:
         return []
     first, last = report.gps_time
-    week = first >= 0 and last <= SECONDS_OF_A_WEEK
+    week = first >= 0 and last <= WEEK
     if header.gps_time_is_standard and week:
         text = "the header says GPS standard time, the times look like seconds of a GPS week: they name no day"
         return [Problem("gps-time", "note", text)]

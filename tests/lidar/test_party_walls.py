@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lidar.party_walls import houses
+from lidar import party_walls
 
 CELL = 0.5
 SHAPE = (40, 64)
@@ -15,6 +15,11 @@ def block(profile: NDArray[np.float64], noise: float = 0.02) -> NDArray[np.float
     height = np.full(SHAPE, np.nan)
     height[5:35, 2:62] = profile + np.random.default_rng(0).normal(0, noise, (30, 60))
     return height
+
+
+def houses(height: NDArray[np.float64], top: NDArray[np.float64], cell: float) -> NDArray[np.int64]:
+    """The number of each cell's house, at 8 points/m²."""
+    return party_walls.houses(height, top, cell, 8.0)[0]
 
 
 def parted(height: NDArray[np.float64], top: NDArray[np.float64] | None = None) -> list[int]:

@@ -118,6 +118,18 @@ def test_a_second_time_the_confidence_is_replaced_not_added(tmp_path: Path) -> N
     np.testing.assert_array_equal(after.confidence, np.full(COUNT, 10))
 
 
+def test_what_the_file_said_of_its_old_classes_does_not_stay_with_new_ones(tmp_path: Path) -> None:
+    survey(tmp_path / "in.laz", 6, 500)
+    points, original = read_to_reclass(tmp_path / "in.laz", tmp_path / "one.laz", None)
+    assert original is not None
+    original.write(other(points), tmp_path / "one.laz")
+    points, original = read_to_reclass(tmp_path / "one.laz", tmp_path / "two.laz", None)
+    assert original is not None
+    assert points.confidence.all()
+    original.write(replace(points, confidence=np.zeros_like(points.confidence)), tmp_path / "two.laz")
+    assert not np.asarray(laspy.read(tmp_path / "two.laz").confidence).any()
+
+
 @pytest.mark.parametrize("count", [1, 2, 50_000, 50_001])
 def test_files_of_few_points_and_whole_chunks_come_out_whole(count: int, tmp_path: Path) -> None:
     survey(tmp_path / "in.laz", 6, count)
@@ -181,6 +193,9 @@ def test_files_that_need_more_than_other_classes_are_not_patched(tmp_path: Path)
     assert original(tmp_path / "old.laz", crs=normalise(9210)) is None
     survey(tmp_path / "feet.laz", 6, 500, CRS("EPSG:2994"))
     assert original(tmp_path / "feet.laz") is None
+    las.add_extra_dim(laspy.ExtraBytesParams("input_class", np.uint16))
+    las.write(tmp_path / "wide.laz")
+    assert original(tmp_path / "wide.laz") is None
     for name, values in (("withheld", 1), ("scanner_channel", 2), ("return_number", 0)):
         odd = survey(tmp_path / "odd.laz", 6, 500)
         column = np.asarray(odd[name]).copy()

@@ -7,6 +7,9 @@ SHELL := /bin/bash
 PYTHON_TOOLS := .venv/bin/python -m
 ARGS ?=
 
+# The tests start hundreds of processes: each would compile the whole project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile

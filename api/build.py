@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +32,7 @@ from gis.raster import write_cog
 from gis.settings import City
 from gis.store import catalog as register
 from gis.store import footprints as base_map
-from gis.store import runs
+from gis.store import parcels, runs
 from gis.store.catalog import LidarTile, PointProduct, RasterProduct
 from gis.store.database import Database
 from gis.store.runs import PlannedTile, State
@@ -60,6 +60,8 @@ class BuildParameters:
     """Metres; tiles lie on multiples of it."""
     resolution: float = RESOLUTION
     """Metres per raster cell."""
+    parcel_lines: bool = False
+    """Whether derived outlines are parted at parcel lines; then a parcel's change makes the tiles around it anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class TileWork:
     resolution: float
     base_map: Path
     """Snapshot of the known footprints."""
+    parcels: Path | None = None
+    """Snapshot of the parcels, where outlines are parted at their lines."""
 
     def __call__(self, job: TileJob) -> TileRecord:
         """Make a tile's products and write its files: all of them, or none.
@@ -120,7 +124,8 @@ class TileWork:
         """
         started = time.perf_counter()
         tile = job.tile
-        made = process_tile(tile, _snapshot(self.base_map), Grid.covering(tile.bounds, self.resolution))
+        land = None if self.parcels is None else _snapshot(self.parcels)
+        made = process_tile(tile, _snapshot(self.base_map), Grid.covering(tile.bounds, self.resolution), land)
         folder = Path("products", self.epoch, tile.key, job.input_hash[:16])
         new = not (self.city.folder / folder).exists()
         try:
@@ -299,7 +304,8 @@ def _plan(
         raise BadParameter("tile size", parameters.tile_size, f"must be a multiple of {parameters.resolution:g} m")
     with database.open(Role.WRITER) as connection:
         files = register.tiles(connection, epoch)
-        known = base_map.all(connection)
+        known = _by_uid(base_map.all(connection))
+        land = _by_uid(parcels.current(connection)) if parameters.parcel_lines else None
     if len(files) == 0:
         raise NotFound("point file in epoch", f"{epoch}: enter some with diaba lidar add")
     flat = horizontal(city.crs)
@@ -316,16 +322,17 @@ def _plan(
         records.append(record)
     digest = {record.path: record.sha256 for record in records}
     tiles = catalog.tiles_over(records, parameters.tile_size, DEFAULT_BUFFER, area)
-    known = known.rename_geometry("geometry").sort_values("uid", ignore_index=True)
-    outlines = shapely.to_wkb(known.geometry.to_numpy(), include_srid=False)
-    tree = shapely.STRtree(known.geometry.to_numpy())
+    layers = [(layer, shapely.STRtree(layer.geometry.to_numpy())) for layer in (known, land) if layer is not None]
     jobs = []
     for tile in tiles:
-        near = np.sort(tree.query(tile.bounds.buffered(LARGEST_BUFFER).polygon))
+        seen = tile.bounds.buffered(LARGEST_BUFFER).polygon
         parts: list[Any] = [METHOD, parameters, tile.buffer, name_of(city.crs), *sorted(digest[p] for p in tile.paths)]
-        parts += [(known["uid"].iloc[i], outlines[i].hex()) for i in near]
+        for layer, tree in layers:
+            near = layer.iloc[np.sort(tree.query(seen))]
+            parts += zip(near["uid"], near.geometry.to_wkb(hex=True), strict=True)
         jobs.append(TileJob(tile, hashlib.sha256(repr(parts).encode()).hexdigest()))
-    return jobs, TileWork(city, epoch, parameters.resolution, _write_snapshot(city, known, outlines))
+    snapshots = [_write_snapshot(city, layer) for layer, _ in layers]
+    return jobs, TileWork(city, epoch, parameters.resolution, *snapshots)
 
 
 def _is_damaged(city: City, statistics: Mapping[str, Any]) -> bool:
@@ -339,14 +346,19 @@ def _is_damaged(city: City, statistics: Mapping[str, Any]) -> bool:
     return False
 
 
-def _write_snapshot(city: City, known: gpd.GeoDataFrame, outlines: Sequence[bytes]) -> Path:
-    """The known footprints as a file the workers read; named by its content, so that it never changes under them."""
-    content = hashlib.sha256(repr([*zip(known["uid"], outlines, strict=True)]).encode()).hexdigest()
-    path = city.folder / "products" / f"footprints-{content[:16]}.gpkg"
+def _by_uid(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Names and outlines of a register, in the names' order."""
+    return layer.rename_geometry("geometry")[["uid", "geometry"]].sort_values("uid", ignore_index=True)
+
+
+def _write_snapshot(city: City, layer: gpd.GeoDataFrame) -> Path:
+    """Outlines as a file the workers read; named by its content, so that it never changes under them."""
+    content = hashlib.sha256(repr([*zip(layer["uid"], layer.geometry.to_wkb(), strict=True)]).encode()).hexdigest()
+    path = city.folder / "products" / f"outlines-{content[:16]}.gpkg"
     if not path.exists():
         with written_whole(path) as part:
-            frame = gpd.GeoDataFrame({"uid": known["uid"]}, geometry=known.geometry, crs=horizontal(city.crs))
-            frame.to_file(part, layer="footprints", driver="GPKG", geometry_type="Polygon")
+            flat = layer.set_crs(horizontal(city.crs), allow_override=True)
+            flat.to_file(part, layer="outlines", driver="GPKG", geometry_type="Unknown")
     return path
 
 

@@ -1,11 +1,11 @@
 """How well buildings are outlined from points alone, where no map knows them.
 
 On a simulated city every outline is known, and it is measured twice: with the classes the chain finds, and with the
-true ones. On labelled surveys (`--labelled`, `--known`) the labels take the place of the truth. For each known building
-the derived outline of the largest intersection over union (IoU) counts. Printed are the IoU's median, the share found
-(IoU of 0.5 and more), the share of row houses split right (an outline of its own with an IoU of 0.7 and more), the
-outlines where no known building is (30 % and less of them covered); of a simulated city also how honest σ and
-confidence are.
+true ones; each time once more parted at the register's parcel lines. On labelled surveys (`--labelled`, `--known`) the
+labels take the place of the truth. For each known building the derived outline of the largest intersection over union
+(IoU) counts. Printed are the IoU's median, the share found (IoU of 0.5 and more), the share of row houses split right
+(an outline of its own with an IoU of 0.7 and more), the outlines where no known building is (30 % and less of them
+covered); of a simulated city also how honest σ and confidence are.
 
     .venv/bin/python benchmarks/footprints.py [--recipe ward] [--seed 11] [--density 8 2 1] [--window X0 Y0 X1 Y1]
     .venv/bin/python benchmarks/footprints.py --labelled FILE… --known OUTLINES [--crs EPSG:28992]
@@ -31,6 +31,7 @@ from gis.crs import normalise
 from gis.grid import Grid
 from lidar.derive_footprints import derive_footprints
 from lidar.footprints import Footprints, read_footprints, read_footprints_for
+from lidar.parcel_lines import parted_at_parcels
 from lidar.pipeline import classified
 from lidar.point_cloud import PointCloud
 from lidar.read import read_many
@@ -158,6 +159,7 @@ def outlined(points: PointCloud, bounds: BoundingBox) -> tuple[Footprints, float
 def simulated(folder: Path, window: BoundingBox | None) -> Iterator[str]:
     """The lines of a simulated city."""
     known = read_footprints(folder / "truth" / "buildings.gpkg")
+    parcels = read_footprints(folder / "registers.gpkg", layer="parcels")
     for name in ("own", "true"):
         files = sorted((folder / ("truth/points" if name == "true" else "lidar")).glob("*.laz"))
         points = read_many(files, None if window is None else window.buffered(100.0))
@@ -167,6 +169,8 @@ def simulated(folder: Path, window: BoundingBox | None) -> Iterator[str]:
         found, seconds = outlined(points, bounds.buffered(40.0) if window else bounds)
         yield from lines(name, known.polygons, found, bounds.polygon)
         yield from calibration(known.polygons, found, bounds.polygon)
+        parted = parted_at_parcels(found, parcels.polygons)
+        yield from lines(f"{name}, parcels", known.polygons, parted, bounds.polygon)
         yield f"{seconds:39.1f} s for {len(points):,d} points"
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from lidar.terrain import Terrain
 
 
-def reconstruct_matched(match: Match, points: PointCloud, terrain: Terrain) -> tuple[Building, ...]:
+def reconstruct_matched(
+    match: Match, points: PointCloud, terrain: Terrain, *, timed: bool = False
+) -> tuple[Building, ...]:
     """One building a given outline, in their order, modelled where the points show it (`reconstruct_all`).
 
     A building's `footprint` and area are the given outline's, which parcels and permits are held against; only its
@@ -27,8 +29,9 @@ def reconstruct_matched(match: Match, points: PointCloud, terrain: Terrain) -> t
         match: of a map, in the points' horizontal CRS, against the points.
         points: classified; they cover the outlines.
         terrain: its `dtm` covers the outlines.
+        timed: as of `reconstruct_all`.
     """
-    made = reconstruct_all(match.moved, points, terrain)
+    made = reconstruct_all(match.moved, points, terrain, timed=timed)
     return tuple(
         replace(building, footprint=_outline(polygon, building), attributes={**building.attributes, **_told(finding)})
         for building, polygon, finding in zip(made, match.given.polygons, match.findings[: len(made)], strict=True)

@@ -21,6 +21,7 @@ from lidar.ground import classify_ground
 from lidar.known import Known
 from lidar.noise import REACH as NOISE_REACH
 from lidar.noise import mark_noise
+from lidar.parcel_lines import parted_at_parcels
 from lidar.point_cloud import PointCloud
 from lidar.read import ATTRIBUTES, read_many
 from lidar.reconstruct import reconstruct_all
@@ -52,7 +53,9 @@ class TileProducts:
     statistics: Mapping[str, float | int]
 
 
-def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileProducts:
+def process_tile(
+    tile: Tile, footprints: Footprints | None, grid: Grid, parcels: Footprints | None = None
+) -> TileProducts:
     """Points, terrain and buildings of one tile: files and arrays in, values out, nothing kept.
 
     A tile without a point or a known outline of its own yields nothing, whatever its neighbours have.
@@ -62,6 +65,7 @@ def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileP
         footprints: known outlines, of the whole city or around the tile; where they miss a building, or there are
             none, outlines are derived from the points.
         grid: of the terrain to return; inside or equal to the tile's bounds.
+        parcels: land parcels; derived outlines are parted at their lines (`parted_at_parcels`).
 
     Raises:
         DiabaError: a file cannot be read, or is in another CRS.
@@ -71,9 +75,9 @@ def process_tile(tile: Tile, footprints: Footprints | None, grid: Grid) -> TileP
         return nothing(tile, grid, points)
     points = classified(points, within=tile.bounds.buffered(room(tile) + TERRAIN_REACH + CLASSIFY_REACH))
     surroundings = rasterise(points, grid.buffered(room(tile)))
-    outlines = outlines_of(tile, footprints, points, surroundings)
+    outlines = outlines_of(tile, footprints, points, surroundings, parcels)
     if outlines is None:
-        return process_tile(widened(tile), footprints, grid)
+        return process_tile(widened(tile), footprints, grid, parcels)
     buildings = reconstruct_all(outlines, points, surroundings)
     return products(tile, grid, surroundings, buildings, points)
 
@@ -113,12 +117,19 @@ def classified(
 
 
 def outlines_of(
-    tile: Tile, footprints: Footprints | None, points: PointCloud, surroundings: Terrain
+    tile: Tile,
+    footprints: Footprints | None,
+    points: PointCloud,
+    surroundings: Terrain,
+    parcels: Footprints | None = None,
 ) -> Footprints | None:
     """The outlines that belong to the tile, known and derived; None if one of them reaches beyond what was read."""
     extent = surroundings.dtm.grid.bounds
     known = Footprints.none(extent.crs) if footprints is None else footprints.to(extent.crs).touching(extent)
-    both = supplement(known, derive_footprints(points, surroundings, known, within=tile.bounds))
+    derived = derive_footprints(points, surroundings, known, within=tile.bounds)
+    if parcels is not None:
+        derived = parted_at_parcels(derived, parcels.to(extent.crs).touching(extent).polygons)
+    both = supplement(known, derived)
     own = both.within(tile.bounds)
     if tile.buffer >= LARGEST_BUFFER:
         return own

@@ -8,6 +8,8 @@ roof the 70th percentile of the roof.
 from __future__ import annotations
 
 import logging
+import time
+from dataclasses import replace
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -49,7 +51,9 @@ TERRAIN_SIGMA = 0.10
 """m: standard deviation of a terrain model that states none."""
 
 
-def reconstruct_all(footprints: Footprints, points: PointCloud, terrain: Terrain) -> tuple[Building, ...]:
+def reconstruct_all(
+    footprints: Footprints, points: PointCloud, terrain: Terrain, *, timed: bool = False
+) -> tuple[Building, ...]:
     """One building a footprint, in their order; where there is no model, the building's `reason` says why.
 
     A building depends on its own outline and on what lies inside and at it, on nothing else: neither on the tile,
@@ -79,6 +83,8 @@ def reconstruct_all(footprints: Footprints, points: PointCloud, terrain: Terrain
         footprints: outlines, in the points' horizontal CRS.
         points: classified; they cover the outlines.
         terrain: its `dtm` covers the outlines; band "sigma" is used if there.
+        timed: whether each building's attribute `seconds` tells the processor's time its models took; two runs differ
+            in it.
     """
     if len(footprints) == 0:
         return ()
@@ -91,13 +97,17 @@ def reconstruct_all(footprints: Footprints, points: PointCloud, terrain: Terrain
     heights = roof_heights(polygons, footprints.sigma_xy, points, on_roof, ground)
     roofs = _roofs(polygons, points, on_roof)
     area, sigma_area = shapely.area(polygons), footprints.sigma_xy * _root_of_squared_edges(polygons)
-    return tuple(
-        _building(
+    made = []
+    for i, (uid, polygon) in enumerate(zip(footprints.uids, polygons, strict=True)):
+        began = time.thread_time()
+        one = _building(
             uid, polygon, float(ground[i]), float(sigma_ground[i]), heights[i], roofs[i], float(area[i]),
             float(sigma_area[i]), float(footprints.confidence[i]) if footprints.derived[i] else None,
-        )
-        for i, (uid, polygon) in enumerate(zip(footprints.uids, polygons, strict=True))
-    )  # fmt: skip
+        )  # fmt: skip
+        if timed:
+            one = replace(one, attributes={**one.attributes, "seconds": round(time.thread_time() - began, 6)})
+        made.append(one)
+    return tuple(made)
 
 
 def block(footprint: Polygon, ground: float, roof: float) -> Solid:

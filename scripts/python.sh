@@ -31,7 +31,9 @@ install_locked() {
     [ -s "$entry" ] || die "requirements.lock does not name uv"
     attempt 3 .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r "$entry"
     rm -f "$entry"
-    attempt 3 .venv/bin/uv pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock ||
+    # Compiled now: else each process compiles all it imports where the environment forbids it to keep byte code.
+    attempt 3 .venv/bin/uv pip sync --quiet --require-hashes --compile-bytecode --python .venv/bin/python \
+        requirements.lock ||
         attempt 2 .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
 }
 

@@ -21,6 +21,12 @@ SPEED_PERIOD = 3600.0
 @click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Local processes.")
 @click.option("--resolution", type=float, default=0.5, show_default=True, help="Cell size in metres.")
 @click.option("--tile-size", type=float, default=1000.0, show_default=True, help="Metres.")
+@click.option(
+    "--parcel-lines",
+    is_flag=True,
+    help="Part outlines derived from points at the register's parcel lines too; a parcel that changes later makes the "
+    "tiles around it anew.",
+)
 @json_option
 @click.pass_context
 def command(
@@ -31,6 +37,7 @@ def command(
     workers: int,
     resolution: float,
     tile_size: float,
+    parcel_lines: bool,
     as_json: bool,
 ) -> None:
     """Turn a survey into terrain and buildings, tile by tile. Stopped at any moment, it goes on where it was.
@@ -38,6 +45,7 @@ def command(
     \b
     Examples:
       diaba lidar build
+      diaba lidar build --parcel-lines
       diaba lidar build --epoch 2014 --area 603000,1191000,604000,1192000
       diaba lidar build --scheduler tcp://127.0.0.1:8786
     """
@@ -64,7 +72,7 @@ def command(
             area=bounds,
             scheduler_address=address,
             workers=workers,
-            parameters=BuildParameters(tile_size=tile_size, resolution=resolution),
+            parameters=BuildParameters(tile_size, resolution, parcel_lines),
             on_tile=on_tile,
         )
     document = {

@@ -34,6 +34,9 @@ MOST_ROWS = 100
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--footprints", type=click.Path(path_type=Path), help="Building outlines; without them they are derived.")
 @click.option(
+    "--parcels", type=click.Path(path_type=Path), help="Land parcels: derived outlines are parted at their lines."
+)
+@click.option(
     "--lod",
     type=click.Choice(LODS),
     default=LODS[-1],
@@ -45,6 +48,7 @@ MOST_ROWS = 100
 @click.option(
     "--as-given", is_flag=True, help="Trust the place of the outlines given: hold them not against the points."
 )
+@click.option("--times", "timed", is_flag=True, help="Tell of each building the seconds that its models took.")
 @click.option("--keep-classes", is_flag=True, help="Trust the classes in the files instead of classifying anew.")
 @crs_option
 @json_option
@@ -52,9 +56,11 @@ def command(
     sources: tuple[Path, ...],
     target: Path,
     footprints: Path | None,
+    parcels: Path | None,
     lod: str,
     area: str | None,
     as_given: bool,
+    timed: bool,
     keep_classes: bool,
     crs: CRS | None,
     as_json: bool,
@@ -80,6 +86,7 @@ def command(
       diaba lidar buildings ahn3_1.laz ahn3_2.laz out.city.jsonl --footprints bag.geojson --crs EPSG:7415
       diaba lidar buildings tile.laz out.city.jsonl
       diaba lidar buildings tile.laz out.city.jsonl --footprints houses.gpkg --as-given
+      diaba lidar buildings tile.laz out.city.jsonl --parcels cadastre.gpkg
       diaba lidar buildings tile.laz roofs.gpkg --area 603000,1191000,603200,1191200
       diaba lidar buildings tile.laz blocks.glb --lod 1.2
     """
@@ -90,14 +97,14 @@ def command(
     with progress("buildings", STEPS) as advance:
         points, bounds = _points(sources, area, crs, matched=footprints is not None and not as_given)
         advance(1)
-        known = _known(footprints, points, crs, bounds)
-        buildings, match, seconds = _buildings(points, known, bounds, as_given, keep_classes, advance)
+        known, land = (_known(path, points, crs, bounds) for path in (footprints, parcels))
+        buildings, match, seconds = _buildings(points, known, land, bounds, as_given, timed, keep_classes, advance)
         buildings = tuple(building.at_most(lod) for building in buildings)
         write_buildings(buildings, target, points.crs)
         advance(1)
     reached = Counter(building.lod for building in buildings)
     reasons = Counter(building.reason.value for building in buildings)
-    problems = [str(problem) for problem in known.problems] if known else []
+    problems = [str(problem) for read in (known, land) if read is not None for problem in read.problems]
     document = {
         "file": str(target),
         "lod": lod,
@@ -143,6 +150,7 @@ def _row(building: Building) -> dict[str, Any]:
         "rmse_planes_m": facts.get("rmse_planes_m"),
         "rmse_m": facts.get(f"rmse_lod{building.lod.replace('.', '')}_m"),
         "reason": building.reason.value,
+        "seconds": facts.get("seconds"),
     }
 
 
@@ -152,14 +160,19 @@ def _table(buildings: Sequence[Building], lod: str) -> Iterator[str]:
     if not shown:
         return
     wide = max(len("building"), *(len(building.uid) for building in shown))
-    yield f"{'building':<{wide}}  LoD  height m     ±  points  planes  off planes m  off model m  reason"
+    timed = any("seconds" in building.attributes for building in shown)
+    yield (
+        f"{'building':<{wide}}  LoD  height m     ±  points  planes  off planes m  off model m"
+        f"{'      ms' if timed else ''}  reason"
+    )
     for row in map(_row, shown):
         made = "none" if row["lod"] == "0" else row["lod"]
         height, sigma = _number(row["height_m"], 2), _number(row["sigma_height_m"], 2)
         planes, square, upright = _number(row["planes"], 0), _number(row["rmse_planes_m"], 3), _number(row["rmse_m"], 3)
+        took = f"{_number(row['seconds'] * 1000, 1):>8}" if timed else ""
         yield (
             f"{row['uid']:<{wide}}  {made:<4}{height:>9}{sigma:>6}{row['points']:>8,}{planes:>8}{square:>14}"
-            f"{upright:>13}  {'' if row['reason'] == 'none' else row['reason']}"
+            f"{upright:>13}{took}  {'' if row['reason'] == 'none' else row['reason']}"
         ).rstrip()
     if len(shown) < len(buildings):
         yield f"… and {len(buildings) - len(shown):,} more"
@@ -211,8 +224,10 @@ def _known(path: Path | None, points: PointCloud, crs: CRS | None, bounds: Bound
 def _buildings(
     points: PointCloud,
     known: Footprints | None,
+    parcels: Footprints | None,
     bounds: BoundingBox | None,
     as_given: bool,
+    timed: bool,
     keep_classes: bool,
     advance: Advance,
 ) -> tuple[tuple[Building, ...], Match | None, float]:
@@ -227,6 +242,7 @@ def _buildings(
     from lidar.derive_footprints import derive_footprints
     from lidar.match_footprints import match_footprints
     from lidar.moved_models import reconstruct_matched
+    from lidar.parcel_lines import parted_at_parcels
     from lidar.pipeline import RESOLUTION, classified
     from lidar.point_index import points_in_polygons
     from lidar.reconstruct import reconstruct_all
@@ -242,12 +258,14 @@ def _buildings(
     match = None
     if known is None or as_given:
         outlines = derive_footprints(points, terrain, within=bounds) if known is None else known
-        buildings = reconstruct_all(outlines, points, terrain)
+        if parcels is not None:
+            outlines = parted_at_parcels(outlines, parcels.polygons)
+        buildings = reconstruct_all(outlines, points, terrain, timed=timed)
     else:
         derived = derive_footprints(points, terrain)
         inside = points_in_polygons(points.x, points.y, known.polygons)
         outlines, match = known, match_footprints(known, derived, np.diff(inside.offsets) > 0)
-        buildings = reconstruct_matched(match, points, terrain)
+        buildings = reconstruct_matched(match, points, terrain, timed=timed)
     buildings = with_party_walls(buildings)
     if bounds is not None:
         own = set(outlines.within(bounds).uids)

@@ -84,6 +84,23 @@ def test_tiles_join_without_seam_gap_or_overlap(survey: Path) -> None:
         assert np.array_equal(part.terrain.dtm.values, single.terrain.dtm.values[window], equal_nan=True)
 
 
+def test_outlines_parted_at_parcel_lines_are_the_same_in_any_tiling(survey: Path) -> None:
+    # The unknown third house, in the north-east tile alone, stands on two lots; the line between reaches all tiles.
+    lots = Footprints.of(
+        [("a", box(WEST, SOUTH, WEST + 61, SOUTH + 120)), ("b", box(WEST + 61, SOUTH, WEST + 120, SOUTH + 120))], CRS
+    )
+    records = scan([survey])
+
+    def parted(tile: Tile) -> TileProducts:
+        return process_tile(tile, known(), Grid.covering(tile.bounds, 0.5), lots)
+
+    (whole,) = tiles_over(records, 600, DEFAULT_BUFFER)
+    single = {b.uid: b.footprint.wkt for b in parted(whole).buildings}
+    tiles = tiles_over(records, 60, DEFAULT_BUFFER)
+    assert {b.uid: b.footprint.wkt for tile in tiles for b in parted(tile).buildings} == single
+    assert len(single) == len(made(whole).buildings) + 1
+
+
 def test_a_building_wider_than_the_buffer_is_whole(survey: Path) -> None:
     tile = Tile(
         "small",

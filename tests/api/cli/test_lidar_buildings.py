@@ -140,6 +140,31 @@ def test_each_building_is_shown_in_a_line_of_its_own(tile: Path, footprints: Pat
     assert rows["nowhere"][-1] == "no_points"
 
 
+def test_the_time_of_each_building_is_told_when_asked(tile: Path, footprints: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.city.jsonl"
+    rows = json.loads(run(tile, target, "--footprints", footprints, "--keep-classes", "--times", "--json").stdout)
+    assert all(row["seconds"] >= 0 for row in rows["each"])
+    assert sum(row["seconds"] for row in rows["each"]) > 0
+    assert all("seconds" in building.attributes for building in read_cityjson(target)[0])
+    told = run(tile, target, "--footprints", footprints, "--keep-classes", "--times").stdout.splitlines()
+    assert "ms  reason" in told[0]
+    untimed = json.loads(run(tile, target, "--footprints", footprints, "--keep-classes", "--json").stdout)
+    assert all(row["seconds"] is None for row in untimed["each"])
+
+
+def test_derived_outlines_are_parted_at_parcel_lines(tile: Path, tmp_path: Path) -> None:
+    target, cadastre = tmp_path / "out.city.jsonl", tmp_path / "cadastre.gpkg"
+    lots = [translate(box(*sides), EAST, NORTH) for sides in ((9, 20, 16, 40), (16, 20, 23, 40), (30, 20, 51, 40))]
+    gpd.GeoDataFrame({"uid": ["a", "b", "c"]}, geometry=lots, crs="EPSG:9210").to_file(cadastre)
+    assert run(tile, target, "--keep-classes", "--parcels", cadastre).exit_code == 0
+    west, middle, east = sorted(read_cityjson(target)[0], key=lambda building: building.footprint.centroid.x)
+    assert west.footprint.bounds[2] == pytest.approx(EAST + 16, abs=0.001)
+    assert middle.footprint.bounds[0] == pytest.approx(EAST + 16, abs=0.001)
+    assert west.footprint.area == pytest.approx(60, abs=5)
+    assert east.footprint.area == pytest.approx(120, abs=10)
+    assert {building.lod for building in (west, middle, east)} == {"2.2"}
+
+
 def test_of_many_buildings_those_are_shown_that_fell_short(
     tile: Path, footprints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,11 +1,11 @@
 """Cost per point of building a city, as the city grows; from it, the time a whole city takes.
 
-`python benchmarks/scale.py [--points FOLDER] [--factors 1 4 16] [--tile 500] [--workers 2]` lays a simulated ward
-(recipe `ward`, 1 km²; or the LAZ files of FOLDER, which fill a square kilometre) side by side, as copies moved by whole
-kilometres, and makes all products of so many of them, through the catalogue and the scheduler that `diaba lidar build`
-uses, all but the store. Making 16 km² anew would take longer than measuring them, and streets of other wards cost what
-these do. Around what is built lie further copies, so that tiles at its edge read as much around them as those inside
-do: what is compared is the city's size, not its rim.
+`python benchmarks/scale.py [--points FOLDER] [--side 1000] [--factors 1 4 16] [--tile 1000] [--workers 2]` lays a
+simulated ward (recipe `ward`, 1 km²; or the LAZ files of FOLDER that lie in a square of that side, in whole multiples
+of it) side by side, as copies moved by whole sides, and makes all products of so many of them, through the catalogue
+and the scheduler that `diaba lidar build` uses, all but the store. Making 16 km² anew would take longer than measuring
+them, and streets of other wards cost what these do. Around what is built lie further copies, so that tiles at its edge
+read as much around them as those inside do: what is compared is the city's size, not its rim.
 
 Time is the processors', summed up over the workers: on a machine that others use the clock would measure them. A
 worker makes its first tile twice and the second time counts, so that loading compiled code is not part of it. The
@@ -40,8 +40,6 @@ from lidar.tile import LARGEST_BUFFER, Tile
 from lidar.write import write_laz
 from lidar.write_copc import write_points
 
-SIDE = 1000.0
-"""m of the ward."""
 CITY_KM2, CITY_DENSITY = 2095.0, 8.0
 """The city before 2025, and first returns per m² of the flight to come."""
 CORES = (2, 16, 160)
@@ -82,29 +80,32 @@ def work(tile: Tile, folder: Path) -> Cost:
     )
 
 
-def laid_out(ward: list[Path], side: int, folder: Path) -> BoundingBox:
-    """Copies of a ward that fill a square of `side` of them and what is read around it; the bounds of the square."""
-    apron = ceil(LARGEST_BUFFER / SIDE)
+def laid_out(ward: list[Path], length: float, side: int, folder: Path) -> BoundingBox:
+    """Copies of a square that fill a square of `side` of them and what is read around it; the bounds of the latter."""
+    apron = ceil(LARGEST_BUFFER / length)
     corner = read(ward[0]).bounds
-    west, south = (np.floor(value / SIDE) * SIDE for value in (corner.min_x, corner.min_y))
-    bounds = BoundingBox(west, south, west + side * SIDE, south + side * SIDE, horizontal(corner.crs))
+    west, south = (np.floor(value / length) * length for value in (corner.min_x, corner.min_y))
+    square = BoundingBox(west, south, west + length, south + length, horizontal(corner.crs))
+    bounds = BoundingBox(west, south, west + side * length, south + side * length, square.crs)
     seen = bounds.buffered(LARGEST_BUFFER)
     for path in ward:
         points = read(path)
+        if not square.polygon.buffer(0.5).contains(points.bounds.polygon):
+            continue
         for i in range(-apron, side + apron):
             for j in range(-apron, side + apron):
-                columns = {**points.columns(), "x": points.x + i * SIDE, "y": points.y + j * SIDE}
+                columns = {**points.columns(), "x": points.x + i * length, "y": points.y + j * length}
                 copy = PointCloud(**columns, crs=points.crs)
                 if copy.bounds.intersects(seen):
                     write_laz(copy, folder / f"{path.stem}_{i}_{j}.laz")
     return bounds
 
 
-def cost_of(ward: list[Path], factor: int, size: float, workers: int) -> tuple[float, int]:
+def cost_of(ward: list[Path], length: float, factor: int, size: float, workers: int) -> tuple[float, int]:
     """CPU s per point of a city of so many wards, and its points; printed as well."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        bounds = laid_out(ward, isqrt(factor), folder)
+        bounds = laid_out(ward, length, isqrt(factor), folder)
         tiles = tiles_over(scan([folder]), size, DEFAULT_BUFFER, bounds.buffered(-1.0))
         began = time.perf_counter()
         costs = []
@@ -142,6 +143,7 @@ def estimate(per_point: float, exponent: float, largest: int, overlap: float) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=Path, help="folder of the LAZ files of a square kilometre")
+    parser.add_argument("--side", type=float, default=1000.0, help="m of the square that is laid side by side")
     parser.add_argument("--factors", type=int, nargs="+", default=[1, 4, 16], help="squares: 1, 4, 9, 16 …")
     parser.add_argument("--tile", type=float, default=1000.0, help="m, side of a tile")
     parser.add_argument("--workers", type=int, default=2)
@@ -153,7 +155,7 @@ def main() -> None:
             source = Path(name) / "lidar"
         ward = sorted(source.glob("*.laz"))
         print("factor  tiles       points  CPU µs/pt clock µs/pt worker MiB   parent MiB")
-        found = [cost_of(ward, factor, chosen.tile, chosen.workers) for factor in chosen.factors]
+        found = [cost_of(ward, chosen.side, factor, chosen.tile, chosen.workers) for factor in chosen.factors]
     per_point, points = np.array([cost for cost, _ in found]), np.array([count for _, count in found], dtype=np.float64)
     exponent = float(np.polyfit(np.log(points), np.log(per_point * points), 1)[0]) if len(found) > 1 else 1.0
     print(f"cost per point, highest / lowest {per_point.max() / per_point.min():.3f}; exponent {exponent:.4f}")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lidar.distance import distance_to
 from lidar.morphology import compiled
 from lidar.roof_boxes import SHORTEST, box_sides
 from lidar.roof_planes import BEND, RoofPlanes
@@ -97,14 +98,28 @@ def _nearest_labels(
     column = np.floor((xy[:, 0] - west) / cell).astype(np.int64)
     row = np.floor((xy[:, 1] - south) / cell).astype(np.int64)
     kept = (roof.label >= 0) & (row >= 0) & (column >= 0) & (row < inside.shape[0]) & (column < inside.shape[1])
-    votes = np.zeros((*inside.shape, len(roof)), dtype=np.int32)
-    np.add.at(votes, (row[kept], column[kept], roof.label[kept]), 1)
-    known = votes.any(axis=2)
-    if not known.any():
-        return np.full(inside.shape, -1, dtype=np.int64)
-    away, near = ndimage.distance_transform_edt(~known, return_indices=True)
-    label = np.where(inside, votes.argmax(axis=2)[near[0], near[1]], -1)
+    most = _most_frequent(row[kept] * inside.shape[1] + column[kept], roof.label[kept], inside.size, len(roof))
+    most = most.reshape(inside.shape)
+    if not (most >= 0).any():
+        return most
+    away, near = ndimage.distance_transform_edt(most < 0, return_indices=True)
+    label = np.where(inside, most[near[0], near[1]], -1)
     return _hidden(label, away * cell, roof, frame)
+
+
+@compiled
+def _most_frequent(cell: Any, label: Any, cells: Any, labels: Any) -> Any:
+    """(cells,) the label that most of a cell's points have, the least of several; -1 without any."""
+    most, count = np.full(cells, -1, dtype=np.int64), np.zeros(cells, dtype=np.int64)
+    ordered = np.sort(cell * labels + label)
+    first = 0
+    for i in range(1, ordered.shape[0] + 1):
+        if i == ordered.shape[0] or ordered[i] != ordered[first]:
+            at = ordered[first] // labels
+            if i - first > count[at]:
+                most[at], count[at] = ordered[first] % labels, i - first
+            first = i
+    return most
 
 
 def _hidden(
@@ -129,7 +144,7 @@ def _hidden(
     for piece, place in enumerate(ndimage.find_objects(pieces), start=1):
         low = [max(own.start - reach, 0) for own in place]
         window = tuple(slice(a, own.stop + reach) for a, own in zip(low, place, strict=True))
-        gap = ndimage.distance_transform_edt(pieces[window] != piece) * cell <= widest
+        gap = distance_to(pieces[window] == piece) * cell <= widest
         row, column = np.nonzero(gap & (label[window] >= 0))
         row, column = row + low[0], column + low[1]
         own = label[row, column]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from shapely import MultiLineString
 
+from lidar.distance import distance_to
 from lidar.roof_boxes import SHORTEST
 from lidar.roof_heights import SHRINK, quantiles_by
 from lidar.roof_lines import cells_inside, wall_directions
@@ -56,7 +57,7 @@ def with_wells(
 
     Args:
         edges: (e, 4) m, both ends of the footprint's edges, the inside on the left.
-        xyz: (n, 3) m, the points that `roof` labels, with those from below the roof, which have no label.
+        xyz: (n, 3) m, by rising x: the points that `roof` labels, with those from below the roof, which have no label.
         roof: its planes, at least one.
 
     Returns:
@@ -86,11 +87,12 @@ def with_wells(
     blank = np.ones((rows, columns), dtype=bool)
     blank[row[on_roof], column[on_roof]] = False
     # A gap at the eaves is outside as much as inside: there the outline counts as if it were a row of points.
-    clear = ndimage.distance_transform_edt(np.pad(blank & inside, 1))[1:-1, 1:-1] * cell
+    clear = distance_to(np.pad(~blank | ~inside, 1, constant_values=True))[1:-1, 1:-1] * cell
     pieces, count = ndimage.label(clear >= radius)
     if count == 0:
         return xyz, roof
     solid = np.concatenate([xyz[on_roof, :2], _along(edges, cell)])
+    solid = solid[np.argsort(solid[:, 0], kind="stable")]
     directions = wall_directions(edges)
     deep = deep[np.argsort(deep[:, 0], kind="stable")]
     label = roof.label.copy()
@@ -102,13 +104,16 @@ def with_wells(
         first, last = np.searchsorted(deep[:, 0], (middle[0] - 1.01 * reach, middle[0] + 1.01 * reach))
         if not (np.hypot(*(deep[first:last] - middle).T) <= reach).any():
             continue
-        run, gap = _largest_gap(solid, middle, directions)
+        run, gap = _largest_gap(solid[_strip(solid, middle[0], WIDEST)], middle, directions)
         sides = gap[1] - gap[0]
         area = float(sides[0] * sides[1])
-        local = (xyz[:, :2] - middle) @ np.column_stack([run, (-run[1], run[0])])
-        within = np.flatnonzero(((local > gap[0]) & (local < gap[1])).all(axis=1))
-        ring = ((local > gap[0] - BESIDE * roof.spacing) & (local < gap[1] + BESIDE * roof.spacing)).all(axis=1)
-        beside = roof.label[ring & on_roof]
+        near = _strip(xyz, middle[0], float(np.abs(gap).sum()) + 2 * BESIDE * roof.spacing)
+        local = (xyz[near, :2] - middle) @ np.column_stack([run, (-run[1], run[0])])
+        inner = ((local > gap[0]) & (local < gap[1])).all(axis=1)
+        within, inner = near[inner], local[inner]
+        ring = near[((local > gap[0] - BESIDE * roof.spacing) & (local < gap[1] + BESIDE * roof.spacing)).all(axis=1)]
+        ring = ring[on_roof[ring]]
+        beside = roof.label[ring]
         if not SMALLEST <= area <= LARGEST or sides.min() < SHORTEST or len(beside) == 0:
             continue
         if (roof.label[within] >= 0).sum() * roof.spacing**2 >= COVERED * area:
@@ -116,13 +121,13 @@ def with_wells(
         p, q, r = roof.planes[np.unique(beside)].T[:, :, None]
         level = (p + q * xyz[within, 0] + r * xyz[within, 1]).min(axis=0)
         # Beyond their edge planes are drawn out, but not above the points beside.
-        depth = np.minimum(level, xyz[ring & on_roof, 2].max()) - xyz[within, 2]
+        depth = np.minimum(level, xyz[ring, 2].max()) - xyz[within, 2]
         below = ((depth > BELOW) & _off(outline, xyz[within])).sum()
         if below < EVIDENCE or 4 * below < len(within) or depth.max() < STOREY:
             continue
         # Points near the roof's height are of a well's walls at its sides; in its midst they are of a roof.
         midst = np.maximum(sides - 2 * roof.spacing, 0.0)
-        amid = (np.minimum(local[within] - gap[0], gap[1] - local[within]) >= roof.spacing).all(axis=1)
+        amid = (np.minimum(inner - gap[0], gap[1] - inner) >= roof.spacing).all(axis=1)
         if (amid & (depth < STOREY)).sum() * roof.spacing**2 > COVERED * midst.prod():
             continue
         fallen = np.sort(xyz[within, 2])
@@ -146,6 +151,12 @@ def with_wells(
         planes=np.concatenate([roof.planes, floors]),
         scatter=np.concatenate([roof.scatter, np.full(len(floors), roof.noise)]),
     )
+
+
+def _strip(xyz: NDArray[np.float64], x: float, reach: float) -> NDArray[np.int64]:
+    """Those of points by rising x that are no farther east or west of a place, and a little more."""
+    first, last = np.searchsorted(xyz[:, 0], (x - 1.01 * reach, x + 1.01 * reach))
+    return np.arange(first, last)
 
 
 def _off(outline: MultiLineString, xyz: NDArray[np.float64]) -> NDArray[np.bool_]:

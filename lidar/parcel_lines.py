@@ -62,33 +62,67 @@ def parted_at_parcels(outlines: Footprints, parcels: NDArray[np.object_]) -> Foo
 
 def _parts(shape: Polygon, parcels: NDArray[np.object_]) -> list[BaseGeometry]:
     """The outline as parts by parcel; itself if it has a house on one alone."""
-    share = shapely.area(shapely.intersection(shape, parcels, grid_size=MILLIMETRE))
-    rest: BaseGeometry = shape
-    parts: list[BaseGeometry] = []
-    for at in np.argsort(-share, kind="stable"):
-        own = shapely.intersection(rest, parcels[at], grid_size=MILLIMETRE)
-        core = shapely.buffer(own, -NARROWEST / 2, join_style="mitre")
-        if core.is_empty or own.area < SMALLEST:
-            continue
-        for piece in shapely.get_parts(own):
-            if piece.geom_type == "Polygon" and piece.area >= SMALLEST and shapely.intersects(piece, core):
-                parts.append(piece)
-                rest = shapely.difference(rest, piece, grid_size=MILLIMETRE)
-    if len(parts) < 2:
+    share = shapely.area(shapely.intersection(shape, parcels))
+    lots = [parcels[at] for at in np.argsort(-share, kind="stable") if share[at] >= SMALLEST]
+    lines: list[BaseGeometry] = [shapely.boundary(shape), *map(shapely.boundary, lots)]
+    houses = _houses(_cells(shape, lines), lots)
+    if len(houses) < 2:
         return [shape]
-    pending = _cut(rest, [line for i, one in enumerate(parts) for other in parts[:i] for line in _onward(one, other)])
-    while pending:
-        border = np.array([shapely.length(shapely.intersection(p, shapely.boundary(parts))) for p in pending])
-        chosen, beside = np.unravel_index(int(np.argmax(border)), border.shape)
-        if border[chosen, beside] <= 0:
-            break
-        parts[beside] = shapely.union(parts[beside], pending.pop(int(chosen)), grid_size=MILLIMETRE)
-    return parts if all(part.geom_type == "Polygon" and part.is_valid for part in parts) else [shape]
+    walls = [line for i, one in enumerate(houses) for other in houses[:i] for line in _onward(one, other)]
+    cells = _cells(shape, [*lines, *walls])
+    inside = shapely.point_on_surface(cells)
+    owner = np.full(len(cells), -1)
+    for k, house in enumerate(houses):
+        owner[(owner < 0) & shapely.intersects(house, inside)] = k
+    _join(cells, owner, len(houses))
+    parts = [shapely.union_all(cells[owner == k]) for k in range(len(houses))]
+    whole = (owner >= 0).all() and all(part.geom_type == "Polygon" and part.is_valid for part in parts)
+    return parts if whole else [shape]
+
+
+def _cells(shape: Polygon, lines: list[BaseGeometry]) -> NDArray[np.object_]:
+    """What lines cut a shape into: polygons with corners on whole millimetres, that share their sides to the bit."""
+    edges = shapely.union_all(lines, grid_size=MILLIMETRE)
+    found = shapely.get_parts(shapely.polygonize(shapely.get_parts(edges)))
+    return np.asarray(found[shapely.intersects(shape, shapely.point_on_surface(found))], dtype=object)
+
+
+def _houses(cells: NDArray[np.object_], lots: list[BaseGeometry]) -> list[BaseGeometry]:
+    """The pieces of each lot that may be a house; where lots overlap, they are the first one's."""
+    inside = shapely.point_on_surface(cells)
+    free = np.ones(len(cells), dtype=bool)
+    found = []
+    for lot in lots:
+        own = free & shapely.intersects(lot, inside)
+        free &= ~own
+        for piece in shapely.get_parts(shapely.union_all(cells[own])):
+            core = shapely.buffer(piece, -NARROWEST / 2, join_style="mitre")
+            if piece.area >= SMALLEST and not core.is_empty:
+                found.append(piece)
+    return found
+
+
+def _join(cells: NDArray[np.object_], owner: NDArray[np.int64], count: int) -> None:
+    """Give each cell that is nobody's to whom it has the longest border with, the longest of all first."""
+    border = np.zeros((len(cells), count))
+    first, second = shapely.STRtree(cells).query(cells, predicate="touches")
+    length = shapely.length(shapely.intersection(cells[first], cells[second]))
+    owned = owner[second] >= 0
+    np.add.at(border, (first[owned], owner[second[owned]]), length[owned])
+    while (owner < 0).any():
+        waiting = np.flatnonzero(owner < 0)
+        at, to = np.unravel_index(int(np.argmax(border[waiting])), (len(waiting), count))
+        joined = waiting[at]
+        if border[joined, to] <= 0:
+            return
+        owner[joined] = to
+        beside = first == joined
+        np.add.at(border[:, to], second[beside], length[beside])
 
 
 def _onward(one: BaseGeometry, other: BaseGeometry) -> list[LineString]:
     """The wall between two parts, drawn straight on beyond both of its ends."""
-    common = shapely.intersection(shapely.boundary(one), shapely.boundary(other), grid_size=MILLIMETRE)
+    common = shapely.intersection(shapely.boundary(one), shapely.boundary(other))
     found = []
     for wall in shapely.get_parts(shapely.line_merge(common)):
         if wall.geom_type != "LineString" or wall.is_closed:
@@ -98,11 +132,3 @@ def _onward(one: BaseGeometry, other: BaseGeometry) -> list[LineString]:
             step = (end - before) / np.hypot(*(end - before))
             found.append(LineString([end, end + ONWARD * step]))
     return found
-
-
-def _cut(shape: BaseGeometry, lines: list[LineString]) -> list[Polygon]:
-    """The polygons of a shape, cut along lines."""
-    edges = shapely.union_all([shapely.boundary(shape), *lines], grid_size=MILLIMETRE)
-    pieces = shapely.get_parts(shapely.polygonize(shapely.get_parts(edges)))
-    inside = shapely.intersects(shape, shapely.point_on_surface(pieces))
-    return [piece for piece in pieces[inside] if piece.area > 0]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from shapely import Polygon, box
 
 from gis.crs import normalise
@@ -69,6 +70,19 @@ def test_what_lies_on_the_street_stays_with_the_house_behind_it() -> None:
     first, second = parts(box(0, -1, 8, 15))
     assert first.bounds == (0, -1, 4, 15)
     assert second.bounds == (4, -1, 8, 15)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_the_outline_its_parts_are_the_outline(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    corners = random.uniform((0, 0), (24, 20), (random.integers(4, 12), 2))
+    outline = shapely.MultiPoint(corners).convex_hull.union(box(*random.uniform(0, 10, 2), *random.uniform(11, 20, 2)))
+    outline = outline if outline.geom_type == "Polygon" else outline.convex_hull
+    lots = np.array([shapely.affinity.rotate(lot, random.uniform(-2, 2)) for lot in ROW], dtype=object)
+    made = parted_at_parcels(derived(outline), lots)
+    assert shapely.union_all(made.polygons).symmetric_difference(outline).area < 0.05
+    assert sum(part.area for part in made.polygons) == pytest.approx(outline.area, abs=0.05)
+    assert all(part.is_valid and part.geom_type == "Polygon" for part in made.polygons)
 
 
 def test_the_order_of_parcels_and_of_outlines_does_not_matter() -> None:

@@ -44,7 +44,7 @@ checks:
 	@$(PYTHON_TOOLS) ruff check .
 	@$(PYTHON_TOOLS) ruff format --check .
 	@$(PYTHON_TOOLS) mypy
-	@$(PYTHON_TOOLS) importlinter.cli lint
+	@.venv/bin/lint-imports
 	@$(PYTHON_TOOLS) deptry .
 
 .PHONY: docs

@@ -150,6 +150,8 @@ parcel_version = _register(
     Column("ward_code", Text),
     Column("sheet_no", Text),
     Column("parcel_no", Text),
+    Column("old_sheet_no", Text),
+    Column("old_parcel_no", Text),
     Column("land_use", Text),
     Column("area_legal", Double),
     _required("area_measured", Double),

@@ -6,7 +6,9 @@ import click
 
 from api.cli.common import lazy_group
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "due": ("api.cli.permits_due", "When an application is due, step by step."),
+}
 """Command → module that holds it as `command`, and its line in the help."""
 
 
@@ -16,5 +18,6 @@ def command() -> None:
 
     \b
     Examples:
+      diaba permits due --procedure single_house --filed 2026-07-01
       diaba permits check proposal.geojson
     """

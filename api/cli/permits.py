@@ -7,7 +7,12 @@ import click
 from api.cli.common import lazy_group
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "decide": ("api.cli.permits_decide", "Grant or refuse; granting writes the permit with its limits."),
     "due": ("api.cli.permits_due", "When an application is due, step by step."),
+    "event": ("api.cli.permits_event", "Note what happened to a dossier."),
+    "file": ("api.cli.permits_file", "File a dossier; gives its receipt number and secret."),
+    "status": ("api.cli.permits_status", "Where a dossier stands, and when it is due."),
+    "verify": ("api.cli.permits_verify", "Prove that no event of a dossier was changed."),
 }
 """Command → module that holds it as `command`, and its line in the help."""
 

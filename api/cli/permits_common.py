@@ -2,15 +2,52 @@
 
 from __future__ import annotations
 
+import getpass
+from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.common import existing_city
 from gis.errors import BadParameter
 
 if TYPE_CHECKING:
+    from gis.construction.dossier import Dossier
     from gis.construction.procedure import Clock, Pause, StepDue
+    from gis.store.database import Database
+
+receipt_argument = click.argument("receipt")
+on_option = click.option("--on", metavar="DATE", help="The day it happened; today by default.")
+by_option = click.option("--by", "actor", metavar="NAME", help="Who says so; the login's name by default.")
+note_option = click.option("--note", metavar="TEXT", help="Anything to keep with it.")
+
+
+def store() -> Database:
+    """The city's database, started."""
+    from gis.settings import Settings
+    from gis.store.database import Database
+
+    return Database.of(existing_city(), Settings.from_environment(), start=True)
+
+
+def who(actor: str | None) -> str:
+    """Who acts: as said, or the login's name."""
+    return actor if actor is not None else getpass.getuser()
+
+
+def number(receipt: str) -> str:
+    """A receipt number as it stands in the store.
+
+    Raises:
+        BadParameter: it does not look like one.
+    """
+    from gis.construction.dossier import RECEIPT
+
+    found = receipt.strip().upper()
+    if not RECEIPT.fullmatch(found):
+        raise BadParameter("receipt", ascii(receipt[:40])[1:-1], "give a receipt number such as 760-2026-000001")
+    return found
 
 
 def day(name: str, text: str) -> date:
@@ -54,6 +91,67 @@ def pause(text: str) -> Pause:
     if not colon:
         raise BadParameter("pause", text[:40], "give two days such as 2026-07-06:2026-07-10")
     return Pause(day("pause", start), day("pause", end))
+
+
+def dossier_document(dossier: Dossier) -> dict[str, Any]:
+    """A dossier as the office sees it: what the public sees, and what happened, by whom."""
+    from api.dossiers import public_document
+    from gis.calendar import today
+
+    return {
+        **public_document(dossier, today()),
+        "office": dossier.office,
+        "procedure": str(dossier.procedure),
+        "type": str(dossier.type),
+        "parcel": dossier.parcel_uid,
+        "of_permit": dossier.of_permit,
+        "permit": dossier.permit_no,
+        "consultations": [
+            {
+                "agency": asked.agency,
+                "sent": asked.sent.isoformat(),
+                "due": asked.due.isoformat(),
+                "replied": None if asked.replied is None else asked.replied.isoformat(),
+                "agrees": asked.agrees,
+                "deemed": asked.is_deemed,
+            }
+            for asked in dossier.consultations
+        ],
+        "events": [
+            {
+                "seq": event.seq,
+                "action": str(event.action),
+                "status": str(event.status),
+                "on": event.happened_on.isoformat(),
+                "by": event.actor,
+                "clock": None if event.clock_effect is None else str(event.clock_effect),
+                "facts": {name: value for name, value in event.facts.items() if value not in (None, [])},
+                "hash": event.hash.hex(),
+            }
+            for event in dossier.events
+        ],
+    }
+
+
+def tell_dossier(document: Mapping[str, Any]) -> None:
+    """Print a dossier for a person."""
+    click.echo(f"{document['receipt']}: {document['status']} · {document['status_vi']}")
+    click.echo(f"filed {document['filed']}, due {document['due']} (clock {document['clock']}), {document['law']}")
+    if (coming := document["next_step"]) is not None:
+        until = f" until {coming['due']}" if coming["due"] else ""
+        click.echo(f"next: {coming['title_en']} · {coming['title_vi']}, by the {coming['role']}{until}")
+    if document.get("permit"):
+        click.echo(f"permit {document['permit']}")
+    for event in document.get("events", ()):
+        click.echo(f"  {event['seq']:3} {event['on']}  {event['action']:22} {event['by']}")
+    for asked in document.get("consultations", ()):
+        silent = "silent" if asked["deemed"] else f"asked, until {asked['due']}"
+        said = (
+            silent if asked["replied"] is None else f"{'agrees' if asked['agrees'] else 'objects'} {asked['replied']}"
+        )
+        click.echo(f"  {asked['agency']}: {said}")
+    for doubt in document["doubt"]:
+        click.echo(f"  {doubt if doubt.startswith('?') else f'? {doubt}'}")
 
 
 def clock_document(clock: Clock) -> dict[str, Any]:

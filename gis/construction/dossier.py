@@ -21,8 +21,10 @@ from gis.construction.procedure import Clock, Event, Pause, Procedure, Procedure
 from gis.errors import BadParameter, Conflict
 
 OFFICE = re.compile(r"[A-Z0-9]{1,16}", re.ASCII)
+RECEIPT = re.compile(r"[A-Z0-9]{1,16}-[0-9]{4}-[0-9]{6,9}", re.ASCII)
+"""What a receipt number looks like."""
 EVENTS_MOST = 200
-"""Events of one dossier; the supplements among them stay below what a clock takes as pauses."""
+"""Events before a dossier is to be decided; the supplements among them stay below what a clock takes as pauses."""
 TEXT_MOST = 2_000
 """Characters of a note."""
 ACTOR_MOST = 200
@@ -251,12 +253,12 @@ def next_event(
         clock_days: Days by which the clock is extended.
 
     Raises:
-        Conflict: it may not happen now, or the dossier has too many events.
+        Conflict: it may not happen now, or the dossier has so many events that only a decision may follow.
         BadParameter: it is before the event before it, or a text is too long or has control characters.
     """
     last = dossier.events[-1]
     status = after(dossier.status, action, dossier.receipt_no)
-    if last.seq >= EVENTS_MOST:
+    if last.seq >= EVENTS_MOST and status in OPEN:
         raise Conflict(f"dossier {dossier.receipt_no} has {EVENTS_MOST} events already")
     if on < last.happened_on:
         raise BadParameter("on", on.isoformat(), f"the event before it, {last.action}, was on {last.happened_on}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from gis.access.roles import READABLE_COLUMNS
 from gis.calendar import WorkingCalendar, vietnam
 from gis.construction.dossier import (
     ACTOR_MOST,
+    RECEIPT,
     Action,
     Broken,
     ClockEffect,
@@ -49,7 +51,11 @@ LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Of a secret, after Crockford: no letter is taken for a digit."""
 LENGTH = 16
 """80 bits: neither guessed on the line nor from a stolen hash."""
+_TYPED = re.compile(r"[A-Za-z0-9 -]{1,40}", re.ASCII)
+"""A secret as people may type it."""
 _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
+UNKNOWN = ("dossier", "of that receipt number and secret")
+"""What the public look-up says does not exist: it never tells a wrong secret from an unknown number."""
 OF_A_PERMIT = frozenset({Procedure.ADJUSTMENT, Procedure.EXTENSION, Procedure.REISSUE})
 """Procedures about a permit there is."""
 
@@ -209,12 +215,14 @@ def public(connection: Connection, receipt_no: str, secret: str) -> Dossier:
     Raises:
         NotFound: there is none of that number, or the secret is another; nothing tells which.
     """
+    if not RECEIPT.fullmatch(receipt_no) or not _TYPED.fullmatch(secret):
+        raise NotFound(*UNKNOWN)
     fits = connection.scalar(
         text("SELECT diaba.dossier_secret_fits(:receipt_no, :first_hash)"),
         {"receipt_no": receipt_no, "first_hash": _first_hash(receipt_no, secret)},
     )
     if fits is not True:
-        raise NotFound("dossier", "of that receipt number and secret")
+        raise NotFound(*UNKNOWN)
     columns = [dossier_event.c[name] for name in READABLE_COLUMNS["dossier_event"]]
     return _dossier(connection, receipt_no, columns)
 

@@ -99,17 +99,15 @@ class WorkingCalendar:
         return sum(map(self.is_working, days(start + _DAY, end)))
 
     def doubts(self, start: date, end: date) -> tuple[str, ...]:
-        """What is doubtful about the working days after `start` up to and with `end`."""
+        """What is doubtful about the working days after `start` up to and with `end`; each begins with "?"."""
         told = [
-            f"{day}: {shift.doubt}"
+            f"{shift.doubt} ({shift.off} off{f', {shift.worked} worked' if shift.worked else ''}: {shift.citation})"
             for shift in self.shifts
-            if shift.doubt
-            for day in (shift.off, shift.worked)
-            if day is not None and start < day <= end
+            if shift.doubt and any(day is not None and start < day <= end for day in (shift.off, shift.worked))
         ]
         known = {shift.year for shift in self.shifts}
         told += [
-            f"{year}: ? no announcement of the days off of {year} is on record; they are reckoned from the Labour Code"
+            f"? no announcement of the days off of {year} is on record; they are reckoned from the Labour Code"
             for year in range((start + _DAY).year, end.year + 1)
             if year not in known
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,7 @@ from gis.errors import UnreadableFile
 
 LINES_MOST = 100_000
 Word = TypeVar("Word", bound=StrEnum)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ANSWERS = {"yes": True, "no": False, "": None}
 
 
@@ -54,14 +56,15 @@ class Record:
         """A day as YYYY-MM-DD, or None."""
         value = self.optional(column)
         try:
-            return None if value is None else date.fromisoformat(value)
+            return None if value is None else iso_day(value)
         except ValueError:
             raise self.refused(column, "it is no day such as 2026-07-01") from None
 
     def word(self, column: str, kind: type[Word]) -> Word:
         """One of the words of a kind."""
+        value = self.text(column)
         try:
-            return kind(self.text(column))
+            return kind(value)
         except ValueError:
             raise self.refused(column, f"it is none of {', '.join(kind)}") from None
 
@@ -75,6 +78,17 @@ class Record:
     def refused(self, column: str, why: str) -> UnreadableFile:
         """The error that names this row."""
         return UnreadableFile(self.path, f"line {self.line}, column {column} ({self.cells[column][:40]!r}): {why}")
+
+
+def iso_day(text: str) -> date:
+    """A day as YYYY-MM-DD and in no other way ISO 8601 has.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _DAY.fullmatch(text):
+        raise ValueError(text[:20])
+    return date.fromisoformat(text)
 
 
 def records(path: Path, columns: Sequence[str]) -> Iterator[Record]:

@@ -11,6 +11,7 @@ import click
 
 from api.cli.common import existing_city
 from gis.errors import BadParameter
+from gis.tables import iso_day
 
 if TYPE_CHECKING:
     from gis.construction.dossier import Dossier
@@ -57,9 +58,7 @@ def day(name: str, text: str) -> date:
         BadParameter: it is none.
     """
     try:
-        if len(text) != len("2026-07-01"):
-            raise ValueError
-        return date.fromisoformat(text)
+        return iso_day(text)
     except ValueError:
         raise BadParameter(name, text[:40], "give a day such as 2026-07-01") from None
 
@@ -151,7 +150,7 @@ def tell_dossier(document: Mapping[str, Any]) -> None:
         )
         click.echo(f"  {asked['agency']}: {said}")
     for doubt in document["doubt"]:
-        click.echo(f"  {doubt if doubt.startswith('?') else f'? {doubt}'}")
+        click.echo(f"  {doubt}")
 
 
 def clock_document(clock: Clock) -> dict[str, Any]:
@@ -175,14 +174,14 @@ def tell_clock(clock: Clock) -> None:
     click.echo(f"due {clock.due:%a %Y-%m-%d} under {clock.version.law.title} ({clock.version.law.citation})")
     for entry in clock.steps:
         step = entry.step
-        unit = "working days" if step.unit == "working_days" else "days"
+        unit = ("working day" if step.unit == "working_days" else "day") + ("s" if step.duration > 1 else "")
         after = f"{step.duration} {unit} after {step.after} {entry.start}{' (planned)' if entry.is_planned else ''}"
         if step.name == "decide" and clock.extended_days:
             after += f", and {clock.extended_days} days of extension"
         click.echo(f"  {step.name:24} {entry.due:%a %Y-%m-%d}  {after}")
     doubts = dict.fromkeys([*clock.doubt, *(text for entry in clock.steps for text in entry.doubt)])
     for text in doubts:
-        click.echo(f"  {text if text.startswith('?') else f'? {text}'}")
+        click.echo(f"  {text}")
 
 
 def _step(entry: StepDue) -> dict[str, Any]:

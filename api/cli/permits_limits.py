@@ -52,11 +52,14 @@ def read_limits(path: Path, city: CRS) -> Limits:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > BYTES_MOST:
-            raise UnreadableFile(path, f"it is larger than {BYTES_MOST} bytes")
-        found = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(BYTES_MOST + 1)
     except OSError as error:
         raise UnreadableFile(path, error.strerror or "it cannot be read") from error
+    if len(content) > BYTES_MOST:
+        raise UnreadableFile(path, f"it is larger than {BYTES_MOST} bytes")
+    try:
+        found = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise UnreadableFile(path, "not a JSON document") from error
     if not isinstance(found, dict):

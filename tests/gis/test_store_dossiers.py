@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +19,7 @@ from gis.access.roles import Role
 from gis.construction.dossier import Action, DossierType, Status
 from gis.construction.procedure import Procedure
 from gis.errors import BadParameter, Conflict, NotFound
-from gis.store import consultations, dossiers
+from gis.store import backup, consultations, dossiers
 from gis.store.database import Database
 from gis.store.dossiers import Filing
 from gis.store.schema import dossier, dossier_event, receipt_counter
@@ -356,11 +355,26 @@ def test_the_moment_is_sealed_in_any_time_zone(writer: Connection) -> None:
     assert dossiers.verified(writer, receipt.receipt_no) is None
 
 
-@pytest.mark.parametrize("make", [lambda c: file(c, on=date(2026, 7, 1))], ids=["new law"])
-def test_the_law_of_the_filing_date_is_kept_with_the_dossier(writer: Connection, make: Callable[..., object]) -> None:
-    make(writer)
+def test_the_law_of_the_filing_date_is_kept_with_the_dossier(writer: Connection) -> None:
     old = dossiers.find(writer, file(writer, on=date(2026, 6, 30)).receipt_no)
     new = dossiers.find(writer, file(writer, on=date(2026, 7, 1)).receipt_no)
     assert (old.law, new.law) == ("construction_law_2014", "decree_217_2026")
     # The old law still governs the old dossier later on.
     assert dossiers.clock_of(old, date(2026, 9, 1)).due == date(2026, 7, 15)
+
+
+def test_a_backup_brings_back_chains_secrets_and_the_guards(database: Database, tmp_path: Path) -> None:
+    with database.open(Role.WRITER) as connection:
+        receipt = file(connection)
+        record(connection, receipt, Action.EXAMINED)
+    backup.backup(database, tmp_path / "city.diaba")
+    with database.open(Role.WRITER) as connection:
+        record(connection, receipt, Action.WITHDRAWN)
+    backup.restore(database, tmp_path / "city.diaba")
+    with database.open(Role.READER) as connection:
+        assert dossiers.public(connection, receipt.receipt_no, receipt.secret).status is Status.EXAMINED
+    with database.open(Role.WRITER) as connection:
+        assert dossiers.verified(connection, receipt.receipt_no) is None
+        assert file(connection).receipt_no == "760-2025-000002"
+    with pytest.raises(Conflict, match="stays"), database.open(Role.OWNER) as connection:
+        connection.execute(text("DELETE FROM diaba.dossier_event"))

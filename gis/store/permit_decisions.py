@@ -115,7 +115,8 @@ def _rows(
     if granted.expires is not None and granted.expires <= on:
         raise BadParameter("expires", granted.expires.isoformat(), "a permit ends after the day it is granted")
     if before.of_permit is None:
-        _check_new(before, granted, on)
+        if before.type is DossierType.TEMPORARY:
+            _check_temporary(granted.expires, on)
         _check_free(connection, number)
         return [_new(connection, before, granted, number, on)], None
     present = _current(connection, before.of_permit)
@@ -126,6 +127,8 @@ def _rows(
     if before.procedure is Procedure.EXTENSION:
         if granted.expires is None or (present["expires"] is not None and granted.expires <= present["expires"]):
             raise BadParameter("expires", _iso(granted.expires), f"say until when; it ends {_iso(present['expires'])}")
+        if present["type"] == DossierType.TEMPORARY and present["issued"] is not None:
+            _check_temporary(granted.expires, present["issued"])
         return [{**present, "expires": granted.expires}], Action.EXTENDED
     _check_free(connection, number)
     old = {**present, "status": SUPERSEDED, "superseded_by": number}
@@ -146,12 +149,10 @@ def _new(connection: Connection, before: Dossier, granted: Grant, number: str, o
     }
 
 
-def _check_new(before: Dossier, granted: Grant, on: date) -> None:
-    if before.type is not DossierType.TEMPORARY:
-        return
-    latest = _years_later(on, YEARS_OF_A_TEMPORARY_PERMIT)
-    if granted.expires is None or granted.expires > latest:
-        raise BadParameter("expires", _iso(granted.expires), f"a temporary permit ends by {latest} (Decision 29/2025)")
+def _check_temporary(expires: date | None, issued: date) -> None:
+    latest = _years_later(issued, YEARS_OF_A_TEMPORARY_PERMIT)
+    if expires is None or expires > latest:
+        raise BadParameter("expires", _iso(expires), f"a temporary permit ends by {latest} (Decision 29/2025)")
 
 
 def _check_free(connection: Connection, number: str) -> None:

@@ -300,6 +300,10 @@ def test_the_public_look_up_needs_number_and_secret_and_names_nobody(database: D
                 dossiers.public(connection, number, secret)
             said.add(str(error.value))
         assert said == {"no dossier of that receipt number and secret"}
+        fits = text("SELECT diaba.dossier_secret_fits(:receipt_no, CAST(:digest AS bytea))")
+        for digest in (None, b"", bytes(32)):
+            for number in (receipt.receipt_no, "760-2025-999999", None):
+                assert not connection.scalar(fits, {"receipt_no": number, "digest": digest})
 
 
 def test_the_store_holds_no_secret_in_the_clear(database: Database) -> None:

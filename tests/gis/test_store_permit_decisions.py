@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import date
 
@@ -169,6 +170,35 @@ def test_a_grant_that_cannot_be_writes_neither_event_nor_permit(database: Databa
         assert dossiers.verified(connection, receipt.receipt_no) is None
 
 
+def test_of_six_grants_of_one_number_at_once_one_is_written(database: Database) -> None:
+    with database.open(Role.WRITER) as connection:
+        receipts = [file(connection).receipt_no for _ in range(6)]
+        for receipt_no in receipts:
+            dossiers.record(connection, receipt_no, Action.EXAMINED, on=FILED, actor=CLERK)
+    start, done = threading.Barrier(6), []
+
+    def work(receipt_no: str) -> None:
+        start.wait()
+        try:
+            with database.open(Role.WRITER) as connection:
+                grant = Grant(limits(), permit_no="GP-1")
+                permit_decisions.grant(connection, receipt_no, grant, on=DAY, actor=CLERK)
+            done.append("granted")
+        except Conflict as error:
+            done.append(str(error))
+
+    threads = [threading.Thread(target=work, args=(receipt_no,)) for receipt_no in receipts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == ["granted", *["permit GP-1 is known already"] * 5]
+    with database.open(Role.WRITER) as connection:
+        statuses = [dossiers.find(connection, receipt_no).status for receipt_no in receipts]
+        assert sorted(statuses) == [*[Status.EXAMINED] * 5, Status.GRANTED]
+        assert list(permits.current(connection)["version"]) == [1]
+
+
 def test_a_temporary_permit_ends_within_five_years(writer: Connection) -> None:
     def attempt(expires: date | None, on: date = DAY) -> None:
         receipt = file(writer, kind=DossierType.TEMPORARY)
@@ -181,6 +211,17 @@ def test_a_temporary_permit_ends_within_five_years(writer: Connection) -> None:
             attempt(expires)
     with pytest.raises(BadParameter, match="by 2033-02-28"):
         attempt(date(2033, 3, 1), on=date(2028, 2, 29))
+
+
+def test_an_extension_makes_no_temporary_permit_longer_than_five_years(writer: Connection) -> None:
+    first = file(writer, kind=DossierType.TEMPORARY)
+    record(writer, first, Action.EXAMINED)
+    grant = Grant(limits(), expires=date(2028, 3, 17))
+    permit_decisions.grant(writer, first.receipt_no, grant, on=DAY, actor=CLERK)
+    with pytest.raises(BadParameter, match="by 2030-03-17"), writer.begin_nested():
+        later(writer, Procedure.EXTENSION, first, Grant(expires=date(2030, 3, 18)))
+    later(writer, Procedure.EXTENSION, first, Grant(expires=date(2030, 3, 17)))
+    assert [str(day)[:10] for day in permits.current(writer)["expires"]] == ["2030-03-17"]
 
 
 def test_a_demolition_notice_needs_no_limits(writer: Connection) -> None:

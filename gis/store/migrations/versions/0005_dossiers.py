@@ -127,11 +127,10 @@ END $$;
 
 -- The only way the reader may ask for a secret. It hashes for an unknown number too, so that both take the same time.
 CREATE FUNCTION diaba.dossier_secret_fits(text, bytea) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog AS $$
     SELECT coalesce(
         (SELECT sha256(secret_salt || $2) = secret_hash FROM diaba.dossier WHERE receipt_no = $1),
-        sha256(substring($2 FROM 1 FOR 16) || $2) IS NULL,
-        false
+        sha256(substring($2 FROM 1 FOR 16) || $2) = ''
     )
 $$;
 """

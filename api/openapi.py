@@ -14,6 +14,7 @@ TAGS = [
     {"name": "Features", "description": "The registers' layers as GeoJSON (OGC API Features, parts 1 and 2)."},
     {"name": "Tiles", "description": "Vector tiles of WebMercatorQuad (MVT 2.1) and their TileJSON."},
     {"name": "Raster", "description": "Terrain as pictures and as values."},
+    {"name": "Permits", "description": "Giấy phép xây dựng · Building permits: where a dossier stands."},
     {"name": "Buildings", "description": "Measured buildings with their uncertainty, and as CityJSON."},
 ]
 

@@ -16,6 +16,8 @@ COMMANDS = {
     "db": ("api.cli.db", "The store: start, stop, migrate, back up."),
     "demo": ("api.cli.demo", "A district from nothing to served."),
     "lidar": ("api.cli.lidar", "Point clouds in; terrain, buildings and reports out."),
+    "parcels": ("api.cli.parcels", "The register of land."),
+    "permits": ("api.cli.permits", "Building permits: dossiers, clocks, checks."),
     "scene": ("api.cli.scene", "The simulated city and its scanner."),
     "serve": ("api.cli.serve", "The API and the viewer."),
 }

@@ -22,7 +22,21 @@ class Role(StrEnum):
         return f"{database}_{self.value}"
 
 
-READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({"party": ("uid", "version", "kind", "recorded")})
+READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "party": ("uid", "version", "kind", "recorded"),
+        # Not who applied, nor what opens the public look-up.
+        "dossier": (
+            *("receipt_no", "office", "year", "number", "procedure", "law", "type", "filed_on"),
+            *("parcel_uid", "of_permit", "status", "events", "head"),
+        ),
+        # Not who acted, nor what was noted.
+        "dossier_event": (
+            *("receipt_no", "seq", "action", "status", "happened_on", "recorded_at", "clock_effect", "clock_days"),
+            *("permit_no", "prev_hash", "hash"),
+        ),
+    }
+)
 """Tables of which the reader sees these columns only; it sees all other tables whole."""
 
 WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -32,6 +46,7 @@ WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         # Of files the catalogue lists what there is; their history is no register.
         "raster_product": ("SELECT", "INSERT", "UPDATE", "DELETE"),
         "point_product": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+        "dossier_event": ("SELECT", "INSERT"),
     }
 )
 """Where the writer has other privileges than SELECT, INSERT and UPDATE."""

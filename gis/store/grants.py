@@ -12,6 +12,8 @@ from gis.store.schema import SCHEMA
 def apply(connection: Connection, database: str) -> None:
     """Give writer and reader what `gis.access.roles` says on all tables there are; takes away anything else.
 
+    Functions of the schema may be called by both.
+
     Args:
         connection: A session of the owner.
         database: Whose logins.
@@ -29,6 +31,8 @@ def apply(connection: Connection, database: str) -> None:
         sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM PUBLIC, {}, {}").format(schema, writer, reader),
         sql.SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC").format(schema),
         sql.SQL("GRANT USAGE ON SCHEMA {} TO {}, {}").format(schema, writer, reader),
+        sql.SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {} FROM PUBLIC").format(schema),
+        sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {} TO {}, {}").format(schema, writer, reader),
     ]
     for name, kind in tables:
         table = sql.Identifier(SCHEMA, name)

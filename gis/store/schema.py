@@ -150,6 +150,8 @@ parcel_version = _register(
     Column("ward_code", Text),
     Column("sheet_no", Text),
     Column("parcel_no", Text),
+    Column("old_sheet_no", Text),
+    Column("old_parcel_no", Text),
     Column("land_use", Text),
     Column("area_legal", Double),
     _required("area_measured", Double),
@@ -229,6 +231,64 @@ permit_limit = Table(
     Column("setback_rear_m", Double),
     Column("ground_level_m", Double),
     ForeignKeyConstraint(["permit_no", "version"], [permit.c.permit_no, permit.c.version]),
+)
+
+receipt_counter = Table(
+    "receipt_counter",
+    metadata,
+    Column("office", Text, primary_key=True),
+    Column("year", Integer, primary_key=True, autoincrement=False),
+    _required("last", Integer),
+)
+
+dossier = Table(
+    "dossier",
+    metadata,
+    Column("receipt_no", Text, primary_key=True),
+    _required("office", Text),
+    _required("year", Integer),
+    _required("number", Integer),
+    *(_required(name, Text) for name in ("procedure", "law", "type")),
+    _required("filed_on", Date),
+    Column("parcel_uid", Text, ForeignKey(parcel.c.uid)),
+    Column("of_permit", Text),
+    Column("applicant_uid", Text),
+    _required("secret_salt", LargeBinary),
+    _required("secret_hash", LargeBinary),
+    _required("status", Text),
+    _required("events", Integer),
+    _required("head", LargeBinary),
+)
+
+dossier_event = Table(
+    "dossier_event",
+    metadata,
+    Column("receipt_no", Text, ForeignKey(dossier.c.receipt_no), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    _required("action", Text),
+    _required("status", Text),
+    _required("happened_on", Date),
+    _required("recorded_at", DateTime(timezone=True)),
+    _required("actor", Text),
+    Column("clock_effect", Text),
+    Column("clock_days", Integer),
+    Column("permit_no", Text),
+    _required("detail", Text),
+    _required("prev_hash", LargeBinary),
+    _required("hash", LargeBinary),
+)
+
+consultation = Table(
+    "consultation",
+    metadata,
+    Column("receipt_no", Text, ForeignKey(dossier.c.receipt_no), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _required("agency", Text),
+    _required("sent", Date),
+    _required("due", Date),
+    Column("replied", Date),
+    Column("agrees", Boolean),
+    _required("is_deemed", Boolean),
 )
 
 footprint = _register(

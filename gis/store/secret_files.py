@@ -48,8 +48,8 @@ def _kept(folder: Path, name: str, make: object) -> str:
     path = folder / name
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = folder / f".{name}.{os.getpid()}.part"
-        part.unlink(missing_ok=True)
+        # A name of its own: threads of one process may make it at once too.
+        part = folder / f".{name}.{secrets.token_hex(8)}.part"
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             os.write(handle, str(make()).encode("ascii"))

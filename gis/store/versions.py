@@ -293,7 +293,7 @@ def _add(
 ) -> None:
     columns = [column.name for column in table.columns if column.name not in _OWN]
     recorded = TimestamptzRange(moment, None, "[)")
-    rows = ([*(row[name] for name in columns), version, recorded, digest] for row, digest, version in adding)
+    rows = ([*(row.get(name) for name in columns), version, recorded, digest] for row, digest, version in adding)
     _copy(session, table, [*columns, "version", "recorded", "digest"], rows)
 
 

@@ -67,6 +67,7 @@ QUERIES = {
     "/raster/dtm/16/52190/30794.png": ("epoch",),
     "/buildings/b-0003": ("crs", "datetime", "known_at"),
     "/buildings/b-0003/cityjson": ("datetime", "known_at"),
+    "/permits/status": ("receipt", "secret"),
     "/": ("f",),
 }
 PATHS = (
@@ -106,6 +107,7 @@ def test_no_parameter_breaks_the_service(client: TestClient, path: str) -> None:
     for name in QUERIES[path]:
         for evil in CORPUS:
             given = {"x": "1", "y": "1"} if path.endswith("value") else {}
+            given |= {"receipt": "760-2025-000001", "secret": "x"} if path.startswith("/permits") else {}
             written = "&".join(
                 f"{key}={quote(value, safe='', errors='replace')}" for key, value in {**given, name: evil}.items()
             )

@@ -6,7 +6,9 @@ import click
 
 from api.cli.common import lazy_group
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("api.cli.permits_check", "May this be built? A proposal against all planning rules."),
+}
 """Command → module that holds it as `command`, and its line in the help."""
 
 

@@ -248,7 +248,7 @@ def _check_coordinates(name: str, coordinates: Any) -> None:
 
 def _positions(coordinates: Any, depth: int) -> Any:
     """(x, y) of every position of nested coordinates."""
-    if not isinstance(coordinates, list) or depth > 4:
+    if not isinstance(coordinates, list | tuple) or depth > 4:
         raise TypeError("no coordinates")
     if coordinates and all(isinstance(c, int | float) and not isinstance(c, bool) for c in coordinates):
         if not 2 <= len(coordinates) <= 4:

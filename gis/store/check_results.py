@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 from sqlalchemy.dialects.postgresql import insert
@@ -77,15 +78,12 @@ def of_dossier(connection: Connection, receipt_no: str) -> list[CheckResult]:
     return [_result(row) for row in connection.execute(statement)]
 
 
-_Columns = tuple[int, str | None, str, str, str, str, str, datetime]
-
-
-def _selected() -> Select[_Columns]:
+def _selected() -> Select[Any]:
     c = check_result.c
     columns = (c.id, c.receipt_no, c.verdict, c.proposal, c.result, rule_set.c.rules, c.rules_digest, c.recorded)
     return select(*columns).join(rule_set, rule_set.c.digest == c.rules_digest)
 
 
-def _result(row: Row[_Columns]) -> CheckResult:
-    number, receipt_no, verdict, proposal, result, rules, digest, recorded = row
+def _result(row: Row[Any]) -> CheckResult:
+    number, receipt_no, verdict, proposal, result, rules, digest, recorded = tuple(row)
     return CheckResult(number, receipt_no, verdict, KeptVerdict(proposal, result, rules, digest), recorded)

@@ -8,6 +8,7 @@ from api.cli.common import lazy_group
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("api.cli.permits_check", "May this be built? A proposal against all planning rules."),
+    "replay": ("api.cli.permits_replay", "Kept verdicts made again, to the byte."),
 }
 """Command → module that holds it as `command`, and its line in the help."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.common import emit, json_option, png_option
+from api.cli.common import emit, existing_city, json_option, png_option
 
 if TYPE_CHECKING:
     from gis.construction.planning_rules import Judgement
@@ -34,6 +34,7 @@ USES = ("detached", "attached", "apartments", "service")
     metavar="OUT",
     help="Write the largest space a building may fill: .city.json, .city.jsonl, .obj, .glb, .gpkg.",
 )
+@click.option("--keep", "receipt", metavar="RECEIPT", help="Keep the verdict in the store for this receipt number.")
 @png_option
 @json_option
 def command(
@@ -43,10 +44,11 @@ def command(
     filed_on: datetime | None,
     height: float | None,
     envelope_path: Path | None,
+    receipt: str | None,
     png: Path | None,
     as_json: bool,
 ) -> None:
-    """Hold PROPOSAL (GeoJSON in EPSG:9210) against all planning rules; needs no database.
+    """Hold PROPOSAL (GeoJSON in EPSG:9210) against all planning rules; needs no database, unless --keep.
 
     The file is a FeatureCollection: one feature of role "lot", roads with "reserve_width_m", and footprints with
     "floors", "height_m", "use" and more; without footprints all limits are told. The exit code is 0 whatever the
@@ -56,6 +58,7 @@ def command(
     Examples:
       diaba permits check proposal.geojson
       diaba permits check proposal.geojson --json --filed-on 2026-07-01
+      diaba permits check proposal.geojson --keep H79-2026-00017
       diaba permits check lot.geojson --use attached --envelope may_build.city.json --png lot.png
     """
     from gis.construction.planning_rules import judge
@@ -88,7 +91,21 @@ def command(
         from api.cli.proposal_picture import draw
 
         draw(judgement, png)
+    if receipt is not None:
+        document["kept"] = {"id": _keep(judgement, receipt), "receipt_no": receipt}
     emit(document, as_json, lambda: _tell(judgement, document))
+
+
+def _keep(judgement: Judgement, receipt: str) -> int:
+    from gis.access.roles import Role
+    from gis.construction.verdicts import kept
+    from gis.settings import Settings
+    from gis.store import check_results
+    from gis.store.database import Database
+
+    database = Database.of(existing_city(), Settings.from_environment(), start=True)
+    with database.open(Role.WRITER) as connection:
+        return check_results.save(connection, kept(judgement), receipt)
 
 
 def _tell(judgement: Judgement, document: dict[str, Any]) -> None:
@@ -121,6 +138,8 @@ def _tell(judgement: Judgement, document: dict[str, Any]) -> None:
     if "envelope" in document:
         space = document["envelope"]
         click.echo(f"envelope: {space['ground_m2']:g} m² on the ground, up to {space['height_m']:g} m: {space['file']}")
+    if "kept" in document:
+        click.echo(f"kept as {document['kept']['id']} for {document['kept']['receipt_no']}")
     click.echo(f"verdict: {document['verdict']}{_because(document)}")
 
 

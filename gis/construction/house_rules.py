@@ -143,7 +143,7 @@ def _height_at_line(case: Case, front: Front) -> list[Check]:
 
 
 def _step_back(case: Case, front: Front) -> Iterator[Check]:
-    """Masses with bonus floors stand back; where one drawing shows both, only a person can see it."""
+    """Masses with bonus floors stand back; one outline alone shows no step, so that only a person can see it."""
     width = front.road.reserve_width
     base = case.figure("attached_floors_base", road_reserve_m=width)
     most = case.figure("attached_floors_most", road_reserve_m=width)
@@ -151,7 +151,7 @@ def _step_back(case: Case, front: Front) -> Iterator[Check]:
     if found is None or base is None or most is None:
         return
     for mass in case.proposal.masses:
-        if mass.floors > base and mass.height_at_line is None:
+        if mass.floors > base and mass.height_at_line is None and len(case.proposal.masses) > 1:
             inputs = {**_inputs(front), "mass": mass.name, "floors": mass.floors}
             actual = case.setback(mass.footprint, front)
             yield citing(Rule.SETBACK_FRONT, found, actual, at_most=False, inputs=inputs)
@@ -195,7 +195,8 @@ def notes(case: Case) -> Iterator[str]:
         roof = case.figure("attached_height_roof", road_reserve_m=width)
         for mass in case.proposal.masses:
             if base is not None and mass.floors > base:
-                told = "" if mass.height_at_line is None else f"; that they stand {step:g} m back is not drawn"
+                drawn = mass.height_at_line is None and len(case.proposal.masses) > 1
+                told = "" if drawn else f"; whether they stand {step:g} m back is not drawn"
                 yield f"{mass.name}: floors above {base:g} are bonus floors, which the office has to grant{told}"
             elif roof is not None and round(mass.height, DIGITS) > roof and bonus_allowed(case, front):
                 yield f"{mass.name}: above {roof:g} m only with bonus floors"

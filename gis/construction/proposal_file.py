@@ -212,6 +212,8 @@ def _geometry(name: str, geometry: Any, wanted: str) -> LineString | Polygon:
     try:
         _check_coordinates(name, geometry.get("coordinates"))
         read = shapely.force_2d(shape(geometry))
+    except BadInput:
+        raise
     except (ShapelyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, RecursionError):
         raise BadGeometry(name, f"its coordinates are no {wanted}'s") from None
     parts = shapely.get_parts(read)

@@ -134,7 +134,7 @@ def test_any_space_is_a_valid_solid_and_a_building_that_fills_it_is_allowed(
                         "geometry": shapely.geometry.mapping(part),
                     }
                 )
-    held = (Rule.HEIGHT, Rule.SETBACK_FRONT, Rule.SETBACK_REAR, Rule.ROAD_RESERVE)
+    held = (Rule.HEIGHT, Rule.HEIGHT_AT_BUILDING_LINE, Rule.SETBACK_FRONT, Rule.SETBACK_REAR, Rule.ROAD_RESERVE)
     for check in judged(proposal).checks:
         assert check.rule not in held or check.verdict.value != "fail", check
 

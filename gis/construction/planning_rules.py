@@ -13,8 +13,7 @@ from typing import Final
 from gis.construction import house_rules
 from gis.construction.checks import Check, Outcome, Rule, binding, citing, overall, with_binding
 from gis.construction.lot_sides import LotSides
-from gis.construction.proposal import AreaKind, Proposal, Use, Zone
-from gis.construction.proposal_file import OUTSIDE
+from gis.construction.proposal import OUTSIDE, AreaKind, Proposal, Use, Zone
 from gis.construction.rule_case import NO_ROAD, Case
 from gis.construction.rule_ranges import parse_range
 from gis.construction.rule_tables import Found, RuleRow, RuleTables
@@ -85,16 +84,6 @@ def _checks(case: Case) -> Iterator[Check]:
         yield from _temporary(case)
 
 
-def density(case: Case) -> float | None:
-    """Per cent of the lot that is covered."""
-    return 100.0 * case.proposal.ground.area / case.lot_area if case.designed else None
-
-
-def floor_area_ratio(case: Case) -> float | None:
-    """Gross floor area over lot area."""
-    return case.proposal.gross_floor_area / case.lot_area if case.designed else None
-
-
 def _house_density(case: Case) -> Iterator[Check]:
     """Table 2.8, or article 2.7.7 in its stead where that holds."""
     inputs = {"lot_area_m2": case.lot_area}
@@ -103,17 +92,16 @@ def _house_density(case: Case) -> Iterator[Check]:
         height = case.proposal.height if case.designed else case.proposal.design_height or 0.0
         special = case.find("qcvn_existing_density", lot_area_m2=case.lot_area, height_m=height)
         if special is not None and special.value is not None:
-            note = None if general is None or general.value is None else f"instead of {_cited(general)}"
-            yield citing(
-                Rule.BUILDING_DENSITY,
-                special,
-                density(case),
-                inputs={**inputs, "height_m": height, "area_kind": "existing"},
-                note=note,
-            )
+            notes = [f"of a building {parse_range(special.row.range_2).in_words('m')} high"]
+            if general is not None and general.value is not None:
+                notes.append(f"instead of {_cited(general)}")
+            known: dict[str, float | int | str] = {**inputs, "area_kind": "existing"}
+            if height:
+                known["height_m"] = height
+            yield citing(Rule.BUILDING_DENSITY, special, case.density, inputs=known, note="; ".join(notes))
             return
     if general is not None:
-        yield citing(Rule.BUILDING_DENSITY, general, density(case), inputs=inputs)
+        yield citing(Rule.BUILDING_DENSITY, general, case.density, inputs=inputs)
 
 
 def _cited(found: Found) -> str:
@@ -123,7 +111,7 @@ def _cited(found: Found) -> str:
 def _house_far(case: Case) -> Iterator[Check]:
     found = case.find("qcvn_house_far")
     if found is not None:
-        yield citing(Rule.FLOOR_AREA_RATIO, found, floor_area_ratio(case), inputs={"lot_area_m2": case.lot_area})
+        yield citing(Rule.FLOOR_AREA_RATIO, found, case.floor_area_ratio, inputs={"lot_area_m2": case.lot_area})
 
 
 def _block_height(case: Case) -> tuple[float, str | None]:
@@ -145,7 +133,7 @@ def _block_density(case: Case) -> Iterator[Check]:
     found = case.find(table, height_m=height, lot_area_m2=case.lot_area)
     if found is None:
         return
-    actual, doubt = density(case), None
+    actual, doubt = case.density, None
     if actual is not None and found.value is not None and actual > found.value and len(case.proposal.masses) > 1:
         mean = round(case.proposal.mean_height, 3)
         by_mean = case.figure(table, height_m=mean, lot_area_m2=case.lot_area)
@@ -158,7 +146,7 @@ def _block_density(case: Case) -> Iterator[Check]:
 def _block_far(case: Case) -> Iterator[Check]:
     """Table 2.12, with its most above 46 m; of a stepped building by the tallest mass, as it permits more."""
     height, note = _block_height(case)
-    actual = floor_area_ratio(case)
+    actual = case.floor_area_ratio
     inputs = {"lot_area_m2": case.lot_area, "height_m": height}
     found = case.find("qcvn_block_far", height_m=height, lot_area_m2=case.lot_area)
     if found is not None:
@@ -247,8 +235,8 @@ def _zone(case: Case, zone: Zone) -> Iterator[Check]:
         return
     inside = [mass for mass in case.proposal.masses if mass.footprint.intersection(zone.area).area > OUTSIDE]
     limits: tuple[tuple[Rule, float | None, float | None, str], ...] = (
-        (Rule.BUILDING_DENSITY, zone.density_pct, density(case), "%"),
-        (Rule.FLOOR_AREA_RATIO, zone.far, floor_area_ratio(case), "ratio"),
+        (Rule.BUILDING_DENSITY, zone.density_pct, case.density, "%"),
+        (Rule.FLOOR_AREA_RATIO, zone.far, case.floor_area_ratio, "ratio"),
         (Rule.FLOORS, zone.floors_max, max((m.floors for m in inside), default=None), "floors"),
         (Rule.HEIGHT, zone.height_max, max((m.height for m in inside), default=None), "m"),
     )

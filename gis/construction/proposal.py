@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
+from typing import Final
 
 import shapely
 from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
+
+OUTSIDE: Final = 0.01
+"""Metres a footprint may reach over a line: what drawings are off by."""
 
 
 class Use(StrEnum):

@@ -20,7 +20,7 @@ from shapely import LineString, Polygon
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
-from gis.construction.proposal import AreaKind, Mass, Proposal, Road, Use, Zone
+from gis.construction.proposal import OUTSIDE, AreaKind, Mass, Proposal, Road, Use, Zone
 from gis.errors import BadGeometry, BadInput, UnreadableFile
 
 LARGEST_FILE: Final = 2_000_000
@@ -28,8 +28,6 @@ LARGEST_FILE: Final = 2_000_000
 MOST_FEATURES: Final = 200
 MOST_VERTICES: Final = 5_000
 """Of one feature."""
-OUTSIDE: Final = 0.01
-"""Metres a footprint may reach over the lot's line: what drawings are off by."""
 LEAST_AREA: Final = 1.0
 """m² of a lot or footprint."""
 EAST: Final = (400_000.0, 800_000.0)
@@ -151,7 +149,9 @@ class _Feature:
         value = self.properties.get(key)
         if value is not None and not isinstance(value, str | int):
             raise self.bad(key, "a text is expected")
-        return "" if value is None else " ".join(str(value).split())[:200]
+        words = " ".join(str("" if value is None else value).split())
+        # It is printed to terminals.
+        return "".join(c for c in words if c.isprintable())[:200]
 
     def flag(self, key: str) -> bool:
         value = self.properties.get(key, False)

@@ -11,8 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from gis.construction.checks import DIGITS, Check, Outcome
 from gis.construction.lot_sides import Front, LotSides, sides_of
-from gis.construction.proposal import Mass, Proposal
-from gis.construction.proposal_file import OUTSIDE
+from gis.construction.proposal import OUTSIDE, Mass, Proposal
 from gis.construction.rule_tables import Found, RuleRow, RuleTables
 
 NO_ROAD: Final = "no road lies beside the lot in the proposal, so that its road reserve is not known"
@@ -39,6 +38,16 @@ class Case:
         return round(float(self.proposal.lot.area), DIGITS)
 
     @property
+    def density(self) -> float | None:
+        """Per cent of the lot that is covered; None where nothing is proposed."""
+        return 100.0 * self.proposal.ground.area / self.lot_area if self.designed else None
+
+    @property
+    def floor_area_ratio(self) -> float | None:
+        """Gross floor area over lot area; None where nothing is proposed."""
+        return self.proposal.gross_floor_area / self.lot_area if self.designed else None
+
+    @property
     def designed(self) -> bool:
         """Whether a building is proposed, not only a lot asked about."""
         return bool(self.proposal.masses)
@@ -61,9 +70,12 @@ class Case:
     def open(self, table: str, why: str) -> Found:
         """What a table says where it cannot be asked, or is not in force."""
         self.consulted.add(table)
-        rows = [row for row in self.tables.rows if row.table == table]
+        # In an order of their own, so that a replay from stored rows cites the same one.
+        rows = sorted(
+            (row for row in self.tables.rows if row.table == table), key=lambda row: (row.valid_from, row.ranges)
+        )
         on = self.proposal.filed_on
-        row = next((row for row in rows if row.in_force(on)), rows[0])
+        row = replace(next((row for row in rows if row.in_force(on)), rows[0]), note="")
         since = f"{row.source}, {row.article} as held here is not in force on {on.isoformat()}"
         return Found(None, True, why if row.in_force(on) and why else since, row)
 

@@ -97,18 +97,21 @@ def fault_of_axis(ranges: Sequence[Range], linear: bool) -> str | None:
     return None
 
 
-def weights(ranges: Sequence[Range], value: float) -> tuple[tuple[int, float], ...]:
+def weights(ranges: Sequence[Range], value: float, *, linear: bool) -> tuple[tuple[int, float], ...]:
     """Which ranges say something of a value, with shares that add up to one.
 
-    One where the value lies in it; two, by distance, where it lies between two; none where it lies beyond all.
+    One where the value lies in it; two, by distance, where it lies between two of a linear table; none elsewhere.
 
     Args:
         ranges: ascending, not overlapping.
         value: in the key's unit.
+        linear: whether there is something between ranges.
     """
     for number, one in enumerate(ranges):
         if value in one:
             return ((number, 1.0),)
+    if not linear:
+        return ()
     for number, (first, second) in enumerate(pairwise(ranges)):
         if first.high <= value <= second.low:
             share = (value - first.high) / (second.low - first.high) if second.low > first.high else 0.0

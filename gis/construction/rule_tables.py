@@ -93,7 +93,7 @@ class Found:
     doubt: str | None
     """Why the cells used are doubtful."""
     row: RuleRow
-    """The cell that counts most; all cells of a table share unit and citation."""
+    """The cell that counts most, whose citation is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,9 @@ class RuleTable:
         key, bilinearly for two. An open or undecided cell that takes part makes the whole open.
         """
         parts: list[tuple[tuple[int, ...], float]] = [((), 1.0)]
+        linear = self.rows[0].between == "linear"
         for axis, key in zip(self.axes, self.rows[0].keys, strict=True):
-            value = asked[key]
-            here = _named(axis, value) if isinstance(value, str) else weights(axis, value)  # type: ignore[arg-type]
+            here = _places(axis, asked[key], linear)
             parts = [((*place, n), share * part) for place, share in parts for n, part in here]
         used = [(self.cells[place], share) for place, share in parts if place in self.cells]
         if not used or len(used) < len(parts):
@@ -127,8 +127,10 @@ class RuleTable:
         return Found(round(sum(float(row.value) * share for row, share in used), 6), False, doubt, main)
 
 
-def _named(axis: Sequence[object], value: str) -> tuple[tuple[int, float], ...]:
-    return ((axis.index(value), 1.0),) if value in axis else ()
+def _places(axis: Sequence[Range | str], value: float | str, linear: bool) -> tuple[tuple[int, float], ...]:
+    if isinstance(value, str):
+        return ((axis.index(value), 1.0),) if value in axis else ()
+    return weights([one for one in axis if isinstance(one, Range)], value, linear=linear)
 
 
 @dataclass(frozen=True, slots=True)

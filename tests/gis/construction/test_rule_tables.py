@@ -164,9 +164,10 @@ def test_a_range_reads_back_as_it_is_written(text: str) -> None:
 
 def test_a_value_at_an_open_end_takes_the_line_from_there() -> None:
     ranges = [parse_range(text) for text in ("(,50)", "100", "(200,)")]
-    assert weights(ranges, 50) == ((0, 1.0),)
-    assert weights(ranges, 75) == ((0, 0.5), (1, 0.5))
-    assert weights(ranges, 200) == ((2, 1.0),)
+    assert weights(ranges, 50, linear=True) == ((0, 1.0),)
+    assert weights(ranges, 75, linear=True) == ((0, 0.5), (1, 0.5))
+    assert weights(ranges, 200, linear=True) == ((2, 1.0),)
+    assert weights(ranges, 75, linear=False) == ()
 
 
 # Damages: what is done to the rows of one table, and what the refusal names.

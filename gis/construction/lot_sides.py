@@ -33,6 +33,8 @@ FACING: Final = cos(radians(60.0))
 """… and faces it up to this one between its normal and the way to the road: roads are often drawn too short."""
 OPPOSITE: Final = cos(radians(45.0))
 """A rear edge looks away from the front up to this angle."""
+MOST_ROADS: Final = 12
+"""Of more roads near a lot than any has, the nearest are looked at."""
 CORNER_CUT: Final = 8.0
 """Metres an edge that cuts a corner has at most."""
 
@@ -75,6 +77,7 @@ def sides_of(lot: Polygon, roads: Sequence[Road]) -> LotSides:
         roads: in the lot's CRS, any number, near or far.
     """
     edges = _edges(lot)
+    roads = _near(lot, roads)
     owner = _owners(lot, edges, roads)
     fronts = sorted(
         (
@@ -99,6 +102,12 @@ def sides_of(lot: Polygon, roads: Sequence[Road]) -> LotSides:
         MultiLineString([*flanks, *holes]),
         round(depth, 3),
     )
+
+
+def _near(lot: Polygon, roads: Sequence[Road]) -> list[Road]:
+    gaps = [float(lot.distance(road.axis)) - road.reserve_width / 2.0 for road in roads]
+    nearest = sorted(range(len(roads)), key=lambda n: gaps[n])[:MOST_ROADS]
+    return [road for n, road in enumerate(roads) if n in nearest and gaps[n] <= REACH]
 
 
 def _edges(lot: Polygon) -> list[_Edge]:

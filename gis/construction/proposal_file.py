@@ -25,8 +25,8 @@ from gis.errors import BadGeometry, BadInput, UnreadableFile
 
 LARGEST_FILE: Final = 2_000_000
 """Bytes; a drawing of one building has a few thousand."""
-MOST_FEATURES: Final = 200
-MOST_VERTICES: Final = 5_000
+MOST_FEATURES: Final = 100
+MOST_VERTICES: Final = 1_000
 """Of one feature."""
 LEAST_AREA: Final = 1.0
 """m² of a lot or footprint."""
@@ -149,9 +149,9 @@ class _Feature:
         value = self.properties.get(key)
         if value is not None and not isinstance(value, str | int):
             raise self.bad(key, "a text is expected")
-        words = " ".join(str("" if value is None else value).split())
-        # It is printed to terminals.
-        return "".join(c for c in words if c.isprintable())[:200]
+        # It is printed to terminals; read again, it is the same.
+        kept = "".join(c for c in str("" if value is None else value) if c.isprintable() or c.isspace())
+        return " ".join(kept.split())[:200].strip()
 
     def flag(self, key: str) -> bool:
         value = self.properties.get(key, False)

@@ -59,7 +59,7 @@ def judge(proposal: Proposal, tables: RuleTables) -> Judgement:
     deciding = binding(checks)
     if not case.designed and not (deciding and deciding.verdict is Outcome.FAIL):
         deciding = _limiting(checks, allowed)
-    notes = (*proposal.assumed, *_notes(case))
+    notes = tuple(dict.fromkeys((*proposal.assumed, *_notes(case))))
     return Judgement(proposal, case.sides, checks, overall(checks), deciding, allowed, notes, case.rows)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
+from hypothesis import strategies as st
+
 from gis.construction.planning_rules import Judgement, judge
 from gis.construction.proposal_file import Defaults, parse_proposal
 from gis.construction.rule_tables import city_rules
@@ -100,3 +102,25 @@ def moved(proposal: Json, change: Callable[[float, float], Corner]) -> Json:
 def turned(angle: float, dx: float, dy: float) -> Callable[[float, float], Corner]:
     c, s = math.cos(angle), math.sin(angle)
     return lambda x, y: (c * x - s * y + dx, s * x + c * y + dy)
+
+
+@st.composite
+def proposals(draw: st.DrawFn, uses: tuple[str, ...] = ("detached", "attached", "apartments", "service")) -> Any:
+    """A building somewhere on a lot with one to three roads, in whole decimetres."""
+    w, d = draw(st.integers(29, 400)) / 10, draw(st.integers(60, 600)) / 10
+    sides = draw(st.lists(st.sampled_from(["south", "west", "east", "north"]), min_size=1, max_size=3, unique=True))
+    roads = [(side, draw(st.integers(20, 400)) / 10) for side in sides]
+    x = sorted(draw(st.tuples(st.floats(0, 0.4), st.floats(0.6, 1))))
+    y = sorted(draw(st.tuples(st.floats(0, 0.4), st.floats(0.6, 1))))
+    at = (round(x[0] * w, 2), round(y[0] * d, 2), round(x[1] * w, 2), round(y[1] * d, 2))
+    height = draw(st.integers(30, 600)) / 10
+    floors = draw(st.integers(1, 20))
+    area = (at[2] - at[0]) * (at[3] - at[1])
+    mass: dict[str, Any] = {"at": at, "floors": floors, "height_m": height, "gross_floor_area_m2": area * floors}
+    if draw(st.booleans()):
+        mass["height_at_building_line_m"] = round(height * draw(st.floats(0.3, 1)), 1)
+    if draw(st.booleans()):
+        mass["balcony_m"] = draw(st.integers(0, 20)) / 10
+    zones = [{"density_pct": 60, "floors_max": 5, "height_max_m": 20}] if draw(st.booleans()) else []
+    use, kind = draw(st.sampled_from(uses)), draw(st.sampled_from(["existing", "new"]))
+    return {"lot": (w, d), "roads": roads, "masses": [mass], "zones": zones, "use": use, "area_kind": kind}

@@ -15,8 +15,7 @@ from gis.construction.proposal_file import Defaults, parse_proposal
 from gis.construction.rule_tables import RuleTables, city_rules
 from gis.construction.verdicts import document_of, kept, proposal_from, replay
 from gis.errors import BadInput
-from tests.gis.construction.proposals import DAY, document, judged
-from tests.gis.construction.test_rule_properties import proposals
+from tests.gis.construction.proposals import DAY, document, judged, proposals
 
 ZONE = {"density_pct": 60, "decision": "QĐ 1", "level": "detailed", "name": "Z"}
 

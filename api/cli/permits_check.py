@@ -123,7 +123,8 @@ def _tell(judgement: Judgement, document: dict[str, Any]) -> None:
         mark = "**" if check["decides"] else "*" if check["binds"] else ""
         margin = "–" if check["margin"] is None else f"{check['margin']:+.6g}"
         actual = "–" if check["actual"] is None else f"{check['actual']:.6g}"
-        text = f"{check['source']}, {check['article']}"
+        of = [check["inputs"].get("road") if len(lot["fronts"]) > 1 else None, check["inputs"].get("mass")]
+        text = "; ".join((f"{check['source']}, {check['article']}", *filter(None, of)))
         rows.append((mark, check["rule"], limit, actual, margin, check["unit"], check["verdict"], text))
     widths = [max(len(row[n]) for row in rows) for n in range(len(heads))]
     for row, check in zip(rows, [None, *document["checks"]], strict=True):

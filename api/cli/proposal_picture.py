@@ -45,13 +45,13 @@ def draw(judgement: Judgement, path: Path) -> None:
         _fill(axes, mass.footprint, "#d9b98a", "#6b4b1f", 1.0)
         middle = mass.footprint.representative_point()
         axes.text(middle.x, middle.y, f"{mass.floors} fl.\n{mass.height:g} m", ha="center", va="center", fontsize=8)
-    groups = [("front", front.edges) for front in sides.fronts] + [("rear", sides.rear), ("flank", sides.flanks)]
-    for name, lines in groups:
+    fronts: BaseGeometry = shapely.union_all([front.edges for front in sides.fronts])
+    for name, lines in (("front", fronts), ("rear", sides.rear), ("flank", sides.flanks)):
         for number, line in enumerate(shapely.get_parts(lines)):
             label = name if number == 0 else None
             axes.plot(*line.xy, color=SIDES[name], linewidth=2.0, label=label, solid_capstyle="butt")
     for name, distance in _setbacks(judgement):
-        setting: BaseGeometry = shapely.union_all([sides.rear] if name == "rear" else [f.edges for f in sides.fronts])
+        setting: BaseGeometry = sides.rear if name == "rear" else fronts
         kept = setting.buffer(distance, cap_style="flat").boundary.intersection(proposal.lot)
         for line in shapely.get_parts(kept):
             if line.geom_type == "LineString":

@@ -8,7 +8,7 @@ from typing import Final
 from gis.construction.checks import DIGITS, Check, Rule, citing
 from gis.construction.lot_sides import Front
 from gis.construction.proposal import Use
-from gis.construction.rule_case import NO_ROAD, Case
+from gis.construction.rule_case import CORNER, NO_ROAD, Case
 from gis.construction.rule_ranges import parse_range
 from gis.construction.rule_tables import Found
 
@@ -149,11 +149,17 @@ def _step_back(case: Case, front: Front) -> Iterator[Check]:
     found = case.find("attached_step_back")
     if found is None or base is None or most is None:
         return
+    bases = [
+        case.figure("attached_floors_base", road_reserve_m=other.road.reserve_width) or base
+        for other in case.sides.fronts
+    ]
     for mass in case.proposal.masses:
         if mass.floors > base and mass.height_at_line is None and len(case.proposal.masses) > 1:
+            # By a wider road of a corner lot its floors may be no bonus.
+            doubt = CORNER if mass.floors <= max(bases) else None
             inputs = {**_inputs(front), "mass": mass.name, "floors": mass.floors}
             actual = case.setback(mass.footprint, front)
-            yield citing(Rule.SETBACK_FRONT, found, actual, at_most=False, inputs=inputs)
+            yield citing(Rule.SETBACK_FRONT, found, actual, at_most=False, inputs=inputs, doubt=doubt)
     if not case.designed and most > base and bonus_allowed(case, front):
         yield citing(
             Rule.SETBACK_FRONT,

@@ -404,6 +404,14 @@ def test_a_corner_lot_has_two_fronts_and_what_only_the_wider_allows_is_doubtful(
     assert [(f.road.name, f.frontage) for f in fronts] == [("south", 6.0), ("west", 15.0)]
 
 
+def test_whether_a_floor_is_a_bonus_floor_on_a_corner_is_as_doubtful_as_its_road() -> None:
+    # Base floors: 5 by L = 20 (south), 4 by L = 6 (west). The street mass stands at both lines.
+    masses = [mass((0, 0, 8, 3.5), 5, 16.0), mass((3.5, 3.5, 8, 14), 6, 17.0)]
+    found = rules(document((8, 16), [("south", 20), ("west", 6)], masses), Rule.SETBACK_FRONT)
+    steps = {(c.inputs["road"], c.inputs["floors"], c.actual, c.verdict.value) for c in found if c.source == ANNEX}
+    assert steps == {("west", 5, 0.0, "doubtful"), ("south", 6, 3.5, "pass"), ("west", 6, 3.5, "pass")}
+
+
 def test_a_corner_lot_keeps_the_setback_of_each_road() -> None:
     # Height 20: 3 m from a road below 19 m, 0 (doubtful) from one of 25 m.
     block_ = mass((3, 0, 50, 40), 5, 20.0)

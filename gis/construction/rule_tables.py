@@ -347,7 +347,7 @@ def _check_day_of_table(places: Sequence[Numbered]) -> None:
 
 
 def _concerned(text: str, fault: str) -> bool:
-    return str(parse_range(text)) in fault
+    return str(parse_range(text)) in fault.split()
 
 
 def _check_grid(table: RuleTable, file: str, number: int) -> None:

@@ -93,6 +93,8 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in the help, without importing anything."""
+        if not self.modules:
+            return
         with formatter.section("Commands"):
             formatter.write_dl([(name, self.modules[name][1]) for name in self.list_commands(ctx)])
 

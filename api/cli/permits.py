@@ -7,10 +7,12 @@ import click
 from api.cli.common import lazy_group
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("api.cli.permits_check", "May this be built? A proposal against all planning rules."),
     "decide": ("api.cli.permits_decide", "Grant or refuse; granting writes the permit with its limits."),
     "due": ("api.cli.permits_due", "When an application is due, step by step."),
     "event": ("api.cli.permits_event", "Note what happened to a dossier."),
     "file": ("api.cli.permits_file", "File a dossier; gives its receipt number and secret."),
+    "replay": ("api.cli.permits_replay", "Kept verdicts made again, to the byte."),
     "status": ("api.cli.permits_status", "Where a dossier stands, and when it is due."),
     "verify": ("api.cli.permits_verify", "Prove that no event of a dossier was changed."),
 }

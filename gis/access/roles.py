@@ -43,6 +43,9 @@ WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "city": ("SELECT", "UPDATE"),
         "alembic_version": ("SELECT",),
+        # Verdicts are added, never changed.
+        "rule_set": ("SELECT", "INSERT"),
+        "check_result": ("SELECT", "INSERT"),
         # Of files the catalogue lists what there is; their history is no register.
         "raster_product": ("SELECT", "INSERT", "UPDATE", "DELETE"),
         "point_product": ("SELECT", "INSERT", "UPDATE", "DELETE"),

@@ -345,6 +345,26 @@ discrepancy = _register(
     _required("evidence", JSONB),
 )
 
+rule_set = Table(
+    "rule_set",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    _required("rules", Text),
+    _required("recorded", DateTime(timezone=True)),
+)
+
+check_result = Table(
+    "check_result",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("receipt_no", Text),
+    _required("verdict", Text),
+    _required("proposal", Text),
+    _required("result", Text),
+    Column("rules_digest", Text, ForeignKey(rule_set.c.digest), nullable=False),
+    _required("recorded", DateTime(timezone=True)),
+)
+
 REGISTERS = (
     parcel_version,
     party,

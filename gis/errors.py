@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,15 @@ class NotFound(DiabaError, LookupError):
 
 class Conflict(DiabaError):
     """What was asked contradicts what the register holds now."""
+
+
+class SharesDoNotAddUp(BadInput, Conflict):
+    """The shares of a right in a unit do not add up to one on some days."""
+
+    def __init__(self, unit: str, kind: str, start: date | None, end: date | None, total: Fraction) -> None:
+        self.unit, self.kind, self.start, self.end, self.total = unit, kind, start, end, total
+        period = f"from {start or 'the beginning'} {f'to {end}' if end else 'on'}"
+        super().__init__(f"unit {unit}: the shares of {kind} add up to {total}, not to 1, {period}")
 
 
 class StoreUnreachable(DiabaError, ConnectionError):

@@ -22,7 +22,19 @@ class Role(StrEnum):
         return f"{database}_{self.value}"
 
 
-READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({"party": ("uid", "version", "kind", "recorded")})
+READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "party": ("uid", "version", "kind", "recorded"),
+        # Neither amounts nor papers, nor digests of rows that hold them: a digest can be guessed.
+        "rrr": (
+            *("id", "version", "ba_unit_uid", "party_uid", "type", "share_num", "share_den", "encumbers", "rank"),
+            *("valid", "recorded"),
+        ),
+        "group_member": ("group_uid", "version", "valid", "recorded"),
+        "source_document": ("uid", "version", "kind", "date", "signature_status", "recorded"),
+        "identity_key": ("since",),
+    }
+)
 """Tables of which the reader sees these columns only; it sees all other tables whole."""
 
 WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -6,7 +6,9 @@ import click
 
 from api.cli.common import lazy_group
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "register": ("api.cli.permits_register", "High-rise and crowded public buildings; lives of buildings."),
+}
 """Command → module that holds it as `command`, and its line in the help."""
 
 

@@ -57,6 +57,12 @@ def life(connection: Connection, serial: str, known_at: datetime | None = None) 
     return found
 
 
+def newest(connection: Connection, serial: str) -> Certificate | None:
+    """A certificate in the last status known of it; None when there is none of that serial."""
+    found = _read(connection, certificate.c.serial == serial, func.upper_inf(certificate.c.recorded))
+    return found[-1] if found else None
+
+
 def find(
     connection: Connection, number: str, as_of: date | None = None, *, known_at: datetime | None = None
 ) -> list[Certificate]:

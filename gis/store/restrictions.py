@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from gis import crs as reference
 from gis.errors import BadGeometry, BadInput
+from gis.land.extract import Burden
 from gis.land.right_types import RightClass, right_type
 from gis.store import frames, versions
 from gis.store.geometry import city_crs, encode
@@ -38,21 +39,6 @@ class Restriction:
     end: date | None = None
     authority: str | None = None
     source: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Burden:
-    """A restriction that lies on a parcel."""
-
-    uid: str
-    type: str
-    authority: str | None
-    source: str | None
-    start: date | None
-    area_m2: float
-    """Of the parcel that it covers."""
-    fraction: float
-    """Of the parcel's area that it covers."""
 
 
 def save(connection: Connection, restrictions: Iterable[Restriction]) -> Saved:

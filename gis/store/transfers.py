@@ -12,13 +12,14 @@ from fractions import Fraction
 
 from sqlalchemy import ARRAY, Connection, Text, any_, func, literal, select
 
-from gis.errors import Conflict, NotFound
+from gis.errors import BadInput, Conflict, NotFound
 from gis.land.right_types import MORTGAGE, TRANSFER_BAN
 from gis.land.rights import RRR, Mortgage
+from gis.land.transfer_document import Discharge, NewMortgage, NewParty, TransferDocument
 from gis.land.transfers import Change, Transfer, TransferKind
-from gis.store import groups, rights, sources, versions
+from gis.store import groups, parties, rights, sources, versions
 from gis.store.schema import ba_unit, party, rrr
-from gis.store.versions import Saved, since
+from gis.store.versions import Saved, at, since
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,28 @@ class Done:
     changes: tuple[Change, ...]
     discharged: tuple[str, ...]
     saved: Saved
+    mortgage: RRR | None = None
+    """The one that began."""
+
+
+def carry_out(connection: Connection, document: TransferDocument) -> Done:
+    """Record what a document tells: its new parties, its paper, and the transfer, mortgage or discharge.
+
+    Raises:
+        BadInput: no state of the register could allow it, or a party that is told in full is known as another.
+        NotFound: the unit, a party, a mortgage or the paper is not known.
+        Conflict: the register does not allow it now.
+    """
+    _introduce(connection, document.parties)
+    if document.source is not None:
+        sources.save(connection, [document.source])
+    what = document.what
+    if isinstance(what, Transfer):
+        return transfer(connection, what)
+    if isinstance(what, Discharge):
+        return Done((), what.mortgages, discharge(connection, what.mortgages, what.day))
+    made, saved = _mortgage(connection, what)
+    return Done((), (), saved, made)
 
 
 def transfer(connection: Connection, what: Transfer) -> Done:
@@ -58,19 +81,7 @@ def transfer(connection: Connection, what: Transfer) -> Done:
     return Done(changes, what.discharged, saved)
 
 
-def mortgage(
-    connection: Connection,
-    *,
-    unit: str,
-    kind: str,
-    debtor: str,
-    creditor: str,
-    day: date,
-    until: date | None = None,
-    rank: int | None = None,
-    amount_vnd: int | None = None,
-    source: str | None = None,
-) -> RRR:
+def mortgage(connection: Connection, what: NewMortgage) -> RRR:
     """Record a mortgage of a party's right, from a day on; its rank is the next free one if none is told.
 
     Raises:
@@ -78,25 +89,26 @@ def mortgage(
         NotFound: the unit, a party or the paper is not known.
         Conflict: the debtor does not hold the right as long as the mortgage lasts, or the rank is taken.
     """
-    held = _opened(connection, unit, [debtor, creditor], source)
-    target = rights.identity(unit, debtor, kind)
+    return _mortgage(connection, what)[0]
+
+
+def _mortgage(connection: Connection, what: NewMortgage) -> tuple[RRR, Saved]:
+    where, day, until = f"mortgage on {what.unit}", what.day, what.until
+    held = _opened(connection, what.unit, [what.debtor, what.creditor], what.source)
+    target = rights.identity(what.unit, what.debtor, what.type)
     if not any(right.id == target and _on(right, day) for right in held):
-        raise Conflict(f"mortgage on {unit}: {debtor} holds no {kind} on {day}")
-    taken = {
-        right.mortgage.rank
-        for right in held
-        if right.mortgage and right.mortgage.encumbers == target and _meets(right, day, until)
-    }
-    if rank in taken:
-        raise Conflict(f"mortgage on {unit}: the rank {rank} is taken")
-    chosen = rank or next(one for one in range(1, len(taken) + 2) if one not in taken)
-    loan = Mortgage(target, chosen, amount_vnd)
-    ident = rights.identity(unit, creditor, MORTGAGE, target, source or str(chosen))
-    new = RRR(unit, creditor, MORTGAGE, Fraction(1), day, until, source, loan, ident)
-    if any(right.id == ident and _meets(right, day, until) for right in held):
-        raise Conflict(f"mortgage on {unit}: the register has it already ({ident})")
-    rights.write(connection, [new])
-    return new
+        raise Conflict(f"{where}: {what.debtor} holds no {what.type} on {day}")
+    loans = [(right, right.mortgage) for right in held if right.mortgage and _meets(right, day, until)]
+    taken = {loan.rank for _, loan in loans if loan.encumbers == target}
+    if what.rank in taken:
+        raise Conflict(f"{where}: the rank {what.rank} is taken")
+    rank = next(one for one in range(1, len(taken) + 2) if one not in taken) if what.rank is None else what.rank
+    uid = rights.identity(what.unit, what.creditor, MORTGAGE, target, what.source or str(rank))
+    if any(right.id == uid for right, _ in loans):
+        raise Conflict(f"{where}: the register has it already ({uid})")
+    loan = Mortgage(target, rank, what.amount_vnd)
+    new = RRR(what.unit, what.creditor, MORTGAGE, Fraction(1), day, until, what.source, loan, uid)
+    return new, rights.write(connection, [new])
 
 
 def discharge(connection: Connection, mortgages: Sequence[str], day: date) -> Saved:
@@ -119,14 +131,26 @@ def discharge(connection: Connection, mortgages: Sequence[str], day: date) -> Sa
     return rights.write(connection, [], [((one,), since(day)) for one in mortgages])
 
 
-def _opened(connection: Connection, unit: str, parties: Sequence[str], source: str | None) -> list[RRR]:
+def _introduce(connection: Connection, told: Sequence[NewParty]) -> None:
+    """Record parties told in full; one that is known must be told as it is known."""
+    for one in told:
+        known = connection.execute(
+            select(party.c.kind, party.c.name).where(party.c.uid == one.uid, at(party))
+        ).one_or_none()
+        if known is not None and tuple(known) != (one.kind.value, one.name):
+            raise BadInput(f"party {one.uid}: the register knows this uid under another name or kind")
+        number = one.id_no or (parties.identity_number(connection, one.uid) if known is not None else None)
+        parties.save(connection, [{"uid": one.uid, "kind": one.kind.value, "name": one.name, "id_no": number}])
+
+
+def _opened(connection: Connection, unit: str, named: Sequence[str], source: str | None) -> list[RRR]:
     """Everything known of the unit's rights, locked until the transaction ends; all that is named is known."""
     versions.lock(connection, rrr)
     if connection.scalar(select(ba_unit.c.uid).where(ba_unit.c.uid == unit)) is None:
         raise NotFound("unit", unit)
-    listed = party.c.uid == any_(literal(list(parties), ARRAY(Text)))
+    listed = party.c.uid == any_(literal(list(named), ARRAY(Text)))
     known = set(connection.scalars(select(party.c.uid).where(listed, func.upper_inf(party.c.recorded))))
-    missing = [name for name in parties if name not in known]
+    missing = [name for name in named if name not in known]
     if missing:
         raise NotFound("party", missing[0])
     if source is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ from gis.access.roles import Role
 from gis.errors import BadInput, Conflict, NotFound
 from gis.land.rights import BAUnit, Group, Member
 from gis.land.sources import SourceDocument
+from gis.land.transfer_document import NewMortgage
 from gis.land.transfers import Transfer
 from gis.store import groups, rights, sources, transfers, units
 from gis.store.database import Database
@@ -167,8 +169,8 @@ def test_a_mortgaged_right_goes_over_only_when_it_is_freed(writer: Connection) -
     settle(writer, {"p": {"A": "1/2", "B": "1/2"}}, ["C", "Bank", "Bank2"])
 
     def lend(creditor: str, **more: object) -> str:
-        kind = {"unit": "p", "kind": LAND, "debtor": "A", "creditor": creditor, "day": DAY + timedelta(days=10)}
-        return transfers.mortgage(writer, **{**kind, **more}).id  # type: ignore[arg-type]
+        loan = NewMortgage("p", LAND, "A", creditor, DAY + timedelta(days=10), None, None, None, None)
+        return transfers.mortgage(writer, replace(loan, **more)).id  # type: ignore[arg-type]
 
     first, second = lend("Bank", amount_vnd=2_000_000_000), lend("Bank2")
     ranks = {right.party: right.mortgage.rank for right in rights.of_units(writer, ["p"]) if right.mortgage}
@@ -198,7 +200,7 @@ def test_a_mortgaged_right_goes_over_only_when_it_is_freed(writer: Connection) -
 def test_the_database_keeps_a_mortgage_within_the_right_it_stands_on(database: Database) -> None:
     with database.open(Role.WRITER) as connection:
         settle(connection, {"p": {"A": "1"}}, ["B", "Bank"])
-        transfers.mortgage(connection, unit="p", kind=LAND, debtor="A", creditor="Bank", day=DAY)
+        transfers.mortgage(connection, NewMortgage("p", LAND, "A", "Bank", DAY, None, None, None, None))
     sold = transfer({"A": "1"}, {"B": "1"}, 20)
     with pytest.raises(Conflict, match=r"the mortgage [0-9a-f]{32} outlasts the right"):
         _write_changes_unchecked(database, sold)
@@ -443,9 +445,7 @@ def test_a_right_cannot_just_end_for_one_of_two(database: Database) -> None:
 def _close(database: Database, *names: str) -> None:
     with database.open(Role.WRITER) as connection:
         connection.execute(
-            text(
-                "UPDATE rrr SET recorded = tstzrange(lower(recorded), clock_timestamp()) WHERE party_uid = ANY(:names)"
-            ),
+            text("UPDATE rrr SET recorded = tstzrange(lower(recorded), now()) WHERE party_uid = ANY(:names)"),
             {"names": list(names)},
         )
 

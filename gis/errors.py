@@ -107,3 +107,11 @@ class StoreUnreachable(DiabaError, ConnectionError):
     def __init__(self, where: str, why: str) -> None:
         self.where, self.why = where, why
         super().__init__(f"the database {where} cannot be reached: {why}")
+
+
+class IdentityClosed(StoreUnreachable):
+    """Identity numbers can be neither read nor written: there is no key, it is another's, or a number is damaged."""
+
+    def __init__(self, why: str) -> None:
+        self.where, self.why = "identity numbers", why
+        DiabaError.__init__(self, f"identity numbers are closed: {why}")

@@ -147,7 +147,7 @@ class Database:
             How many numbers were encrypted anew, and the new key's fingerprint.
 
         Raises:
-            StoreUnreachable: the installation has not the key the numbers are encrypted with.
+            IdentityClosed: the installation has not the key the numbers are encrypted with.
         """
         folder, name = self.server.secrets, self._key_file
         new = secret_files.key(folder, f"{name}.next")

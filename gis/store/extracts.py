@@ -30,7 +30,7 @@ def extract(
 
     Raises:
         NotFound: the register knows no such parcel on that day.
-        StoreUnreachable: the login may not see people.
+        IdentityClosed: the login may not see people.
     """
     day: date = as_of or connection.execute(select(func.current_date())).scalar_one()
     ground = _ground(connection, uid, day, known_at)

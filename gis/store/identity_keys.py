@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy import ARRAY, Connection, Integer, LargeBinary, Text, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from gis.errors import StoreUnreachable
+from gis.errors import IdentityClosed
 from gis.store import versions
 from gis.store.rights_tables import identity_key
 from gis.store.schema import party
@@ -37,19 +37,18 @@ def key_of(connection: Connection) -> bytes:
     """The key a writer's connection was given, which is the one the database's numbers are encrypted with.
 
     Raises:
-        StoreUnreachable: the connection has no key, or another than the database's.
+        IdentityClosed: the connection has no key, or another than the database's.
     """
     key = connection.get_execution_options().get(KEY_OPTION)
     if not isinstance(key, bytes):
-        raise StoreUnreachable("of parties", "identity numbers are open to the writer's login alone")
+        raise IdentityClosed("they are open to the writer's login alone")
     stored = connection.scalar(select(identity_key.c.fingerprint))
     if stored is None:
         _claim(connection, key)
     elif stored != fingerprint(key):
-        raise StoreUnreachable(
-            "of parties",
-            f"its identity numbers are encrypted with the key {stored}, and this installation has {fingerprint(key)}; "
-            "put the right key into its file, or run diaba db rotate-key again if it was interrupted",
+        raise IdentityClosed(
+            f"they are encrypted with the key {stored}, and this installation has {fingerprint(key)}; "
+            "put the right key into its file, or run diaba db rotate-key again if it was interrupted"
         )
     return key
 
@@ -73,7 +72,7 @@ def decrypt(connection: Connection, secret: bytes, key: bytes) -> str:
     """A number in clear.
 
     Raises:
-        StoreUnreachable: it was encrypted with another key, or damaged.
+        IdentityClosed: it was encrypted with another key, or damaged.
     """
     clear = func.public.pgp_sym_decrypt(bindparam("secret", secret, LargeBinary), bindparam("key", key.hex(), Text))
     try:
@@ -81,8 +80,7 @@ def decrypt(connection: Connection, secret: bytes, key: bytes) -> str:
             return str(connection.scalar(select(clear)))
     except DBAPIError as error:
         if isinstance(error.orig, psycopg.errors.ExternalRoutineInvocationException):
-            why = "an identity number was encrypted with another key, or is damaged"
-            raise StoreUnreachable("of parties", why) from error
+            raise IdentityClosed("a number was encrypted with another key, or is damaged") from error
         raise
 
 
@@ -95,7 +93,7 @@ def rotate(connection: Connection, new: bytes) -> int:
         How many numbers.
 
     Raises:
-        StoreUnreachable: the connection has not the key the numbers are encrypted with; nothing has changed.
+        IdentityClosed: the connection has not the key the numbers are encrypted with; nothing has changed.
     """
     versions.lock(connection, party)
     old = key_of(connection)

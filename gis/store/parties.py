@@ -24,7 +24,7 @@ def save(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Saved:
     """Record parties: uid, kind, name, id_no (or None), as text.
 
     Raises:
-        StoreUnreachable: the connection is not a writer's: it has no key.
+        IdentityClosed: the connection is not a writer's: it has no key.
     """
     listed = [{name: plain(row.get(name)) for name in ("uid", "kind", "name", "id_no")} for row in rows]
     numbers = [None if row["id_no"] is None else str(row["id_no"]) for row in listed]
@@ -61,7 +61,7 @@ def identity_number(connection: Connection, uid: str) -> str | None:
 
     Raises:
         NotFound: there is no such party.
-        StoreUnreachable: the connection has no key, or another than the number was encrypted with.
+        IdentityClosed: the connection has no key, or another than the number was encrypted with.
     """
     condition = (party.c.uid == uid, func.upper_inf(party.c.recorded))
     row = connection.execute(select(party.c.id_no_encrypted).where(*condition)).one_or_none()

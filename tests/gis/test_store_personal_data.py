@@ -12,11 +12,12 @@ from psycopg import sql
 from sqlalchemy import text
 
 from gis.access.roles import READABLE_COLUMNS, Role
+from gis.errors import IdentityClosed, StoreUnreachable
 from gis.land.certificates import Certificate, CertificateStatus
 from gis.land.rights import Group, Member
 from gis.land.sources import SignatureStatus, SourceDocument
 from gis.land.transfer_document import NewMortgage
-from gis.store import certificates, groups, parties, sources, transfers
+from gis.store import certificates, extracts, groups, parties, rights, sources, transfers
 from gis.store.database import Database
 from gis.store.server import dsn
 from tests.gis.rights_samples import DAY, LAND, settle
@@ -175,3 +176,14 @@ def test_the_reader_may_not_write_rights(reader: psycopg.Connection[tuple[object
             reader.execute(
                 sql.SQL("INSERT INTO {} SELECT * FROM {} LIMIT 0").format(*[sql.Identifier("diaba", table)] * 2)
             )
+
+
+def test_an_extract_and_rights_with_amounts_are_closed_to_the_reader(city: Database) -> None:
+    with pytest.raises(IdentityClosed, match="the writer's login alone"), city.open(Role.READER) as connection:
+        extracts.extract(connection, "p")
+    with pytest.raises(StoreUnreachable, match="permission denied"), city.open(Role.READER) as connection:
+        rights.of_units(connection, ["p"])
+    with city.open(Role.READER) as connection:
+        assert rights.current(connection).party_uid.tolist() == ["A", "Bank"]
+    with city.open(Role.WRITER) as connection:
+        assert NAME in "".join(extracts.extract(connection, "p").lines())

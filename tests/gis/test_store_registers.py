@@ -231,7 +231,7 @@ def test_identity_numbers_are_encrypted_and_found(writer: Connection, shared_dat
         parties.find(other, "079000000003")
     with pytest.raises(StoreUnreachable, match="put the right key into its file"):
         parties.identity_number(other, "o-0003")
-    with pytest.raises(StoreUnreachable, match="another key"):
+    with pytest.raises(StoreUnreachable, match="this installation has"):
         parties.save(other, [{"uid": "o-0003", "kind": "person", "name": "x", "id_no": "1"}])
 
 

@@ -30,9 +30,7 @@ def command() -> None:
 @click.option("--kind", required=True, help="E.g. notarised_contract, judgment, decision.")
 @click.option("--number", help="Its number.")
 @click.option("--date", "day", type=DayType(), metavar="DAY", help="Its day.")
-@click.option(
-    "--signature", type=click.Choice(STATUSES), default="unsigned", show_default=True, help="As the office found it."
-)
+@click.option("--signature", type=click.Choice(STATUSES), help="As the office found it; unsigned by default.")
 @click.option("--signed-by", help="Who signed it.")
 @json_option
 def add(
@@ -41,7 +39,7 @@ def add(
     kind: str,
     number: str | None,
     day: date | None,
-    signature: str,
+    signature: str | None,
     signed_by: str | None,
     as_json: bool,
 ) -> None:
@@ -60,8 +58,17 @@ def add(
 
     city = existing_city()
     database = Database.of(city, Settings.from_environment(), start=True)
-    told = SourceDocument(uid, kind, number, day, None, None, SignatureStatus(signature), signed_by)
     with database.open(Role.WRITER) as connection:
+        # What is not told stays as it is known.
+        known = next(iter(sources.of_uids(connection, [uid])), SourceDocument(uid, kind))
+        told = SourceDocument(
+            uid,
+            kind,
+            number or known.number,
+            day or known.date,
+            signature_status=SignatureStatus(signature) if signature else known.signature_status,
+            signed_by=signed_by or known.signed_by,
+        )
         kept = sources.add_file(connection, city.folder, file, told)
     emit(paper_document(kept), as_json, lambda: click.echo(f"{kept.uid}: sha256 {kept.sha256}"))
 

@@ -140,7 +140,7 @@ class Extract:
         loan = right.mortgage
         extra = f", hạng / rank {loan.rank}" if loan else f" {right.share}"
         if loan and loan.amount_vnd is not None:
-            extra += f", {loan.amount_vnd:,} VND".replace(",", " ")
+            extra += ", " + f"{loan.amount_vnd:,} VND".replace(",", " ")
         until = f" đến / to {right.end}" if right.end else ""
         paper = self._paper(right.source)
         yield f"{kind.vi} / {kind.en}{extra}: {name}{number}, từ / since {right.start or '–'}{until}{paper}"

@@ -7,6 +7,7 @@ every day, as known at every moment.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, Connection, Text, and_, any_, func, literal, select, text
 
-from gis.land.rights import RRR, Mortgage
+from gis.land.rights import RRR, Mortgage, check_shares
 from gis.store import frames, units, versions
 from gis.store.rights_tables import ba_unit_parcel
 from gis.store.schema import rrr
@@ -43,13 +44,19 @@ def save(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Saved:
 
     Raises:
         BadInput: a right cannot be: its type, share, time or mortgage.
-        Conflict: shares do not add up; told here or when the transaction ends.
+        SharesDoNotAddUp: those of a unit do not, on some days.
+        Conflict: a mortgage outlasts its right, or has the rank of another.
     """
     listed = [_complete(row) for row in rows]
     for row in listed:
         _right(row).check()
     units.of_single_parcels(connection, (row["parcel_uid"] for row in listed if "ba_unit_uid" not in row))
-    return _record(connection, [{"ba_unit_uid": row["parcel_uid"], **row} for row in listed])
+    saved = versions.record(
+        connection, rrr, [{"ba_unit_uid": row["parcel_uid"], **row} for row in listed], undigested=_UNDIGESTED
+    )
+    _check_sums(connection, {row["parcel_uid"] for row in listed})
+    check_now(connection)
+    return saved
 
 
 def write(connection: Connection, rights: Iterable[RRR], gone: Iterable[tuple[Key, Range[date]]] = ()) -> Saved:
@@ -76,7 +83,9 @@ def write(connection: Connection, rights: Iterable[RRR], gone: Iterable[tuple[Ke
             "amount_vnd": loan.amount_vnd if loan else None,
         }
         rows.append({**_complete(told), "ba_unit_uid": right.unit, **({"id": right.id} if right.id else {})})
-    return _record(connection, rows, gone)
+    saved = versions.record(connection, rrr, rows, gone=gone, undigested=_UNDIGESTED)
+    check_now(connection)
+    return saved
 
 
 def check_now(connection: Connection) -> None:
@@ -118,12 +127,16 @@ def _in(uids: Sequence[str]) -> Any:
     return rrr.c.ba_unit_uid == any_(literal(list(uids), ARRAY(Text)))
 
 
-def _record(
-    connection: Connection, rows: Sequence[Mapping[str, Any]], gone: Iterable[tuple[Key, Range[date]]] = ()
-) -> Saved:
-    saved = versions.record(connection, rrr, rows, gone=gone, undigested=_UNDIGESTED)
-    check_now(connection)
-    return saved
+def _check_sums(connection: Connection, uids: set[str]) -> None:
+    """What the database checks too, here with an error that keeps its facts."""
+    c = rrr.c
+    rows = connection.execute(
+        select(c.ba_unit_uid, c.type, c.share_num, c.share_den, func.lower(c.valid), func.upper(c.valid))
+        .where(_in(sorted(uids)), func.upper_inf(c.recorded))
+        .order_by(c.ba_unit_uid, c.type)
+    )
+    for (unit, kind), held in itertools.groupby(rows, key=lambda row: (row[0], row[1])):
+        check_shares(unit, kind, [(Fraction(row[2], row[3]), row[4], row[5]) for row in held])
 
 
 def _complete(given: Mapping[str, Any]) -> dict[str, Any]:

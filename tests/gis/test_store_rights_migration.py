@@ -56,7 +56,7 @@ def test_rights_keep_their_history_and_the_file_is_still_known(database: Databas
 def _refused_import(database: Database, changed: Path) -> None:
     """A second whole owner of a parcel is refused, by name, and the register is unchanged."""
     with pytest.raises(
-        Conflict, match="unit p-0001: the shares of ownership add up to 2/1, not to 1, from 2009-03-01 on"
+        Conflict, match="unit p-0001: the shares of ownership add up to 2, not to 1, from 2009-03-01 on"
     ):
         _import(database, changed)
     with database.open(Role.READER) as connection:

@@ -162,6 +162,10 @@ def test_a_tampered_paper_ends_with_3(diaba: Run, home: Path, tmp_path: Path) ->
     paper = tmp_path / "c.pdf"
     paper.write_bytes(b"%PDF contract")
     kept = _json(diaba("parcels", "document", "add", str(paper), "--uid", "c-1", "--kind", "contract", "--json"))
+    signed = ("--uid", "c-1", "--kind", "contract", "--signature", "verified", "--number", "7")
+    assert diaba("parcels", "document", "add", str(paper), *signed)[0] == 0
+    again = _json(diaba("parcels", "document", "add", str(paper), "--uid", "c-1", "--kind", "contract", "--json"))
+    assert again == kept | {"signature_status": "verified", "number": "7"}
     code, out, _ = diaba("parcels", "document", "check")
     assert (code, out) == (0, "1 documents, 1 intact\n")
     (file,) = (home / "cities" / "hcmc" / "documents").rglob(f"{kept['sha256']}*")

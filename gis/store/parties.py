@@ -7,6 +7,7 @@ parameter, from a file that only its owner reads. A keyed digest (HMAC-SHA-256) 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -17,7 +18,7 @@ from gis.store import versions
 from gis.store.identity_keys import KEY_OPTION as KEY_OPTION
 from gis.store.identity_keys import UNDIGESTED, decrypt, digest, encrypt, key_of
 from gis.store.schema import party
-from gis.store.versions import Saved, plain
+from gis.store.versions import Saved, at, plain
 
 
 def save(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Saved:
@@ -45,12 +46,12 @@ def save(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Saved:
     )
 
 
-def find(connection: Connection, id_no: str) -> list[Party]:
-    """The parties that have an identity number, by uid."""
+def find(connection: Connection, id_no: str, *, known_at: datetime | None = None) -> list[Party]:
+    """The parties that have an identity number as the register knew them at a moment (now), by uid."""
     wanted = digest(id_no, key_of(connection))
     rows = connection.execute(
         select(party.c.uid, party.c.kind, party.c.name)
-        .where(party.c.id_no_hash == wanted, func.upper_inf(party.c.recorded))
+        .where(party.c.id_no_hash == wanted, at(party, known_at=known_at))
         .order_by(party.c.uid)
     )
     return [Party(*row) for row in rows]

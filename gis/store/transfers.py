@@ -126,21 +126,27 @@ def discharge(connection: Connection, mortgages: Sequence[str], day: date) -> Sa
         ).all()
         if not found:
             raise NotFound("mortgage", one)
-        if not any(row.valid.lower <= day and (row.valid.upper is None or day < row.valid.upper) for row in found):
+        if not any(
+            (row.valid.lower is None or row.valid.lower <= day) and (row.valid.upper is None or day < row.valid.upper)
+            for row in found
+        ):
             raise Conflict(f"mortgage {one}: it is not in force on {day}")
     return rights.write(connection, [], [((one,), since(day)) for one in mortgages])
 
 
 def _introduce(connection: Connection, told: Sequence[NewParty]) -> None:
-    """Record parties told in full; one that is known must be told as it is known."""
+    """Record parties told in full; one that is known must be told as it is known, or gets the number it had not."""
     for one in told:
         known = connection.execute(
             select(party.c.kind, party.c.name).where(party.c.uid == one.uid, at(party))
         ).one_or_none()
         if known is not None and tuple(known) != (one.kind.value, one.name):
             raise BadInput(f"party {one.uid}: the register knows this uid under another name or kind")
-        number = one.id_no or (parties.identity_number(connection, one.uid) if known is not None else None)
-        parties.save(connection, [{"uid": one.uid, "kind": one.kind.value, "name": one.name, "id_no": number}])
+        number = parties.identity_number(connection, one.uid) if known is not None else None
+        if number is not None and one.id_no not in (None, number):
+            raise BadInput(f"party {one.uid}: the register knows another identity number of it")
+        row = {"uid": one.uid, "kind": one.kind.value, "name": one.name, "id_no": one.id_no or number}
+        parties.save(connection, [row])
 
 
 def _opened(connection: Connection, unit: str, named: Sequence[str], source: str | None) -> list[RRR]:
@@ -166,9 +172,8 @@ def _check_free(what: Transfer, held: Sequence[RRR]) -> None:
         raise NotFound("mortgage in force", unknown[0])
     for right in held:
         if right.type == TRANSFER_BAN and _meets(right, what.day, None):
-            raise Conflict(
-                f"{what.kind} of {what.unit}: transfers are banned from {right.start} to {right.end or 'now'}"
-            )
+            period = f"from {right.start} {f'to {right.end}' if right.end else 'on'}"
+            raise Conflict(f"{what.kind} of {what.unit}: transfers are banned {period}")
     givers = {rights.identity(what.unit, part.party, what.type) for part in what.givers}
     for one, right in loans.items():
         if right.mortgage is not None and right.mortgage.encumbers in givers and one not in what.discharged:

@@ -146,6 +146,16 @@ DAMAGES: dict[str, tuple[Callable[[Layers], object], type[Exception], str]] = {
         BadInput,
         "a right refers to the party o-none",
     ),
+    "unknown type": (
+        lambda layers: layers["rights"].__setitem__("type", "dominion"),
+        BadInput,
+        "the right of o-0000 in p-0000 is of the type dominion; there are ownership",
+    ),
+    "two owners": (
+        lambda layers: layers["rights"].__setitem__("parcel_uid", ["p-0001", *layers["rights"].parcel_uid[1:]]),
+        BadInput,
+        "unit p-0001: the shares of ownership add up to 2, not to 1, from 2009-03-01 on",
+    ),
     "no crs": (
         lambda layers: layers.update(roads=layers["roads"].set_crs(None, allow_override=True)),
         MissingCrs,

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, text
 
 from gis.access.roles import Role
 from gis.errors import BadInput, Conflict, NotFound
-from gis.land.rights import BAUnit, Group, Member
+from gis.land.rights import BAUnit, Group, Member, PartyKind
 from gis.land.sources import SourceDocument
-from gis.land.transfer_document import NewMortgage
+from gis.land.transfer_document import NewMortgage, NewParty, TransferDocument
 from gis.land.transfers import Transfer
-from gis.store import groups, rights, sources, transfers, units
+from gis.store import groups, parties, rights, sources, transfers, units
 from gis.store.database import Database
 from gis.store.server import dsn
 from gis.store.versions import since
@@ -455,3 +455,20 @@ def test_an_unknown_type_of_right_is_refused(writer: Connection) -> None:
     row = {"parcel_uid": "p", "party_uid": "A", "type": "x", "share_num": 1, "share_den": 1, "valid": since(DAY)}
     with pytest.raises(BadInput, match="x: no such type of right; there are ownership"):
         rights.save(writer, [row])
+
+
+def test_a_party_told_in_full_must_be_told_as_it_is_known(writer: Connection) -> None:
+    settle(writer, {"p": {"A": "1"}}, ["B"])
+    number = parties.identity_number(writer, "B")
+
+    def sold_to(name: str, id_no: str | None) -> TransferDocument:
+        new = NewParty("B", PartyKind.PERSON, name, id_no)
+        return TransferDocument(transfer({"A": "1"}, {"B": "1"}, 1), (new,), None)
+
+    with pytest.raises(BadInput, match="under another name or kind"):
+        transfers.carry_out(writer, sold_to("Bà C", number))
+    with pytest.raises(BadInput, match="knows another identity number"):
+        transfers.carry_out(writer, sold_to("Bà B", "079999999999"))
+    transfers.carry_out(writer, sold_to("Bà B", None))
+    assert parties.identity_number(writer, "B") == number
+    assert holders(rights.of_all_days(writer, "p"), 1) == {"B": Fraction(1)}

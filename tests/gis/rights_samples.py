@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from fractions import Fraction
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from gis.land.rights import RRR
 from gis.land.transfers import Part, Transfer, TransferKind
@@ -99,3 +99,25 @@ def holders(held: Iterable[RRR], day: int) -> dict[str, Fraction]:
             assert right.party not in found
             found[right.party] = right.share
     return found
+
+
+def check_every_point(connection: Connection) -> None:
+    """The sum of shares is one at every pair of event points of valid and recorded time, whatever they are."""
+    rows = connection.execute(
+        text(
+            "SELECT share_num, share_den, lower(valid), upper(valid), lower(recorded), upper(recorded) "
+            "FROM rrr WHERE ba_unit_uid = 'p' AND NOT isempty(recorded)"
+        )
+    ).all()
+    days = {day for row in rows for day in row[2:4] if day is not None}
+    moments = {moment for row in rows for moment in row[4:6] if moment is not None}
+    assert days
+    for day in days:
+        for moment in moments:
+            at = [
+                Fraction(row[0], row[1])
+                for row in rows
+                if row[2] <= day and (row[3] is None or day < row[3])
+                if row[4] <= moment and (row[5] is None or moment < row[5])
+            ]
+            assert sum(at) == 1

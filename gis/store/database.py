@@ -155,7 +155,9 @@ class Database:
             # What an interrupted run has left to do is only the change of files.
             count = 0 if stored_fingerprint(connection) == fingerprint(new) else rotate(connection, new)
         old = secret_files.key(folder, name)
-        secret_files.replace(folder, name, f"{name}.next", kept=f"{name}.{fingerprint(old)}")
+        # Of two runs at once the second finds the files changed.
+        if old != new:
+            secret_files.replace(folder, name, f"{name}.next", kept=f"{name}.{fingerprint(old)}")
         return count, fingerprint(new)
 
     @property
@@ -176,5 +178,7 @@ def _engine(url: URL, options: str, process: int) -> Engine:
         pool_size=POOL_SIZE,
         # A session may have died with a restart of the server; ask before it is used.
         pool_pre_ping=True,
+        # Identity numbers and their key are parameters: no message of an error may show them.
+        hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "diaba", "options": options},
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from gis.access.roles import Role
 from gis.errors import StoreUnreachable
@@ -157,6 +158,21 @@ def test_a_database_from_before_fingerprints_is_not_taken_by_a_wrong_key(city: D
         with pytest.raises(StoreUnreachable, match="encrypted with another key"):
             parties.save(wrong, [{"uid": "y", "kind": "person", "name": "y", "id_no": "2"}])
     assert _numbers(city) == EXPECTED
+
+
+def test_no_error_shows_the_key_or_a_number(city: Database) -> None:
+    wrong = b"\x5a" * 32
+    with city.open(Role.WRITER) as connection:
+        secret = bytes(connection.scalar(text("SELECT id_no_encrypted FROM party WHERE uid = 'o-0001'")) or b"")
+        with pytest.raises(StoreUnreachable, match="encrypted with another key") as raised:
+            identity_keys.decrypt(connection, secret, wrong)
+        failing = text("SELECT public.pgp_sym_encrypt(:number, :key, 'no-such-option=1')")
+        with pytest.raises(DBAPIError, match="Illegal argument") as failed:
+            connection.execute(failing.bindparams(number="079000000001", key=wrong.hex()))
+        connection.rollback()
+    for error in (raised.value.__cause__, failed.value):
+        assert wrong.hex() not in str(error)
+        assert "079000000001" not in str(error)
 
 
 def test_a_backup_carries_the_fingerprint_and_is_read_with_its_key(city: Database, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +92,26 @@ class Conflict(DiabaError):
     """What was asked contradicts what the register holds now."""
 
 
+class SharesDoNotAddUp(BadInput, Conflict):
+    """The shares of a right in a unit do not add up to one on some days."""
+
+    def __init__(self, unit: str, kind: str, start: date | None, end: date | None, total: Fraction) -> None:
+        self.unit, self.kind, self.start, self.end, self.total = unit, kind, start, end, total
+        period = f"from {start or 'the beginning'} {f'to {end}' if end else 'on'}"
+        super().__init__(f"unit {unit}: the shares of {kind} add up to {total}, not to 1, {period}")
+
+
 class StoreUnreachable(DiabaError, ConnectionError):
     """The database does not answer."""
 
     def __init__(self, where: str, why: str) -> None:
         self.where, self.why = where, why
         super().__init__(f"the database {where} cannot be reached: {why}")
+
+
+class IdentityClosed(StoreUnreachable):
+    """Identity numbers can be neither read nor written: there is no key, it is another's, or a number is damaged."""
+
+    def __init__(self, why: str) -> None:
+        self.where, self.why = "identity numbers", why
+        DiabaError.__init__(self, f"identity numbers are closed: {why}")

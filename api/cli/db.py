@@ -173,6 +173,23 @@ def restore(file: Path, as_json: bool) -> None:
     emit(document, as_json, lambda: click.echo(f"{database.where} is restored from {file}"))
 
 
+@command.command("rotate-key")
+@json_option
+def rotate_key(as_json: bool) -> None:
+    """Encrypt all identity numbers with a new key; the old one stays beside it, for older backups.
+
+    Interrupted, it is run again and does what is left. Delete the old key's file when no backup needs it.
+
+    \b
+    Examples:
+      diaba db rotate-key
+      diaba db rotate-key --json
+    """
+    count, fingerprint = _started().rotate_key()
+    document = {"numbers": count, "key": fingerprint}
+    emit(document, as_json, lambda: click.echo(f"{count} identity numbers are encrypted with the key {fingerprint}"))
+
+
 def _database(*, city_crs: CRS | None = None) -> Database:
     from gis.store.database import Database
 

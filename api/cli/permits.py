@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "due": ("api.cli.permits_due", "When an application is due, step by step."),
     "event": ("api.cli.permits_event", "Note what happened to a dossier."),
     "file": ("api.cli.permits_file", "File a dossier; gives its receipt number and secret."),
+    "register": ("api.cli.permits_register", "High-rise and crowded public buildings; lives of buildings."),
     "replay": ("api.cli.permits_replay", "Kept verdicts made again, to the byte."),
     "status": ("api.cli.permits_status", "Where a dossier stands, and when it is due."),
     "verify": ("api.cli.permits_verify", "Prove that no event of a dossier was changed."),

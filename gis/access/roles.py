@@ -35,6 +35,14 @@ READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("receipt_no", "seq", "action", "status", "happened_on", "recorded_at", "clock_effect", "clock_days"),
             *("permit_no", "prev_hash", "hash"),
         ),
+        # Neither amounts nor papers, nor digests of rows that hold them: a digest can be guessed.
+        "rrr": (
+            *("id", "version", "ba_unit_uid", "party_uid", "type", "share_num", "share_den", "encumbers", "rank"),
+            *("valid", "recorded"),
+        ),
+        "group_member": ("group_uid", "version", "valid", "recorded"),
+        "source_document": ("uid", "version", "kind", "date", "signature_status", "recorded"),
+        "identity_key": ("since",),
     }
 )
 """Tables of which the reader sees these columns only; it sees all other tables whole."""

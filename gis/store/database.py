@@ -17,7 +17,7 @@ from gis.access.roles import SETTINGS, Role
 from gis.errors import BadInput, Conflict, DiabaError, StoreUnreachable
 from gis.settings import City, Settings
 from gis.store import migrate, secret_files
-from gis.store.parties import KEY_OPTION
+from gis.store.identity_keys import KEY_OPTION, fingerprint, rotate, stored_fingerprint
 from gis.store.schema import SCHEMA
 from gis.store.server import CONNECT_SECONDS, Server, first_line
 
@@ -118,6 +118,8 @@ class Database:
         why = first_line(cause)
         if isinstance(cause, psycopg.errors.IntegrityError):
             return Conflict(why)
+        if isinstance(cause, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected):
+            return Conflict(f"{why}: another changed the same at the same time; look again and repeat")
         if isinstance(cause, psycopg.errors.DataError):
             return BadInput(why)
         if isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
@@ -133,8 +135,34 @@ class Database:
 
     def _keyed(self, connection: Connection) -> Connection:
         """Hand the writer the key of identity numbers, which the database itself never has."""
-        key = secret_files.key(self.server.secrets, f"{self.name}_identity.key")
+        key = secret_files.key(self.server.secrets, self._key_file)
         return connection.execution_options(**{KEY_OPTION: key})
+
+    def rotate_key(self) -> tuple[int, str]:
+        """Encrypt all identity numbers with a new key and put it in the old one's place, whose file is kept beside it.
+
+        The old key opens older backups. Interrupted at any point it can be run again: numbers and key then agree.
+
+        Returns:
+            How many numbers were encrypted anew, and the new key's fingerprint.
+
+        Raises:
+            IdentityClosed: the installation has not the key the numbers are encrypted with.
+        """
+        folder, name = self.server.secrets, self._key_file
+        new = secret_files.key(folder, f"{name}.next")
+        with self.open(Role.WRITER) as connection:
+            # What an interrupted run has left to do is only the change of files.
+            count = 0 if stored_fingerprint(connection) == fingerprint(new) else rotate(connection, new)
+        old = secret_files.key(folder, name)
+        # Of two runs at once the second finds the files changed.
+        if old != new:
+            secret_files.replace(folder, name, f"{name}.next", kept=f"{name}.{fingerprint(old)}")
+        return count, fingerprint(new)
+
+    @property
+    def _key_file(self) -> str:
+        return f"{self.name}_identity.key"
 
     @property
     def where(self) -> str:
@@ -150,5 +178,7 @@ def _engine(url: URL, options: str, process: int) -> Engine:
         pool_size=POOL_SIZE,
         # A session may have died with a restart of the server; ask before it is used.
         pool_pre_ping=True,
+        # Identity numbers and their key are parameters: no message of an error may show them.
+        hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "diaba", "options": options},
     )

@@ -61,9 +61,11 @@ def table(
     columns: Sequence[Column[Any]],
     condition: ColumnElement[bool],
     order: Sequence[Column[Any]],
+    *,
+    source: Any = None,
 ) -> pd.DataFrame:
     """As `read`, of rows without geometry."""
-    return pd.DataFrame(_series(connection, columns, condition, order, None))
+    return pd.DataFrame(_series(connection, columns, condition, order, source))
 
 
 def _series(

@@ -20,7 +20,9 @@ def apply(connection: Connection, database: str) -> None:
     """
     tables = connection.execute(
         text(
-            "SELECT c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "SELECT c.relname, c.relkind, (SELECT array_agg(a.attname::text) FROM pg_attribute a "
+            "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) "
+            "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
             "WHERE n.nspname = :schema AND c.relkind IN ('r', 'p', 'v') ORDER BY 1"
         ),
         {"schema": SCHEMA},
@@ -34,14 +36,19 @@ def apply(connection: Connection, database: str) -> None:
         sql.SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {} FROM PUBLIC").format(schema),
         sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {} TO {}, {}").format(schema, writer, reader),
     ]
-    for name, kind in tables:
+    for name, kind, present in tables:
         table = sql.Identifier(SCHEMA, name)
         usual = ("SELECT",) if kind == "v" else ("SELECT", "INSERT", "UPDATE")
         privileges = sql.SQL(", ").join(map(sql.SQL, WRITER_PRIVILEGES.get(name, usual)))
         statements.append(sql.SQL("GRANT {} ON {} TO {}").format(privileges, table, writer))
         columns = READABLE_COLUMNS.get(name)
-        seen = sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Identifier, columns))) if columns else sql.SQL("")
-        statements.append(sql.SQL("GRANT SELECT {} ON {} TO {}").format(seen, table, reader))
+        if columns is None:
+            statements.append(sql.SQL("GRANT SELECT ON {} TO {}").format(table, reader))
+            continue
+        # An older version of the schema may lack some.
+        if seen := [sql.Identifier(column) for column in columns if column in present]:
+            shown = sql.SQL(", ").join(seen)
+            statements.append(sql.SQL("GRANT SELECT ({}) ON {} TO {}").format(shown, table, reader))
     session = connection.connection.driver_connection
     if session is None:
         return

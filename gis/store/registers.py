@@ -20,6 +20,7 @@ from sqlalchemy import Connection, func, select
 
 from gis import crs as reference
 from gis.errors import BadGeometry, BadInput, MissingCrs, UnreadableFile
+from gis.land.right_types import right_types
 from gis.store import footprints, parcels, parties, permits, rights, roads, zones
 from gis.store.geometry import checked_polygon, city_crs, encode
 from gis.store.schema import REGISTERS, parcel, party
@@ -275,3 +276,6 @@ def _check_references(connection: Connection, path: Path, contents: Mapping[str,
             raise BadInput(f"{path}: a right refers to the parcel {right['parcel_uid']}, which is not known")
         if right["party_uid"] not in known_parties:
             raise BadInput(f"{path}: a right refers to the party {right['party_uid']}, which is not known")
+        if right["type"] not in right_types():
+            where = f"the right of {right['party_uid']} in {right['parcel_uid']}"
+            raise BadInput(f"{path}: {where} is of the type {right['type']}; there are {', '.join(right_types())}")

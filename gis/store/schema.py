@@ -8,9 +8,6 @@ The SRID is the city's, so it is in the migration and in the database, not here.
 
 from __future__ import annotations
 
-from typing import Any
-
-from geoalchemy2 import Geometry
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -22,36 +19,17 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, TSTZRANGE
+from sqlalchemy.dialects.postgresql import DATERANGE, JSONB
 
-SCHEMA = "diaba"
-metadata = MetaData(schema=SCHEMA)
-
-
-def _geometry(kind: str, name: str = "geom", *, dimension: int = 2, nullable: bool = False) -> Column[Any]:
-    # The SRID is fixed in the database; -1 leaves it to the values.
-    shape = Geometry(kind, srid=-1, dimension=dimension, spatial_index=False)
-    return Column(name, shape, nullable=nullable)
-
-
-def _required(name: str, kind: Any) -> Column[Any]:
-    return Column(name, kind, nullable=False)
-
-
-def _version() -> Column[Any]:
-    return Column("version", Integer, primary_key=True, autoincrement=False)
-
-
-def _register(name: str, key: tuple[str, ...], *columns: Any, tail: tuple[Any, ...] = ()) -> Table:
-    """A table of versions: its key, the version, its content, and when it was recorded."""
-    keys = [Column(part, Text, primary_key=True) for part in key]
-    ends = (_required("recorded", TSTZRANGE), _required("digest", LargeBinary))
-    return Table(name, metadata, *keys, _version(), *columns, *ends, *tail, info={"key": key})
-
+from gis.store.columns import SCHEMA as SCHEMA
+from gis.store.columns import geometry as _geometry
+from gis.store.columns import metadata as metadata
+from gis.store.columns import register as _register
+from gis.store.columns import required as _required
+from gis.store.columns import version as _version
 
 city = Table(
     "city",
@@ -170,12 +148,18 @@ party = _register(
     Column("id_no_hash", LargeBinary),
 )
 
+ba_unit = Table("ba_unit", metadata, Column("uid", Text, primary_key=True))
+
 rrr = _register(
     "rrr",
     ("id",),
-    Column("parcel_uid", Text, ForeignKey(parcel.c.uid), nullable=False),
+    Column("ba_unit_uid", Text, ForeignKey(ba_unit.c.uid), nullable=False),
     _required("party_uid", Text),
     _required("type", Text),
+    Column("source_uid", Text),
+    Column("encumbers", Text),
+    Column("rank", Integer),
+    Column("amount_vnd", BigInteger),
     _required("share_num", Integer),
     _required("share_den", Integer),
     _required("valid", DATERANGE),

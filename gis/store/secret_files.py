@@ -41,6 +41,13 @@ def key(folder: Path, name: str) -> bytes:
     return found
 
 
+def replace(folder: Path, name: str, new: str, *, kept: str) -> None:
+    """Put a secret in the place of another, which is kept under a name of its own; there is a secret at any moment."""
+    if not (folder / kept).exists():
+        os.link(folder / name, folder / kept)
+    (folder / new).replace(folder / name)
+
+
 def _kept(folder: Path, name: str, make: object) -> str:
     """Read the secret; make it first where there is none. Of two processes that make it at once, both get the same."""
     if not _NAME.fullmatch(name) or not callable(make):

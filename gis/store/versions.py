@@ -7,6 +7,7 @@ Saying that something is so from a date on ends, at that date, what was so befor
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,6 +50,15 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class _Said:
+    """What is told of a key: a row, or that nothing is so (None)."""
+
+    row: Row | None
+    digest: bytes
+    valid: Range[date] | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     key: Key
     version: int
@@ -61,10 +71,11 @@ def record(
     table: Table,
     rows: Iterable[Row],
     *,
+    gone: Iterable[tuple[Key, Range[date]]] = (),
     instead_of: ColumnElement[bool] | None = None,
     undigested: frozenset[str] = frozenset(),
 ) -> Saved:
-    """Make the rows what the register knows from now on.
+    """Make the rows what the register knows from now on, all from the same moment.
 
     A row known with the same content and the same valid time changes nothing. Otherwise what was known of its key for
     the row's valid time is closed, and what was known for other times stays so.
@@ -72,38 +83,39 @@ def record(
     Args:
         connection: The caller's transaction.
         table: A table of versions.
-        rows: One for a key, by column; names that are no columns count only for whether the content is the same.
+        rows: By column; those of one key are of different valid times. Names that are no columns count only for
+            whether the content is the same.
+        gone: Keys of which nothing is so in a valid time.
         instead_of: Rows known that fulfil this and whose key is not among `rows` are closed.
         undigested: Columns that do not count for whether the content is the same.
 
     Raises:
-        BadInput: two rows have the same key.
+        BadInput: two rows have the same key and a day in common.
     """
-    new = _by_key(table, rows)
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"{table}"})
+    new = _by_key(table, rows, gone, undigested)
+    lock(connection, table)
     moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
     known, newest = _known(connection, table, list(new), instead_of)
     closing: list[_Known] = []
     kept: list[tuple[_Known, Range[date], int]] = []
     adding: list[tuple[Row, bytes, int]] = []
     unchanged = 0
-    for key, row in new.items():
-        digest = _digest(row, undigested)
-        valid = row.get("valid")
+    for key, told in new.items():
         mine = known.pop(key, [])
-        if any(old.digest == digest and (valid is None or old.valid == valid) for old in mine):
-            unchanged += 1
-            continue
+        saying = [one for one in told if not any(_same(one, old) for old in mine)]
+        unchanged += len(told) - len(saying)
         for old in mine:
-            if valid is None or old.valid is None:
-                closing.append(old)
-            elif _overlap(old.valid, valid):
-                closing.append(old)
-                for rest in _minus(old.valid, valid):
-                    newest[key] += 1
-                    kept.append((old, rest, newest[key]))
-        newest[key] = newest.get(key, 0) + 1
-        adding.append((row, digest, newest[key]))
+            cuts = [one.valid for one in saying if _meet(one.valid, old.valid)]
+            if not cuts:
+                continue
+            closing.append(old)
+            for rest in _left(old.valid, cuts):
+                newest[key] += 1
+                kept.append((old, rest, newest[key]))
+        for one in saying:
+            if one.row is not None:
+                newest[key] = newest.get(key, 0) + 1
+                adding.append((one.row, one.digest, newest[key]))
     closing.extend(old for olds in known.values() for old in olds)
     session = driver(connection)
     _close(session, table, closing, moment)
@@ -122,6 +134,11 @@ def at(table: Table, as_of: date | None = None, known_at: datetime | None = None
         return condition
     day = func.current_date() if as_of is None else literal(as_of)
     return and_(knew, valid.op("@>")(day))
+
+
+def lock(connection: Connection, table: Table) -> None:
+    """Let no other transaction change a table of versions until the caller's ends."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"{table}"})
 
 
 def since(start: date | None, end: date | None = None) -> Range[date]:
@@ -157,25 +174,31 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _by_key(table: Table, rows: Iterable[Row]) -> dict[Key, dict[str, Any]]:
-    found: dict[Key, dict[str, Any]] = {}
+def digest(row: Row, undigested: frozenset[str] = frozenset()) -> bytes:
+    """The SHA-256 of a row's content, without its valid time and what does not count."""
+    content = {name: value for name, value in row.items() if name not in undigested and name != "valid"}
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_canonical)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).digest()
+
+
+def _by_key(
+    table: Table, rows: Iterable[Row], gone: Iterable[tuple[Key, Range[date]]], undigested: frozenset[str]
+) -> dict[Key, list[_Said]]:
+    found: dict[Key, list[_Said]] = {}
     for row in rows:
-        key = _key(table, row)
-        if key in found:
+        clean = {name: plain(value) for name, value in row.items()}
+        found.setdefault(_key(table, row), []).append(_Said(clean, digest(clean, undigested), clean.get("valid")))
+    for key, valid in gone:
+        found.setdefault(key, []).append(_Said(None, b"", valid))
+    for key, told in found.items():
+        if any(_meet(one.valid, other.valid) for one, other in itertools.combinations(told, 2)):
             raise BadInput(f"{table.name} {' '.join(key)}: it occurs twice")
-        found[key] = {name: plain(value) for name, value in row.items()}
     return dict(sorted(found.items()))
 
 
 def _key(table: Table, row: Row) -> Key:
     parts: tuple[str, ...] = table.info["key"]
     return tuple(str(row[part]) for part in parts)
-
-
-def _digest(row: Row, undigested: frozenset[str]) -> bytes:
-    content = {name: value for name, value in row.items() if name not in undigested and name != "valid"}
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_canonical)
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).digest()
 
 
 def _canonical(value: Any) -> str:
@@ -212,12 +235,29 @@ def _known(
     return known, newest
 
 
+def _same(said: _Said, old: _Known) -> bool:
+    return said.row is not None and old.digest == said.digest and (said.valid is None or old.valid == said.valid)
+
+
+def _meet(first: Range[date] | None, second: Range[date] | None) -> bool:
+    """Whether two valid times have a day in common; what has none is of all time."""
+    return first is None or second is None or _overlap(first, second)
+
+
 def _overlap(first: Range[date], second: Range[date]) -> bool:
     return _before(first.lower, second.upper) and _before(second.lower, first.upper)
 
 
 def _before(lower: date | None, upper: date | None) -> bool:
     return lower is None or upper is None or lower < upper
+
+
+def _left(whole: Range[date] | None, cuts: Sequence[Range[date] | None]) -> list[Range[date]]:
+    """What of a time is in none of the cuts."""
+    rests = [] if whole is None or None in cuts else [whole]
+    for cut in cuts:
+        rests = [left for rest in rests for left in (_minus(rest, cut) if cut and _overlap(rest, cut) else [rest])]
+    return rests
 
 
 def _minus(whole: Range[date], part: Range[date]) -> list[Range[date]]:

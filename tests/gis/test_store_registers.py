@@ -15,7 +15,7 @@ from shapely import Polygon
 from sqlalchemy import Connection, text
 
 from gis.access.roles import Role
-from gis.errors import BadGeometry, BadInput, MissingCrs, UnreadableFile
+from gis.errors import BadGeometry, BadInput, MissingCrs, StoreUnreachable, UnreadableFile
 from gis.store import footprints, parcels, parties, permits, registers, rights, roads, zones
 from gis.store.database import Database
 from gis.store.secret_files import key
@@ -146,6 +146,16 @@ DAMAGES: dict[str, tuple[Callable[[Layers], object], type[Exception], str]] = {
         BadInput,
         "a right refers to the party o-none",
     ),
+    "unknown type": (
+        lambda layers: layers["rights"].__setitem__("type", "dominion"),
+        BadInput,
+        "the right of o-0000 in p-0000 is of the type dominion; there are ownership",
+    ),
+    "two owners": (
+        lambda layers: layers["rights"].__setitem__("parcel_uid", ["p-0001", *layers["rights"].parcel_uid[1:]]),
+        BadInput,
+        "unit p-0001: the shares of ownership add up to 2, not to 1, from 2009-03-01 on",
+    ),
     "no crs": (
         lambda layers: layers.update(roads=layers["roads"].set_crs(None, allow_override=True)),
         MissingCrs,
@@ -178,7 +188,7 @@ def test_a_share_of_more_than_the_whole_is_refused_and_nothing_stays(shared_data
     layers = register_layers(COUNT)
     layers["rights"].loc[3, "share_num"] = 3
     path = write_registers(tmp_path / "bad.gpkg", layers)
-    with pytest.raises(Exception, match="rrr"):
+    with pytest.raises(BadInput, match="ownership of o-0003: a share is more than 0, at most 1"):
         _import(shared_database, path)
     with shared_database.open(Role.WRITER) as connection:
         assert sum(registers.counts(connection).values()) == 0
@@ -227,9 +237,12 @@ def test_identity_numbers_are_encrypted_and_found(writer: Connection, shared_dat
         for value in row:
             assert b"079000" not in bytes(value)
     other = writer.execution_options(**{parties.KEY_OPTION: bytes(32)})
-    assert parties.find(other, "079000000003") == []
-    with pytest.raises(Exception, match="Wrong key"):
-        parties.identity_number(other.execution_options(), "o-0003")
+    with pytest.raises(StoreUnreachable, match=r"encrypted with the key [0-9a-f]{16}, and this installation has"):
+        parties.find(other, "079000000003")
+    with pytest.raises(StoreUnreachable, match="put the right key into its file"):
+        parties.identity_number(other, "o-0003")
+    with pytest.raises(StoreUnreachable, match="this installation has"):
+        parties.save(other, [{"uid": "o-0003", "kind": "person", "name": "x", "id_no": "1"}])
 
 
 def test_the_key_is_made_once_and_is_no_part_of_the_database(tmp_path: Path) -> None:

@@ -75,6 +75,32 @@ def test_a_change_for_a_while_leaves_before_and_after(writer: Connection) -> Non
     assert [_of_day(writer, day) for day in (9, 10, 19, 20)] == ["usual", "widened", "widened", "usual"]
 
 
+def test_what_is_gone_leaves_what_was_before_and_after(writer: Connection) -> None:
+    roads.save(writer, [_road("usual")])
+    then = _now(writer)
+    gone = since(DAY + timedelta(days=10), DAY + timedelta(days=20))
+    saved = versions.record(writer, road, [], gone=[(("r",), gone), (("unknown",), gone)])
+    assert saved.counts == {"added": 2, "closed": 1, "unchanged": 0}
+    assert [_of_day(writer, day) for day in (9, 10, 19, 20)] == ["usual", None, None, "usual"]
+    assert _of_day(writer, 15, known_at=then) == "usual"
+
+
+def test_several_times_of_one_key_are_told_at_one_moment(writer: Connection) -> None:
+    roads.save(writer, [_road("usual")])
+    gone = (("r",), since(DAY + timedelta(days=6), DAY + timedelta(days=8)))
+    roads_told = [_road("A", 2, 4), _road("usual", 4, 6), _road("B", 8)]
+    versions.record(writer, road, roads_told, gone=[gone])
+    assert [_of_day(writer, day) for day in range(1, 10)] == [
+        *("usual", "A", "A", "usual", "usual", None, None, "B", "B"),
+    ]
+    moments = writer.execute(
+        text("SELECT DISTINCT lower(recorded) FROM road WHERE uid = 'r' AND upper_inf(recorded)")
+    ).all()
+    assert len(moments) == 1
+    with pytest.raises(BadInput, match="road r: it occurs twice"):
+        versions.record(writer, road, [_road("A", 2, 4)], gone=[(("r",), since(DAY + timedelta(days=3)))])
+
+
 def _days(connection: Connection, known_at: datetime) -> dict[int, str]:
     """The name of each of twenty days, as it was known at a moment."""
     rows = connection.execute(select(road.c.name, road.c.valid).where(road.c.recorded.op("@>")(known_at))).all()

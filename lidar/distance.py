@@ -43,14 +43,15 @@ def _squared(cells: Any) -> Any:
             height = along[r, c]
             if height >= none:
                 continue
-            begin = np.int64(0)
+            begin: Any = 0
             while top >= 0:
                 b, h = lowest[top], along[r, lowest[top]]
                 begin = 1 + (c * c - b * b + height * height - h * h) // (2 * (c - b))
                 if begin > since[top]:
                     break
                 top -= 1
-            begin = max(begin, 0) if top >= 0 else 0
+            if top < 0:
+                begin = 0
             if begin < columns:
                 top += 1
                 lowest[top], since[top] = c, begin

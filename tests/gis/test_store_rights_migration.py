@@ -19,7 +19,7 @@ COUNT = 6
 
 
 def _before() -> str:
-    script = ScriptDirectory.from_config(migrate._config()).get_revision("0008_rights")
+    script = ScriptDirectory.from_config(migrate._config()).get_revision("0008")
     assert script is not None
     assert isinstance(script.down_revision, str)
     return script.down_revision

@@ -2,7 +2,7 @@
 
 from alembic import context, op
 
-revision = "0008_rights"
+revision = "0008"
 down_revision = "0005"
 branch_labels = None
 depends_on = None

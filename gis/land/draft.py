@@ -324,7 +324,7 @@ def _draft(
     kind: LandChangeKind, day: date, parents: Sequence[Parcel], children: Sequence[Parcel], neighbours: Sequence[Parcel]
 ) -> Draft:
     """The draft, with the new points put on the neighbours' boundaries."""
-    points = topology.nodes(child.polygon for child in children)
+    points = topology.outer_nodes([child.polygon for child in children])
     changing = {parcel.uid for parcel in parents}
     renoded = []
     for neighbour in neighbours:

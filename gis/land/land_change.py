@@ -33,6 +33,11 @@ class LandChangeKind(StrEnum):
         return _CONTRARY.get(self, self)
 
 
+OUTLINES = frozenset(
+    {LandChangeKind.SPLIT, LandChangeKind.MERGE, LandChangeKind.BOUNDARY_ADJUSTMENT, LandChangeKind.RESURVEY}
+)
+"""Kinds that change outlines; the others change what is said of a parcel."""
+
 _CONTRARY = {LandChangeKind.SPLIT: LandChangeKind.MERGE, LandChangeKind.MERGE: LandChangeKind.SPLIT}
 
 
@@ -118,6 +123,9 @@ class Draft:
 
     def inheritance(self) -> list[tuple[Parcel, Parcel, float, bool]]:
         """Parent, child, common area in m², and whether the child is only a neighbour with another point."""
+        if self.kind not in OUTLINES:
+            pairs = zip(self.parents, self.children, strict=True)
+            return [(parent, child, topology.area(child.polygon), False) for parent, child in pairs]
         common = [
             (parent, child, shared, False)
             for parent in self.parents

@@ -55,6 +55,13 @@ def nodes(polygons: Iterable[Polygon]) -> Corners:
     return np.unique(np.vstack(found), axis=0) if found else np.empty((0, 2))
 
 
+def outer_nodes(polygons: Sequence[Polygon]) -> Corners:
+    """The corners that lie on the boundary of all together, each once: `(n, 2)` metres."""
+    found = nodes(polygons)
+    outline = shapely.union_all(list(polygons)).boundary
+    return found[shapely.dwithin(shapely.points(found), outline, GRID / 10)]
+
+
 def noded(polygon: Polygon, points: Corners) -> Polygon:
     """The polygon with the points as corners where its boundary passes them; it stays as it is elsewhere.
 

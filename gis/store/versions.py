@@ -63,6 +63,8 @@ def record(
     *,
     instead_of: ColumnElement[bool] | None = None,
     undigested: frozenset[str] = frozenset(),
+    ending: Mapping[Key, Range[date]] | None = None,
+    moment: datetime | None = None,
 ) -> Saved:
     """Make the rows what the register knows from now on.
 
@@ -75,14 +77,16 @@ def record(
         rows: One for a key, by column; names that are no columns count only for whether the content is the same.
         instead_of: Rows known that fulfil this and whose key is not among `rows` are closed.
         undigested: Columns that do not count for whether the content is the same.
+        ending: Keys that are no more for a time, and nothing instead; none of them is among `rows`.
+        moment: When the register knew it, from `lock`, so that several records are of one moment; now when not given.
 
     Raises:
         BadInput: two rows have the same key.
     """
     new = _by_key(table, rows)
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"{table}"})
-    moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-    known, newest = _known(connection, table, list(new), instead_of)
+    ends = dict(ending or {})
+    moment = moment or lock(connection, table)
+    known, newest = _known(connection, table, [*new, *ends], instead_of)
     closing: list[_Known] = []
     kept: list[tuple[_Known, Range[date], int]] = []
     adding: list[tuple[Row, bytes, int]] = []
@@ -95,15 +99,12 @@ def record(
             unchanged += 1
             continue
         for old in mine:
-            if valid is None or old.valid is None:
-                closing.append(old)
-            elif _overlap(old.valid, valid):
-                closing.append(old)
-                for rest in _minus(old.valid, valid):
-                    newest[key] += 1
-                    kept.append((old, rest, newest[key]))
+            _replace(old, valid, closing, kept, newest)
         newest[key] = newest.get(key, 0) + 1
         adding.append((row, digest, newest[key]))
+    for key, when in ends.items():
+        for old in known.pop(key, []):
+            _replace(old, when, closing, kept, newest)
     closing.extend(old for olds in known.values() for old in olds)
     session = driver(connection)
     _close(session, table, closing, moment)
@@ -111,6 +112,16 @@ def record(
     _add(session, table, adding, moment)
     versions = {_key(table, row): version for row, _, version in adding}
     return Saved(len(adding) + len(kept), len(closing), unchanged, versions)
+
+
+def lock(connection: Connection, table: Table) -> datetime:
+    """Keep other writers of a table waiting until the transaction ends; the moment to record under.
+
+    Moments are in the order of the transactions, because each is taken with the lock held.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"{table}"})
+    moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return moment
 
 
 def at(table: Table, as_of: date | None = None, known_at: datetime | None = None) -> ColumnElement[bool]:
@@ -210,6 +221,23 @@ def _known(
             period = None if when is None else since(when.lower, when.upper)
             known.setdefault(key, []).append(_Known(key, version, bytes(digest), period))
     return known, newest
+
+
+def _replace(
+    old: _Known,
+    valid: Range[date] | None,
+    closing: list[_Known],
+    kept: list[tuple[_Known, Range[date], int]],
+    newest: dict[Key, int],
+) -> None:
+    """Close a known version where it meets a time, and keep what of it lies before and after."""
+    if valid is None or old.valid is None:
+        closing.append(old)
+    elif _overlap(old.valid, valid):
+        closing.append(old)
+        for rest in _minus(old.valid, valid):
+            newest[old.key] += 1
+            kept.append((old, rest, newest[old.key]))
 
 
 def _overlap(first: Range[date], second: Range[date]) -> bool:

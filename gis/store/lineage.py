@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, cast
 
@@ -90,13 +90,21 @@ def parcel_at(
     raise NotFound("parcel", f"{uid} on {as_of or 'this day'}; it is registered for {times}")
 
 
-def history(connection: Connection, uid: str) -> list[RecordedVersion]:
-    """All versions of a parcel in the order the register learnt them.
+def history(connection: Connection, uid: str, *, known_at: datetime | None = None) -> list[RecordedVersion]:
+    """All versions of a parcel in the order the register learnt them, up to a moment (now).
 
     Raises:
         NotFound: it never knew such a parcel.
     """
-    found = versions_where(connection, parcel_version.c.uid == uid)
+    condition = parcel_version.c.uid == uid
+    if known_at is not None:
+        condition = and_(condition, func.lower(parcel_version.c.recorded) <= known_at)
+    found = versions_where(connection, condition)
+    if known_at is not None:
+        found = [
+            replace(one, recorded_to=None) if one.recorded_to is not None and one.recorded_to > known_at else one
+            for one in found
+        ]
     if not found:
         raise NotFound("parcel", uid)
     return found
@@ -157,6 +165,8 @@ def family(connection: Connection, uid: str, *, known_at: datetime | None = None
     told = changes(connection, sorted({number for number, _ in edges}))
     if known_at is not None:
         told = [change for change in told if change.recorded_at <= known_at]
+        known = set(connection.scalars(select(land_change.c.id).where(land_change.c.recorded_at <= known_at)))
+        told = [replace(change, undone_by=None) if change.undone_by not in known else change for change in told]
     numbers = {change.id for change in told}
     return Family(tuple(edge for edge in edges if edge[0] in numbers), tuple(told))
 

@@ -150,7 +150,10 @@ def _held(
     connection: Connection, uid: str, known: list[lineage.RecordedVersion], day: date, expected: int | None
 ) -> Parcel:
     if not known:
-        raise NotFound("parcel", uid)
+        by = _ended_by(connection, uid)
+        if by is None:
+            raise NotFound("parcel", uid)
+        raise Conflict(f"parcel {uid} is no more{_by(by)}, of the day it began")
     now = next((one for one in known if one.parcel.holds_on(day)), None)
     later = [one for one in known if one.parcel.valid_from is not None and one.parcel.valid_from > day]
     if now is None and later:
@@ -158,10 +161,10 @@ def _held(
         raise Conflict(f"parcel {uid} begins on {first.parcel.valid_from}{_by(first.change)}, after {day}")
     if now is None:
         last = max(one.parcel.valid_to or date.min for one in known)
-        raise Conflict(f"parcel {uid} ended on {last}{_by(_ended_by(connection, uid, known))}")
+        raise Conflict(f"parcel {uid} ended on {last}{_by(_ended_by(connection, uid))}")
     if later or now.parcel.valid_to is not None:
         when = now.parcel.valid_to or min(one.parcel.valid_from or date.min for one in later)
-        by = later[0].change if later else _ended_by(connection, uid, known)
+        by = later[0].change if later else _ended_by(connection, uid)
         raise Conflict(f"parcel {uid} changes on {when}{_by(by)}; a change from {day} would contradict that")
     if expected is not None and now.parcel.version != expected:
         raise Conflict(
@@ -170,12 +173,12 @@ def _held(
     return now.parcel
 
 
-def _ended_by(connection: Connection, uid: str, known: Sequence[lineage.RecordedVersion]) -> int | None:
-    """The change that ended what is known of a parcel: the last in which a version of it was a parent."""
+def _ended_by(connection: Connection, uid: str) -> int | None:
+    """The change that ended a parcel: the last in which a version of it was a parent."""
     table = parcel_lineage
     newest = select(func.max(table.c.change)).where(table.c.parent_uid == uid, ~table.c.renoded)
     number: int | None = connection.scalar(newest)
-    return number if known else None
+    return number
 
 
 def _by(change: int | None) -> str:

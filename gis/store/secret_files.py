@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import threading
 from pathlib import Path
 
 from gis.errors import UnreadableFile
@@ -42,13 +43,13 @@ def key(folder: Path, name: str) -> bytes:
 
 
 def _kept(folder: Path, name: str, make: object) -> str:
-    """Read the secret; make it first where there is none. Of two processes that make it at once, both get the same."""
+    """Read the secret; make it first where there is none. Of two that make it at once, both get the same."""
     if not _NAME.fullmatch(name) or not callable(make):
         raise UnreadableFile(folder / name, "not a name of a secret")
     path = folder / name
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = folder / f".{name}.{os.getpid()}.part"
+        part = folder / f".{name}.{os.getpid()}.{threading.get_ident()}.part"
         part.unlink(missing_ok=True)
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:

@@ -63,13 +63,17 @@ DECLARE
 BEGIN
     -- Two transactions do not see each other's parcels: one waits here for the other. All writers take this lock.
     PERFORM pg_advisory_xact_lock(hashtextextended('diaba.parcel_version', 0));
-    SELECT a.uid AS one, b.uid AS other, ST_Area(c.shared) AS area, lower(a.valid * b.valid) AS day INTO clash
-    FROM fresh a
+    -- An overlap is what reaches more than 2 mm into a parcel: less comes from the rounding of both to the millimetre
+    -- grid. The core within is apart from all that only touches, which PostGIS sees five times sooner than an intersection.
+    SELECT a.uid AS one, b.uid AS other, ST_Area(ST_Intersection(a.geom, b.geom)) AS area,
+        lower(a.valid * b.valid) AS day INTO clash
+    FROM (
+        SELECT uid, valid, geom, ST_Buffer(geom, -0.002, 'join=mitre quad_segs=1') AS core
+        FROM fresh WHERE upper_inf(recorded) OFFSET 0
+    ) a
     JOIN diaba.parcel_version b
-        ON b.geom && a.geom AND b.uid <> a.uid AND b.valid && a.valid AND upper_inf(b.recorded)
-    CROSS JOIN LATERAL (SELECT ST_CollectionExtract(ST_Intersection(a.geom, b.geom), 3) AS shared) c
-    -- On average wider than 2 mm: less comes from the rounding of both to the millimetre grid.
-    WHERE upper_inf(a.recorded) AND ST_Area(c.shared) > 0.001 * ST_Perimeter(c.shared)
+        ON b.geom && a.core AND b.uid <> a.uid AND b.valid && a.valid AND upper_inf(b.recorded)
+    WHERE ST_Intersects(a.core, b.geom)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'parcels % and % overlap by % m² from % on',

@@ -249,7 +249,7 @@ def _say(document: Mapping[str, Any]) -> None:
             click.echo(f"  {side:4}  {parcel['uid']:20} {number_of(parcel):>10}  {use:4} {area:12.3f} m²")
     for neighbour in document["neighbours"]:
         difference = f"{neighbour['area_difference_m2']:+.6f} m²"
-        click.echo(f"  neighbour {neighbour['uid']}: {neighbour['points_added']} points on its boundary, {difference}")
+        click.echo(f"  neighbour {neighbour['uid']}: points added {neighbour['points_added']}, outline {difference}")
     click.echo(f"  area {document['area_before_m2']:.3f} → {document['area_after_m2']:.3f} m²")
     if document["difference_m2"]:
         click.echo(f"  difference {document['difference_m2']:+.7f} m²")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from shapely import Polygon
@@ -83,12 +84,17 @@ def split(
         parents = (parent, small_into)
         pieces = [child.polygon for child in children if child.uid in small]
         whole = topology.merge([*pieces, topology.noded(topology.on_grid(small_into.polygon), topology.nodes(pieces))])
-        kept = [child for child in children if child.uid not in small]
-        grown = _begin(small_into, next(names.uids), whole, day)
-        children = [*kept, replace(grown, parcel_no=next(names.numbers))]
+        again = _given_back(names, parts, children)
+        kept = [part for part, child in zip(parts, children, strict=True) if child.uid not in small]
+        children = [_child(part, parent, day, again, used) for part in kept]
+        grown = _begin(small_into, next(name for name in again.uids if name not in used), whole, day)
+        children.append(replace(grown, parcel_no=next(again.numbers)))
         notes += (
-            f"{len(pieces)} pieces below the minimum go to {small_into.uid} ({subdivision.MERGED_IN_THE_SAME_CHANGE})",
+            f"what is below the minimum, {len(pieces)} of {len(parts)}, goes to {small_into.uid} "
+            f"({subdivision.MERGED_IN_THE_SAME_CHANGE})",
         )
+        if small_into.land_use != parent.land_use:
+            notes += (f"land uses differ: {parent.land_use} and {small_into.land_use}",)
         checks, _ = _minima(parent, children, day, zone, roads)
     problems = tuple(check.sentence for check in checks if not check.holds)
     if problems and small_into is None:
@@ -253,6 +259,14 @@ def _used_uids(parts: Sequence[Part]) -> set[str]:
         if told.count(uid) > 1:
             raise BadGeometry(uid, "two parts have this uid")
     return set(told)
+
+
+def _given_back(names: Names, parts: Sequence[Part], children: Sequence[Parcel]) -> Names:
+    """The names with those first that children got, so that none is used up by a piece that becomes no parcel."""
+    pairs = list(zip(parts, children, strict=True))
+    uids = [child.uid for part, child in pairs if part.uid is None]
+    numbers = [child.parcel_no for part, child in pairs if part.parcel_no is None]
+    return Names(chain(uids, names.uids), chain(numbers, names.numbers))
 
 
 def _child(part: Part, parent: Parcel, day: date, names: Names, used: set[str]) -> Parcel:

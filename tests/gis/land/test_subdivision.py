@@ -153,7 +153,10 @@ def test_what_is_too_small_goes_to_a_neighbour_in_the_same_change() -> None:
     )
     assert together.problems == ()
     assert [one.uid for one in together.parents] == ["p", "q"]
-    assert sorted(round(one.area_measured, 6) for one in together.children) == [170.0, 190.0]
+    assert [(one.uid, one.parcel_no, round(one.area_measured, 6)) for one in together.children] == [
+        ("p~1", "100", 170.0),
+        ("p~2", "101", 190.0),
+    ]
     assert together.difference == 0.0
     far = _parcel(_lot(8, 20, 50), "far")
     with pytest.raises(BadGeometry, match="do not adjoin"):

@@ -361,9 +361,10 @@ def _overlaps(children: Sequence[Parcel], neighbours: Sequence[Parcel]) -> Itera
 
 
 def _gaps(parents: Sequence[Parcel], children: Sequence[Parcel], neighbours: Sequence[Parcel]) -> Iterator[str]:
-    """Land along a registered neighbour that would be nobody's any more."""
+    """Land along a registered neighbour, or between two of the parcels, that would be nobody's any more."""
     for gap in topology.lost([parcel.polygon for parcel in parents], [child.polygon for child in children]):
-        for other in neighbours:
-            if topology.shares_boundary(gap, other.polygon):
-                yield f"{gap.area:.3f} m² along {other.uid} would be nobody's; survey both in one change"
-                break
+        beside = [one.uid for one in neighbours if topology.shares_boundary(gap, one.polygon)]
+        between = [one.uid for one in children if topology.shares_boundary(gap, one.polygon)]
+        if beside or len(between) > 1:
+            along = ", ".join(beside or between)
+            yield f"{gap.area:.3f} m² along {along} would be nobody's; survey all that adjoin in one change"

@@ -15,7 +15,7 @@ from typing import Any, cast
 import shapely
 from shapely import LineString
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Connection, and_, func, select, text, tuple_
+from sqlalchemy import Connection, and_, exists, func, select, text
 
 from gis.errors import BadInput, Conflict
 from gis.land import draft
@@ -26,7 +26,7 @@ from gis.land.subdivision import Road, Zone
 from gis.store import land_register, lineage, versions
 from gis.store.geometry import binary
 from gis.store.land_register import Recorded, free_names, held, neighbours
-from gis.store.schema import parcel_version, road
+from gis.store.schema import parcel_lineage, parcel_version, road
 
 ROADS_WITHIN = 60.0
 """m; half the widest road reserve there is, and more."""
@@ -275,10 +275,13 @@ def _attributes(
 def _sides(connection: Connection, number: int) -> tuple[list[Parcel], list[str]]:
     """The parcels before a change, and the uids of those after it."""
     handed = [one for one in lineage.handed_on(connection, number) if not one.renoded]
-    table = parcel_version
-    parents = sorted({(one.parent_uid, one.parent_version) for one in handed})
-    condition = tuple_(table.c.uid, table.c.version).in_(parents)
-    return lineage.parcels_where(connection, condition), sorted({one.child_uid for one in handed})
+    was_parent = exists().where(
+        parcel_lineage.c.change == number,
+        ~parcel_lineage.c.renoded,
+        parcel_lineage.c.parent_uid == parcel_version.c.uid,
+        parcel_lineage.c.parent_version == parcel_version.c.version,
+    )
+    return lineage.parcels_where(connection, was_parent), sorted({one.child_uid for one in handed})
 
 
 def _roads(connection: Connection, parcel: Parcel, day: date) -> list[Road]:

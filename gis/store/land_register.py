@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -12,7 +13,20 @@ from typing import Any
 
 import shapely
 from psycopg.types.range import Range
-from sqlalchemy import Connection, Integer, and_, func, insert, or_, select
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Text,
+    and_,
+    any_,
+    func,
+    insert,
+    literal,
+    select,
+)
 
 from gis import crs as reference
 from gis.errors import BadInput, Conflict, NotFound
@@ -53,10 +67,10 @@ def held(
         NotFound: a parcel is unknown.
         Conflict: it ended, begins later, has later changes, or is at another version; the message says by what.
     """
-    for uid in uids:
-        if uids.count(uid) > 1:
+    for uid, times in Counter(uids).items():
+        if times > 1:
             raise BadInput(f"parcel {uid}: it is named twice")
-    condition = and_(parcel_version.c.uid.in_(uids), func.upper_inf(parcel_version.c.recorded))
+    condition = and_(among(parcel_version.c.uid, uids), func.upper_inf(parcel_version.c.recorded))
     known: dict[str, list[lineage.RecordedVersion]] = {uid: [] for uid in uids}
     for version in lineage.versions_where(connection, condition):
         known[version.parcel.uid].append(version)
@@ -73,7 +87,7 @@ def neighbours(connection: Connection, of: Sequence[Parcel], day: date) -> list[
         func.upper_inf(table.c.recorded),
         table.c.valid.op("&&")(func.daterange(day, None)),
         table.c.geom.op("&&")(around),
-        table.c.uid.not_in([one.uid for one in of]),
+        ~among(table.c.uid, [one.uid for one in of]),
     )
     found = lineage.parcels_where(connection, condition)
     return [one for one in found if shapely.dwithin(one.polygon, together, NEAR)]
@@ -82,11 +96,7 @@ def neighbours(connection: Connection, of: Sequence[Parcel], day: date) -> list[
 def free_names(connection: Connection, like: Parcel) -> Names:
     """Names nobody has had: uids after a parcel's first ancestor, numbers after the last of its map sheet."""
     own = OWN_NAME.match(like.uid)
-    root = own["root"] if own else like.uid
-    start = func.starts_with(parcel.c.uid, f"{root}~")
-    taken = [OWN_NAME.match(uid) for uid in connection.scalars(select(parcel.c.uid).where(start))]
-    first = 1 + max((int(match["number"]) for match in taken if match and match["root"] == root), default=0)
-    return Names((f"{root}~{number}" for number in itertools.count(first)), _free_numbers(connection, like))
+    return Names(_free_uids(connection, own["root"] if own else like.uid), _free_numbers(connection, like))
 
 
 def record(connection: Connection, draft: Draft, basis: Basis, moment: datetime, undoes: int | None = None) -> Recorded:
@@ -141,6 +151,11 @@ def taken(connection: Connection, draft: Draft, undoes: int | None = None) -> li
     return found
 
 
+def among(column: Column[Any], values: Sequence[str]) -> ColumnElement[bool]:
+    """The condition that a text is one of many: one parameter, however many they are."""
+    return column == any_(literal(list(values), ARRAY(Text)))
+
+
 def srid(connection: Connection) -> int:
     """The number of the city's horizontal CRS."""
     return reference.srid(reference.horizontal(city_crs(connection)))
@@ -185,13 +200,19 @@ def _by(change: int | None) -> str:
     return "" if change is None else f" by change {change}"
 
 
+def _free_uids(connection: Connection, root: str) -> Iterator[str]:
+    """Asked for a hundred at once: their own index answers, where a search for a beginning would read all uids."""
+    for first in itertools.count(1, 100):
+        asked = [f"{root}~{number}" for number in range(first, first + 100)]
+        had = set(connection.scalars(select(parcel.c.uid).where(among(parcel.c.uid, asked))))
+        yield from (uid for uid in asked if uid not in had)
+
+
 def _free_numbers(connection: Connection, like: Parcel) -> Iterator[str | None]:
     if like.parcel_no is None:
         return itertools.repeat(None)
     table = parcel_version
-    same = and_(
-        table.c.ward_code.is_not_distinct_from(like.ward_code), table.c.sheet_no.is_not_distinct_from(like.sheet_no)
-    )
+    same = and_(table.c.ward_code == like.ward_code, table.c.sheet_no == like.sheet_no)
     whole = table.c.parcel_no.op("~")("^[0-9]{1,9}$")
     last = connection.scalar(select(func.max(table.c.parcel_no.cast(Integer))).where(same, whole))
     return (str(number) for number in itertools.count(1 + (last or 0)))
@@ -205,12 +226,12 @@ def _check_uids(connection: Connection, draft: Draft, undoes: int | None) -> Non
         if fresh.count(uid) > 1:
             raise BadInput(f"parcel {uid}: two new parcels have this uid")
     if undoes is None:
-        taken = connection.scalars(select(parcel.c.uid).where(parcel.c.uid.in_(fresh)).order_by(parcel.c.uid)).all()
+        taken = connection.scalars(select(parcel.c.uid).where(among(parcel.c.uid, fresh)).order_by(parcel.c.uid)).all()
         why = "there is or was one already; a new parcel needs a new uid"
     else:
         table = parcel_version
         held = and_(
-            table.c.uid.in_(fresh),
+            among(table.c.uid, fresh),
             func.upper_inf(table.c.recorded),
             table.c.valid.op("&&")(func.daterange(draft.valid_from, None)),
         )
@@ -232,21 +253,19 @@ def _check_numbers(connection: Connection, draft: Draft) -> None:
     if not fresh:
         return
     table = parcel_version
-    same = or_(
-        *(
-            and_(table.c.ward_code == ward, table.c.sheet_no == sheet, table.c.parcel_no == number)
-            for ward, sheet, number in {child.number for child in fresh}
-        )
-    )
+    wanted = {child.number: child.uid for child in fresh}
+    columns = (table.c.ward_code, table.c.sheet_no, table.c.parcel_no)
     condition = and_(
-        same,
+        # Each part by itself, so that a whole ward may be asked for at once; the whole number is compared below.
+        *(among(column, sorted({str(number[n]) for number in wanted})) for n, column in enumerate(columns)),
         func.upper_inf(table.c.recorded),
         table.c.valid.op("&&")(func.daterange(draft.valid_from, None)),
-        table.c.uid.not_in(list(changed)),
+        ~among(table.c.uid, list(changed)),
     )
-    statement = select(table.c.uid, table.c.ward_code, table.c.sheet_no, table.c.parcel_no).where(condition)
-    for row in connection.execute(statement.order_by(table.c.uid).limit(1)):
-        raise Conflict(f"ward {row.ward_code} sheet {row.sheet_no} parcel {row.parcel_no} is the number of {row.uid}")
+    for uid, *number in connection.execute(select(table.c.uid, *columns).where(condition).order_by(table.c.uid)):
+        if tuple(number) in wanted:
+            ward, sheet, parcel_no = number
+            raise Conflict(f"ward {ward} sheet {sheet} parcel {parcel_no} is the number of {uid}")
 
 
 def _named(one: Parcel) -> str:

@@ -158,11 +158,20 @@ def test_a_resurvey_may_change_the_land_but_neither_overlap_nor_leave_a_gap(city
     with pytest.raises(BadInput, match=r"p-00 would overlap p-01 by 6\.000 m²"):
         land_changes.resurvey(city, {"p-00": over}, Order(LATER))
     short = _outline((-0.5, 0), (19.8, 0), (19.8, 30), (-0.5, 30))
-    with pytest.raises(BadInput, match=r"6\.000 m² along p-01 would be nobody's"):
+    with pytest.raises(BadInput, match=r"6\.000 m² along p-01, p-10 would be nobody's"):
         land_changes.resurvey(city, {"p-00": short}, Order(LATER))
     both = {"p-00": short, "p-01": _outline((19.8, 0), (40, 0), (40, 30), (19.8, 30))}
     land_changes.resurvey(city, both, Order(LATER))
     assert is_topology(list(_on(city, LATER).values()))
+
+
+def test_a_resurvey_leaves_no_gap_between_its_own_parcels(writer: Connection) -> None:
+    register(writer, lots(columns=2, rows=1))
+    west, east = _outline((0, 0), (19.8, 0), (19.8, 30), (0, 30)), _outline((20, 0), (41, 0), (41, 30), (20, 30))
+    with pytest.raises(BadInput, match=r"6\.000 m² along p-00, p-01 would be nobody's"):
+        land_changes.resurvey(writer, {"p-00": west, "p-01": east}, Order(DAY))
+    # Where no parcel is registered beside, land may be given up.
+    land_changes.resurvey(writer, {"p-00": _outline((0.2, 0), (20, 0), (20, 30), (0.2, 30)), "p-01": east}, Order(DAY))
 
 
 @pytest.mark.parametrize(
@@ -299,6 +308,12 @@ def test_an_undoing_waits_for_what_was_changed_since(city: Connection) -> None:
     undone = set(city.scalars(text("SELECT id FROM land_change WHERE undoes = :id"), {"id": second}))
     known = {change.id for change in family.changes}
     assert known == {first, second, third.change.id, again.change.id} | undone
+
+
+def test_a_name_that_somebody_gave_already_is_left_out(city: Connection) -> None:
+    parcels.name(city, ["p-00~2"])
+    children = _done(land_changes.split(city, "p-00", _line(7), Order(DAY))).draft.children
+    assert [child.uid for child in children] == ["p-00~1", "p-00~3"]
 
 
 def test_names_of_new_parcels_were_never_another_s(city: Connection) -> None:

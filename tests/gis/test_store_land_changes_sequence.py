@@ -149,6 +149,7 @@ def _check_lineage_is_acyclic(connection: Connection) -> None:
     assert list(graphlib.TopologicalSorter(graph).static_order())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1836])
 def test_two_hundred_random_changes_keep_the_land_and_every_past_answer(
     make_database: Callable[..., Database], seed: int

@@ -176,8 +176,8 @@ def adjust(
         replace(_begin(parcel, parcel.uid, part.polygon, day), area_legal=part.area_legal)
         for parcel, part in zip(parents, pieces, strict=True)
     ]
-    checks, notes = _minima(parents[0], children, day, zone, roads)
-    problems = tuple(check.sentence for check in checks if not check.holds and _shrank(check, parents))
+    checks, notes = _minima(replace(parents[0], polygon=region), children, day, zone, roads)
+    problems = tuple(check.sentence for check in checks if not check.holds and _shrank(check, parents, roads))
     draft = _draft(LandChangeKind.BOUNDARY_ADJUSTMENT, day, parents, children, neighbours)
     return replace(draft, checks=checks, problems=problems, notes=notes)
 
@@ -309,29 +309,31 @@ def _matched(parents: Sequence[Parcel], pieces: Sequence[Part]) -> list[Part]:
 def _minima(
     parent: Parcel, children: Sequence[Parcel], day: date, zone: Zone | None, roads: Sequence[Road]
 ) -> tuple[tuple[SplitCheck, ...], tuple[str, ...]]:
-    if parent.land_use not in subdivision.RESIDENTIAL:
-        use = parent.land_use or "unknown"
-        return (), (f"the minima are for residential land; for land use {use} none was checked",)
+    others = sorted({child.land_use or "unknown" for child in children} - set(subdivision.RESIDENTIAL))
+    notes = tuple(f"the minima are for residential land; for land use {use} none was checked" for use in others)
+    pieces = [(c.uid, c.polygon, c.area_measured) for c in children if c.land_use in subdivision.RESIDENTIAL]
+    if not pieces:
+        return (), notes
     place = zone or subdivision.zone_of(parent.ward_code)
     if place is None:
-        return (), (f"no minimum was checked: the zone of ward {parent.ward_code or 'unknown'} is not known; tell it",)
+        unknown = f"no minimum was checked: the zone of ward {parent.ward_code or 'unknown'} is not known; tell it"
+        return (), (*notes, unknown)
     minimum = subdivision.minimum_for(place, day)
     if minimum is None:
-        return (), (f"no minimum was checked: the table has none for zone {place.value} on {day}",)
-    pieces = [(child.uid, child.polygon, child.area_measured) for child in children]
+        return (), (*notes, f"no minimum was checked: the table has none for zone {place.value} on {day}")
     found = subdivision.checks(pieces, minimum, roads, parent.polygon)
-    doubt: tuple[str, ...] = (f"{minimum.citation}, zone {place.value}: {minimum.doubt}",) if minimum.doubt else ()
+    if minimum.doubt:
+        notes += (f"{minimum.citation}, zone {place.value}: {minimum.doubt}",)
     if not any(check.quantity == "frontage" for check in found):
-        doubt += ("frontage was not checked: no registered road passes the parcel",)
-    return found, doubt
+        notes += ("frontage was not checked: no registered road passes the parcel",)
+    return found, notes
 
 
-def _shrank(check: SplitCheck, parents: Sequence[Parcel]) -> bool:
-    """Whether an adjustment takes from a parcel; one that was too small before may grow."""
-    if check.quantity != "area":
-        return True
-    before = next(topology.area(parcel.polygon) for parcel in parents if parcel.uid == check.uid)
-    return check.actual < before
+def _shrank(check: SplitCheck, parents: Sequence[Parcel], roads: Sequence[Road]) -> bool:
+    """Whether an adjustment takes from a parcel; one that was too small before may stay so, or grow."""
+    polygon = next(parcel.polygon for parcel in parents if parcel.uid == check.uid)
+    before = topology.area(polygon) if check.quantity == "area" else subdivision.frontage(polygon, roads)
+    return check.actual < before - topology.GRID
 
 
 def _draft(

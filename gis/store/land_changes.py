@@ -210,8 +210,10 @@ def undo(connection: Connection, number: int, order: Order) -> Done:
             f"change {number} is of {change.valid_from}; it cannot be undone from {order.valid_from}, before it"
         )
     before, after = _sides(connection, number)
-    children = held(connection, after, order.valid_from, order.if_version)
+    children = held(connection, sorted({uid for uid, _ in after}), order.valid_from, order.if_version)
     for child in children:
+        if (child.uid, child.version) in after:
+            continue
         made = lineage.made_by(connection, child)
         if number not in made:
             by = f"change {made[0]}" if made else "what was imported"
@@ -219,7 +221,8 @@ def undo(connection: Connection, number: int, order: Order) -> Done:
     kind = change.kind.contrary
     if kind in OUTLINES:
         around = neighbours(connection, [*children, *before], order.valid_from)
-        others = [one for one in around if one.uid not in after]
+        changing = {child.uid for child in children}
+        others = [one for one in around if one.uid not in changing]
         drawn = draft.restored(kind, children, before, order.valid_from, others)
     else:
         was = {parcel.uid: parcel for parcel in before}
@@ -272,8 +275,8 @@ def _attributes(
     return _end(connection, drawn, order, moment)
 
 
-def _sides(connection: Connection, number: int) -> tuple[list[Parcel], list[str]]:
-    """The parcels before a change, and the uids of those after it."""
+def _sides(connection: Connection, number: int) -> tuple[list[Parcel], set[tuple[str, int]]]:
+    """The parcels before a change, and uid and version of those it made."""
     handed = [one for one in lineage.handed_on(connection, number) if not one.renoded]
     was_parent = exists().where(
         parcel_lineage.c.change == number,
@@ -281,7 +284,7 @@ def _sides(connection: Connection, number: int) -> tuple[list[Parcel], list[str]
         parcel_lineage.c.parent_uid == parcel_version.c.uid,
         parcel_lineage.c.parent_version == parcel_version.c.version,
     )
-    return lineage.parcels_where(connection, was_parent), sorted({one.child_uid for one in handed})
+    return lineage.parcels_where(connection, was_parent), {(one.child_uid, one.child_version) for one in handed}
 
 
 def _roads(connection: Connection, parcel: Parcel, day: date) -> list[Road]:

@@ -163,6 +163,30 @@ def test_what_is_too_small_goes_to_a_neighbour_in_the_same_change() -> None:
         draft.split(parent, _halves(1.5, 8.5, 20), DAY, _names(), [far], roads=[ROAD], small_into=far)
 
 
+def test_an_adjustment_may_not_make_a_small_parcel_smaller() -> None:
+    small, large = _parcel(_lot(2.5, 14)), _parcel(_lot(10, 14, 2.5), "q", parcel_no="8")
+
+    def moved(west: float) -> Draft:
+        line = LineString([(EAST + west, NORTH - 1), (EAST + west, NORTH + 15)])
+        return draft.adjust([small, large], line, DAY, roads=[ROAD])
+
+    # 35 m² and 2.5 m are below 36 m² and 3 m: less is refused, more is not, be it still too little.
+    assert [problem.split(" (")[0] for problem in moved(2.4).problems] == [
+        "p: area 33.60 m², at least 36 m²",
+        "p: frontage 2.40 m, at least 3 m",
+    ]
+    assert moved(2.6).problems == ()
+    assert [check.holds for check in moved(2.6).checks] == [True, True, False, True]
+
+
+def test_only_what_is_residential_has_these_minima() -> None:
+    parts = [Part(_lot(1, 20), land_use="TMD"), Part(_lot(9, 20, 1))]
+    drawn = draft.split(_parcel(_lot(10, 20)), parts, DAY, _names(), roads=[ROAD])
+    assert {check.uid for check in drawn.checks} == {"p~2"}
+    assert drawn.problems == ()
+    assert drawn.notes[0] == "the minima are for residential land; for land use TMD none was checked"
+
+
 def test_frontage_is_measured_along_the_road() -> None:
     assert subdivision.frontage(_lot(4, 20), [ROAD]) == pytest.approx(4.0)
     assert subdivision.frontage(box(EAST, NORTH + 5, EAST + 4, NORTH + 20), [ROAD]) == 0.0

@@ -20,7 +20,7 @@ from gis.land.draft import MOST_PIECES, Part
 
 MOST_BYTES = 10_000_000
 """Of a file; a change of land needs some kilobytes."""
-MOST_POINTS = 50_000
+MOST_POINTS = 20_000
 
 
 def read_lines(path: Path, target: CRS, crs: CRS | None = None) -> BaseGeometry:

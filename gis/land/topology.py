@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import LinearRing, MultiPolygon, Polygon
+from shapely import LinearRing, MultiPolygon, Polygon, STRtree
 from shapely.geometry.base import BaseGeometry
 
 from gis.errors import BadGeometry
@@ -231,23 +231,32 @@ def _twice(ring: LinearRing) -> int:
 
 def _noded_ring(corners: Corners, points: Corners) -> Corners:
     """A ring, open, with its corners drawn to the points and the points on its edges put in."""
-    apart = np.linalg.norm(corners[:, None] - points[None], axis=2)
-    nearest = apart.argmin(axis=1)
-    same = apart[np.arange(len(corners)), nearest] <= MOVED
-    corners = np.where(same[:, None], points[nearest], corners)
+    near, nearest = _tree(points).query_nearest(shapely.points(corners), max_distance=MOVED, all_matches=False)
+    corners = corners.copy()
+    corners[near] = points[nearest]
     known = {tuple(corner) for corner in corners.tolist()}
     fresh = points[[tuple(point) not in known for point in points.tolist()]]
-    out: list[Corners] = []
-    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        out.append(start[None])
-        length = float(np.hypot(*(end - start)))
-        if not len(fresh) or length == 0.0:
-            continue
-        along = (fresh - start) @ (end - start) / length
-        across = np.abs((fresh - start) @ np.array([start[1] - end[1], end[0] - start[0]])) / length
-        on = (across <= BENT) & (along > 0.0) & (along < length)
-        out.append(fresh[on][np.argsort(along[on])])
-    return _without_doubles(np.vstack(out))
+    if len(fresh):
+        corners = _with_points_on_edges(corners, fresh)
+    return _without_doubles(corners)
+
+
+def _tree(points: Corners) -> STRtree:
+    return STRtree(np.asarray(shapely.points(points), dtype=object))
+
+
+def _with_points_on_edges(corners: Corners, points: Corners) -> Corners:
+    """A ring, open, with the points its edges pass, each between the ends of its edge."""
+    edges = np.stack([corners, np.roll(corners, -1, axis=0)], axis=1)
+    edge, point = _tree(points).query(shapely.linestrings(edges), predicate="dwithin", distance=BENT)
+    start, along = edges[edge, 0], edges[edge, 1] - edges[edge, 0]
+    squared = (along**2).sum(axis=1)
+    passed = ((points[point] - start) * along).sum(axis=1)
+    inside = (passed > 0.0) & (passed < squared)
+    edge, point, passed = edge[inside], point[inside], passed[inside]
+    order = np.lexsort((passed, edge))
+    ring: Corners = np.insert(corners, edge[order] + 1, points[point[order]], axis=0)
+    return ring
 
 
 def _polygon(record: str, shell: Corners, holes: Sequence[Corners]) -> Polygon:

@@ -1,6 +1,6 @@
 """Land changes in the register: each is drawn under the lock of the parcels and written whole, in one transaction.
 
-The lock is one for all parcels of the city and held for some hundredths of a second (decision 13). Who comes second
+The lock is one for all parcels of the city and held for about a tenth of a second (decision 13). Who comes second
 sees what the first made: with `if_version`, or where the parcel has ended, it gets a `Conflict`. With `dry_run` nothing
 is locked and nothing written.
 """

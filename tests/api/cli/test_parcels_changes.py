@@ -208,6 +208,9 @@ def test_a_small_piece_goes_to_a_neighbour(diaba: Run, tmp_path: Path) -> None:
         (("split", "p-00", "--line", "{far}"), 3, "diaba: line: it does not cross the parcel"),
         (("split", "p-00", "--line", "{none}"), 3, "No such file"),
         (("split", "p-00", "--line", "{text}"), 3, "it is no GeoJSON"),
+        (("split", "p-00", "--line", "{deep}"), 3, "it is no GeoJSON"),
+        (("split", "p-00", "--line", "{endless}"), 3, "more than 20000 points"),
+        (("split", "p-00", "--line", "{infinite}"), 3, "it is no GeoJSON with geometry"),
         (("split", "p-00", "--line", "{polygon}"), 3, "lines are needed, not a Polygon"),
         (("split", "p-00", "--into", "{far}"), 3, "a polygon is needed, not a LineString"),
         (("split", "p-00"), 2, "give either --line or --into"),
@@ -228,10 +231,18 @@ def test_mistakes_are_said_in_one_line_and_change_nothing(
     diaba: Run, land: CityStore, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     (tmp_path / "text.geojson").write_text("not json", encoding="utf-8")
+    (tmp_path / "deep.geojson").write_text("[" * 100_000, encoding="utf-8")
+    infinite = '{"type": "LineString", "coordinates": [[1e999, 1], [2, 1e999]]}'
+    (tmp_path / "infinite.geojson").write_text(infinite, encoding="utf-8")
     files = {
         "far": _line(tmp_path, 500),
         "none": str(tmp_path / "none.geojson"),
         "text": str(tmp_path / "text.geojson"),
+        "deep": str(tmp_path / "deep.geojson"),
+        "endless": _write(
+            tmp_path / "endless.geojson", (shapely.LineString([place(n / 1e3, 1) for n in range(20_001)]), {})
+        ),
+        "infinite": str(tmp_path / "infinite.geojson"),
         "polygon": _write(tmp_path / "polygon.geojson", (_box(0, 8), {})),
     }
     found, out, err = diaba(*(argument.format(**files) for argument in arguments))

@@ -98,7 +98,9 @@ def _nearest_labels(
     column = np.floor((xy[:, 0] - west) / cell).astype(np.int64)
     row = np.floor((xy[:, 1] - south) / cell).astype(np.int64)
     kept = (roof.label >= 0) & (row >= 0) & (column >= 0) & (row < inside.shape[0]) & (column < inside.shape[1])
-    most: NDArray[np.int64] = _most_frequent(row[kept] * inside.shape[1] + column[kept], roof.label[kept], inside.size, len(roof))
+    most: NDArray[np.int64] = _most_frequent(
+        row[kept] * inside.shape[1] + column[kept], roof.label[kept], inside.size, len(roof)
+    )
     most = most.reshape(inside.shape)
     if not (most >= 0).any():
         return most

@@ -7,11 +7,21 @@ import click
 from api.cli.common import lazy_group
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "adjust": ("api.cli.parcels_adjust", "Neighbours move their common boundary."),
     "certificate": ("api.cli.parcels_certificate", "A certificate by serial or book number, and its life."),
     "document": ("api.cli.parcels_document", "Source documents and their files."),
     "extract": ("api.cli.parcels_extract", "Who, what, where, since when, by which paper."),
+    "history": ("api.cli.parcels_history", "All versions of a parcel and its lineage."),
+    "merge": ("api.cli.parcels_merge", "Neighbours become one parcel."),
+    "renumber": ("api.cli.parcels_renumber", "A parcel gets another sheet and parcel number."),
+    "resurvey": ("api.cli.parcels_resurvey", "Parcels get the outlines of a new survey."),
     "rights": ("api.cli.parcels_rights", "Who holds what in a parcel."),
+    "show": ("api.cli.parcels_show", "A parcel on a day, as known at a moment."),
+    "split": ("api.cli.parcels_split", "One parcel becomes several."),
+    "succeed": ("api.cli.parcels_succeed", "A ward is succeeded by another."),
     "transfer": ("api.cli.parcels_transfer", "Sale, inheritance, gift, division, mortgage, discharge."),
+    "undo": ("api.cli.parcels_undo", "A land change is undone by its contrary."),
+    "use": ("api.cli.parcels_use", "Parcels change their land use."),
 }
 """Command → module that holds it as `command`, and its line in the help."""
 

@@ -54,6 +54,10 @@ WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         # Verdicts are added, never changed.
         "rule_set": ("SELECT", "INSERT"),
         "check_result": ("SELECT", "INSERT"),
+        # What was recorded of a parcel only gets an end; what was changed, and what came from what, stays as it is.
+        "parcel_version": ("SELECT", "INSERT", "UPDATE (recorded)"),
+        "land_change": ("SELECT", "INSERT"),
+        "parcel_lineage": ("SELECT", "INSERT"),
         # Of files the catalogue lists what there is; their history is no register.
         "raster_product": ("SELECT", "INSERT", "UPDATE", "DELETE"),
         "point_product": ("SELECT", "INSERT", "UPDATE", "DELETE"),

@@ -22,6 +22,12 @@ from gis.store.schema import SCHEMA
 from gis.store.server import CONNECT_SECONDS, Server, first_line
 
 POOL_SIZE = 8
+_LOST = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
+"""What the server says to the one of two writers that has to begin again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +124,8 @@ class Database:
         why = first_line(cause)
         if isinstance(cause, psycopg.errors.IntegrityError):
             return Conflict(why)
-        if isinstance(cause, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected):
-            return Conflict(f"{why}: another changed the same at the same time; look again and repeat")
+        if isinstance(cause, _LOST):
+            return Conflict(f"another change is being recorded ({why}); try again")
         if isinstance(cause, psycopg.errors.DataError):
             return BadInput(why)
         if isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):

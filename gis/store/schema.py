@@ -12,11 +12,13 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     Date,
     DateTime,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Integer,
     LargeBinary,
     Table,
@@ -137,6 +139,37 @@ parcel_version = _register(
     _geometry("POLYGON"),
     _required("valid", DATERANGE),
     tail=(ForeignKeyConstraint(["uid"], [parcel.c.uid]),),
+)
+
+land_change = Table(
+    "land_change",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _required("kind", Text),
+    _required("valid_from", Date),
+    Column("approved_at", Date),
+    Column("legal_ref", Text),
+    Column("dossier", Text),
+    _required("area_before", Double),
+    _required("area_after", Double),
+    Column("area_difference", Double, Computed("area_after - area_before", persisted=True)),
+    Column("undoes", BigInteger, ForeignKey(f"{SCHEMA}.land_change.id"), unique=True),
+    _required("recorded_at", DateTime(timezone=True)),
+)
+
+parcel_lineage = Table(
+    "parcel_lineage",
+    metadata,
+    Column("change", BigInteger, ForeignKey(land_change.c.id), primary_key=True),
+    Column("parent_uid", Text, primary_key=True),
+    Column("parent_version", Integer, primary_key=True),
+    Column("child_uid", Text, primary_key=True),
+    Column("child_version", Integer, primary_key=True),
+    _required("area", Double),
+    # The child is a neighbour of the change: the same land with another point on its boundary.
+    _required("renoded", Boolean),
+    ForeignKeyConstraint(["parent_uid", "parent_version"], [parcel_version.c.uid, parcel_version.c.version]),
+    ForeignKeyConstraint(["child_uid", "child_version"], [parcel_version.c.uid, parcel_version.c.version]),
 )
 
 party = _register(

@@ -49,7 +49,7 @@ def replace(folder: Path, name: str, new: str, *, kept: str) -> None:
 
 
 def _kept(folder: Path, name: str, make: object) -> str:
-    """Read the secret; make it first where there is none. Of two processes that make it at once, both get the same."""
+    """Read the secret; make it first where there is none. Of two that make it at once, both get the same."""
     if not _NAME.fullmatch(name) or not callable(make):
         raise UnreadableFile(folder / name, "not a name of a secret")
     path = folder / name

@@ -74,6 +74,7 @@ def record(
     gone: Iterable[tuple[Key, Range[date]]] = (),
     instead_of: ColumnElement[bool] | None = None,
     undigested: frozenset[str] = frozenset(),
+    moment: datetime | None = None,
 ) -> Saved:
     """Make the rows what the register knows from now on, all from the same moment.
 
@@ -88,13 +89,13 @@ def record(
         gone: Keys of which nothing is so in a valid time.
         instead_of: Rows known that fulfil this and whose key is not among `rows` are closed.
         undigested: Columns that do not count for whether the content is the same.
+        moment: When the register knew it, from `lock`, so that several records are of one moment; now when not given.
 
     Raises:
         BadInput: two rows have the same key and a day in common.
     """
     new = _by_key(table, rows, gone, undigested)
-    lock(connection, table)
-    moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    moment = moment or lock(connection, table)
     known, newest = _known(connection, table, list(new), instead_of)
     closing: list[_Known] = []
     kept: list[tuple[_Known, Range[date], int]] = []
@@ -125,6 +126,16 @@ def record(
     return Saved(len(adding) + len(kept), len(closing), unchanged, versions)
 
 
+def lock(connection: Connection, table: Table) -> datetime:
+    """Keep other writers of a table waiting until the transaction ends; the moment to record under.
+
+    Moments are in the order of the transactions, because each is taken with the lock held.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"{table}"})
+    moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return moment
+
+
 def at(table: Table, as_of: date | None = None, known_at: datetime | None = None) -> ColumnElement[bool]:
     """The condition for what was so on a day (today), as the register knew it at a moment (now)."""
     recorded, valid = table.c.recorded, table.c.get("valid")
@@ -134,11 +145,6 @@ def at(table: Table, as_of: date | None = None, known_at: datetime | None = None
         return condition
     day = func.current_date() if as_of is None else literal(as_of)
     return and_(knew, valid.op("@>")(day))
-
-
-def lock(connection: Connection, table: Table) -> None:
-    """Let no other transaction change a table of versions until the caller's ends."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"{table}"})
 
 
 def since(start: date | None, end: date | None = None) -> Range[date]:

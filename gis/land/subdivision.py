@@ -1,13 +1,14 @@
 """How small a parcel may become: the city's minima by zone and day, and what must be merged in the same change.
 
-The minima are those of `data/rules/split_minima.csv`; a parcel's zone follows from its ward (`split_zones.csv`) or is
-told. Land Law 2024 art. 220 lets a piece fall below the minimum only if the same change merges it with a neighbour.
+The minima are those of `data/rules/hcmc_split_minima.csv`; a parcel's zone follows from its ward
+(`data/land/split_zones.csv`) or is told. Land Law 2024 art. 220 lets a piece fall below the minimum only if the same
+change merges it with a neighbour.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -18,6 +19,7 @@ from pathlib import Path
 import shapely
 from shapely import LineString, Polygon
 
+from gis.construction.rule_tables import city_rules
 from gis.errors import UnreadableFile
 from gis.resources import resource
 
@@ -38,16 +40,12 @@ class Zone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SplitMinimum:
-    """The least a residential parcel may have after a split, in one zone, for one time."""
+    """The least a residential parcel may have after a split, in one zone, on one day."""
 
     zone: Zone
     area_m2: float
     frontage_m: float
     citation: str
-    valid_from: date
-    valid_to: date | None
-    """First day no more in force."""
-    verified_by: str | None
     doubt: str | None
 
 
@@ -85,45 +83,18 @@ class Road:
     reserve_width_m: float
 
 
-@lru_cache(maxsize=4)
-def split_minima(path: Path | None = None) -> tuple[SplitMinimum, ...]:
-    """All rows of the table of minima.
+def minimum_for(zone: Zone, day: date) -> SplitMinimum | None:
+    """The minimum in force in a zone on a day; None where the tables have none.
 
     Raises:
-        UnreadableFile: the table is missing a column or holds a value that does not fit.
+        UnreadableFile: the tables of rules are damaged.
     """
-    file = path or resource("rules", "split_minima.csv")
-    found = []
-    for number, row in enumerate(_rows(file), start=2):
-        try:
-            found.append(
-                SplitMinimum(
-                    zone=Zone(row["zone"]),
-                    area_m2=float(row["min_area_m2"]),
-                    frontage_m=float(row["min_frontage_m"]),
-                    citation=f"{row['source']} art. {row['article']}",
-                    valid_from=date.fromisoformat(row["valid_from"]),
-                    valid_to=date.fromisoformat(row["valid_to"]) if row["valid_to"] else None,
-                    verified_by=row["verified_by"] or None,
-                    doubt=row["doubt"] or None,
-                )
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise UnreadableFile(file, f"line {number} does not fit ({error})") from error
-    return tuple(found)
-
-
-def minimum_for(zone: Zone, day: date, minima: Iterable[SplitMinimum] | None = None) -> SplitMinimum | None:
-    """The minimum in force in a zone on a day; None where the table has none."""
-    rows = split_minima() if minima is None else minima
-    return next(
-        (
-            row
-            for row in rows
-            if row.zone is zone and row.valid_from <= day and (row.valid_to is None or day < row.valid_to)
-        ),
-        None,
-    )
+    rules = city_rules()
+    tables = (rules.table(name, day) for name in ("split_lot_area", "split_frontage"))
+    area, front = (None if table is None else table.find(place=zone.value) for table in tables)
+    if area is None or front is None or area.value is None or front.value is None:
+        return None
+    return SplitMinimum(zone, area.value, front.value, f"{area.row.source}, {area.row.article}", area.doubt)
 
 
 def zone_of(ward_code: str | None) -> Zone | None:
@@ -184,7 +155,7 @@ def _front(polygon: Polygon, road: Road) -> float:
 
 @lru_cache(maxsize=1)
 def _zones() -> tuple[tuple[int, int, Zone], ...]:
-    file = resource("rules", "split_zones.csv")
+    file = resource("land", "split_zones.csv")
     try:
         return tuple((int(row["first_ward"]), int(row["last_ward"]), Zone(row["zone"])) for row in _rows(file))
     except (KeyError, TypeError, ValueError) as error:

@@ -6,7 +6,11 @@ import click
 
 from api.cli.common import lazy_group
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "export": ("api.cli.parcels_export", "Parcels of a day into a file."),
+    "find": ("api.cli.parcels_find", "Parcels by number, address or place."),
+    "import": ("api.cli.parcels_import", "Parcels of files, checked, then all or nothing."),
+}
 """Command → module that holds it as `command`, and its line in the help."""
 
 
@@ -16,5 +20,6 @@ def command() -> None:
 
     \b
     Examples:
-      diaba parcels show p-000001
+      diaba parcels import lots.shp --dry-run
+      diaba parcels find "12/345"
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import shapely
@@ -82,7 +83,7 @@ def check_overlaps(names: Sequence[str], polygons: Sequence[Polygon], around: Pl
     areas, lengths = shapely.area(common), shapely.length(common)
     problems: list[Problem] = []
     for place in np.flatnonzero(2 * areas > OVERLAP_WIDTH * lengths):
-        facts = {"area_m2": float(areas[place])}
+        facts: dict[str, Any] = {"area_m2": float(areas[place])}
         name, other = names[first[place]], int(second[place])
         if other < own:
             problems.append(Problem(Kind.OVERLAP, name, facts | {"other": names[other]}, common[place]))
@@ -114,7 +115,7 @@ def _near(shapes: NDArray[np.object_], own: int) -> list[tuple[int, int]]:
     starts, ends, owners = _open_edges(shapes)
     if len(starts) == 0:
         return []
-    lines = shapely.linestrings(np.stack([starts, ends], axis=1))
+    lines = np.asarray(shapely.linestrings(np.stack([starts, ends], axis=1)), dtype=object)
     mine = np.flatnonzero(owners < own)
     tree = STRtree(lines)
     first, second = tree.query(lines[mine], predicate="dwithin", distance=GAP_WIDTH)

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     DUPLICATE_NUMBER = "duplicate_number"
     NUMBER_TAKEN = "number_taken"
     NOT_IN_REGISTER = "not_in_register"
+    LATER_CHANGE = "later_change"
     OVERLAP = "overlap"
     OVERLAP_REGISTER = "overlap_register"
     GAP = "gap"
@@ -95,6 +96,12 @@ _WORDS: Mapping[Kind, tuple[Severity, str, str]] = MappingProxyType(
             _E,
             "the register has no parcel {number} these attributes could belong to",
             "sổ địa chính không có thửa {number} để gán thuộc tính",
+        ),
+        Kind.LATER_CHANGE: (
+            _E,
+            "the register has a change of {uid} since {day}, which this would undo: give valid_to or a later "
+            "valid_from",
+            "sổ địa chính có biến động của {uid} từ ngày {day}, sẽ bị hủy; cần ghi valid_to hoặc valid_from muộn hơn",
         ),
         Kind.OVERLAP: (_E, "it overlaps {other} by {area_m2:.3f} m²", "chồng lấn {other}: {area_m2:.3f} m²"),
         Kind.OVERLAP_REGISTER: (

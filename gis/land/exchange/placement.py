@@ -91,13 +91,11 @@ def check_placement(
 
 
 def _readings(sample: Corners, said: CRS | None, city: CRS) -> Iterator[_ReadingOf]:
-    """The reading that is said, first; then with axes swapped, with the datum shifted, and in other CRS."""
+    """The reading that is said, first; then with axes swapped, in other CRS, and with the datum shifted."""
     if said is not None:
         name = reference.name_of(said)
         yield _ReadingOf(name, _moved(sample, said, city), is_said=True)
         yield _ReadingOf(name, _moved(sample[:, ::-1], said, city), is_swapped=True)
-        if reference.is_vietnamese(city):
-            yield from _shifted(_moved(sample, said, city), name, city)
     codes = [reference.srid(city), *(_VIETNAMESE if reference.is_vietnamese(city) else ()), *_OTHERS]
     in_degrees = bool(np.abs(sample).max() <= DEGREES_MOST)
     for code in dict.fromkeys(codes):
@@ -106,6 +104,8 @@ def _readings(sample: Corners, said: CRS | None, city: CRS) -> Iterator[_Reading
             continue
         yield _ReadingOf(f"EPSG:{code}", _moved(sample, crs, city))
         yield _ReadingOf(f"EPSG:{code}", _moved(sample[:, ::-1], crs, city), is_swapped=True)
+    if said is not None and reference.is_vietnamese(city):
+        yield from _shifted(_moved(sample, said, city), reference.name_of(said), city)
 
 
 def _shifted(corners: Corners, name: str, city: CRS) -> Iterator[_ReadingOf]:
@@ -168,11 +168,15 @@ def _outside(
             return None, ""
         evidence = f"{share:.0%} of its corners lie where {reference.name_of(city)} is used"
         facts = {"said": reference.name_of(said), "evidence": evidence}
-        fitting = next((r for part, r in inside[1:] if part > 0.99), None)
-        if fitting is None:
+        fitting = [reading for part, reading in inside[1:] if part > 0.99]
+        if not fitting:
             return Problem(Kind.OUTSIDE, record, facts), ""
-        kind = Kind.SWAPPED_AXES if fitting.is_swapped else Kind.WRONG_CRS
-        return Problem(kind, record, facts | {"fits": fitting.name}), ""
+        straight = [reading.name for reading in fitting if not reading.is_swapped]
+        # The first reading after the one that is said is the same CRS with its axes swapped.
+        is_swapped = fitting[0] is readings[1] or not straight
+        names = [fitting[0].name] if is_swapped else straight[:3]
+        kind = Kind.SWAPPED_AXES if is_swapped else Kind.WRONG_CRS
+        return Problem(kind, record, facts | {"fits": " or ".join(names)}), ""
     fits = [r.name for part, r in inside if part > 0.99 and not r.is_swapped]
     return None, f"they may be in {' or '.join(dict.fromkeys(fits[:4]))}" if fits else ""
 

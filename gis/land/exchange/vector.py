@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -133,6 +134,13 @@ def _check_shapefile(path: Path) -> None:
     told = 2 * struct.unpack(">i", header[24:28])[0] if len(header) == 28 else 0
     if told != size:
         raise UnreadableFile(path, f"it is truncated or damaged: its header says {told} bytes, there are {size}")
+    table = lowered[path.with_suffix(".dbf").name.lower()]
+    size = table.stat().st_size
+    with table.open("rb") as file:
+        header = file.read(32)
+    count, start, width = struct.unpack("<IHH", header[4:12]) if len(header) == 32 else (0, 0, 0)
+    if not start or size < start + count * width:
+        raise UnreadableFile(path, f"{table.name} is truncated or damaged: {size} bytes are not {count} records")
 
 
 def _layer(path: Path, reading: Reading) -> str | None:
@@ -155,7 +163,10 @@ def _raw(
     path: Path, layer: str | None, encoding: str | None
 ) -> tuple[dict[str, Any], NDArray[np.object_], list[NDArray[Any]]]:
     try:
-        meta, _, shapes, columns = pyogrio.raw.read(path, layer=layer, encoding=encoding, force_2d=True)
+        with warnings.catch_warnings():
+            # What OGR mends by itself is checked below as it is then.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            meta, _, shapes, columns = pyogrio.raw.read(path, layer=layer, encoding=encoding, force_2d=True)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError) as error:
         raise UnreadableFile(path, f"it cannot be read ({_why(error)})") from error
     except (ValueError, RuntimeError, UnicodeDecodeError) as error:

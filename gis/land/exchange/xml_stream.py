@@ -34,6 +34,11 @@ def records(path: Path, tag: str) -> Iterator[tuple[int, Element]]:
                 yield from reader.taken()
         reader.parser.Parse(b"", True)
         yield from reader.taken()
+    except UnreadableFile:
+        # Also a ValueError, but it says what is wrong already.
+        raise
+    except OSError as error:
+        raise UnreadableFile(path, "there is no such file" if not path.exists() else str(error.strerror)) from error
     except expat.ExpatError as error:
         why = expat.ErrorString(error.code)
         raise UnreadableFile(path, f"line {error.lineno}: not well-formed XML ({why})") from error

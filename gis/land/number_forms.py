@@ -46,10 +46,10 @@ def parcel_alone(text: str) -> str | None:
 
 
 def spellings(number: str) -> tuple[str, ...]:
-    """The number as given and without leading zeros, which some registers write and others do not."""
+    """The number in large and small letters, and without leading zeros, which some registers write and others do not."""
     given = number.strip()
-    bare = given.lstrip("0")
-    return tuple(dict.fromkeys(form for form in (given, given.upper(), bare, bare.upper()) if form))
+    forms = [form for bare in (given, given.lstrip("0")) for form in (bare, bare.upper(), bare.lower())]
+    return tuple(dict.fromkeys(form for form in forms if form))
 
 
 def without_accents(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Parcels for the tests of exchange: two rows of lots with a hole, a bent edge, old numbers and Vietnamese addresses."""
+"""Parcels for the tests of exchange: two rows of lots, a hole, a bent outline, old numbers, Vietnamese addresses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def lot(number: int) -> Polygon:
 
 
 def sample_records() -> list[ParcelRecord]:
-    """Twenty lots, and two aside: one with a yard that is not its own, one with corners to the tenth of a millimetre."""
+    """Twenty lots, and two aside: one around a yard that is not its own, one with corners to a tenth of a millimetre."""
     shapes = [lot(n) for n in range(20)]
     yard = [(EAST + 110, NORTH + 5), (EAST + 115, NORTH + 5), (EAST + 115, NORTH + 10), (EAST + 110, NORTH + 10)]
     shapes.append(Polygon(box(EAST + 100, NORTH, EAST + 130, NORTH + 20).exterior.coords, [yard]))
@@ -37,7 +37,7 @@ def sample_records() -> list[ParcelRecord]:
             old_sheet_no="3" if n % 4 == 0 else None,
             old_parcel_no=f"{500 + n}a" if n % 4 == 0 else None,
             land_use="ODT" if n % 3 else None,
-            address=f"{n + 1}/{n % 3} {STREETS[n % 4]}, \"P. Bến Thành\" & <Q.1>; tổ 5" if n != 7 else None,
+            address=f'{n + 1}/{n % 3} {STREETS[n % 4]}, "P. Bến Thành" & <Q.1>; tổ 5' if n != 7 else None,
             area_legal=round(shape.area, 1) if n != 8 else None,
             valid_from=date(2009 + n % 5, 3, 1),
             valid_to=date(2040, 1, 1) if n == 9 else None,

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -58,10 +58,10 @@ def write(path: Path, records: Sequence[ParcelRecord]) -> Path:
 
 
 @pytest.fixture
-def filled(writer: Connection, tmp_path: Path) -> Iterator[Connection]:
+def filled(writer: Connection, tmp_path: Path) -> Connection:
     """A register that has the sample."""
     assert bring(writer, write(tmp_path / "filled.gpkg", sample_records())).errors == ()
-    yield writer
+    return writer
 
 
 def kinds(report: ImportReport) -> list[Kind]:
@@ -122,7 +122,7 @@ def test_what_the_demos_registers_brought_is_known_as_it_is(writer: Connection, 
 
 def test_a_changed_attribute_and_outline_become_versions(filled: Connection, tmp_path: Path) -> None:
     changed = [replace(r, valid_from=date(2026, 3, 1)) for r in sample_records()[20:]]
-    grown = shapely.transform(changed[1].shape, lambda xy: xy + [[0.0, 2.0]])
+    grown = shapely.transform(changed[1].shape, lambda xy: xy + np.array([0.0, 2.0]))
     changed = [replace(changed[0], address="99 Hàm Nghi"), replace(changed[1], shape=grown)]
     report = bring(filled, write(tmp_path / "changed.gpkg", changed))
     assert (report.new, report.changed, report.unchanged) == (0, 2, 0)
@@ -317,7 +317,9 @@ def test_a_drawing_without_crs_is_asked_about_with_what_would_fit(filled: Connec
 
 
 def test_the_report_has_every_problem_with_its_place_and_reason(filled: Connection, tmp_path: Path) -> None:
-    report = bring(filled, write(tmp_path / "a.gpkg", [fresh(0, width=5.3), fresh(1), ParcelRecord("x", fresh(3).shape)]))
+    report = bring(
+        filled, write(tmp_path / "a.gpkg", [fresh(0, width=5.3), fresh(1), ParcelRecord("x", fresh(3).shape)])
+    )
     write_report(tmp_path / "report.gpkg", report, CITY)
     problems = pyogrio.read_dataframe(tmp_path / "report.gpkg", layer="problems")
     assert problems.kind.tolist() == ["no_number", "overlap"]
@@ -352,7 +354,8 @@ def test_an_import_killed_while_it_writes_leaves_nothing(database: Database, tmp
         "settings = Settings(Path(sys.argv[1]), None, None)\n"
         "city = City(sys.argv[2], normalise('EPSG:9210+5727'), settings.home / 'cities' / sys.argv[2])\n"
         "with Database.of(city, settings).open(Role.WRITER) as connection:\n"
-        "    checked = parcel_import.check(connection, [files.read(Path(sys.argv[3]), Reading())], valid_from=date(2026, 1, 1))\n"
+        "    incoming = files.read(Path(sys.argv[3]), Reading())\n"
+        "    checked = parcel_import.check(connection, [incoming], valid_from=date(2026, 1, 1))\n"
         "    saved = parcel_import.save(connection, checked)\n"
         "    print(saved.added, flush=True)\n"
         "    time.sleep(60)\n"
@@ -367,7 +370,10 @@ def test_an_import_killed_while_it_writes_leaves_nothing(database: Database, tmp
     for _ in range(100):
         with database.open(Role.WRITER) as connection:
             waiting = connection.scalar(
-                text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+                text(
+                    "SELECT count(*) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
             )
             count = connection.scalar(text("SELECT count(*) FROM diaba.parcel_version"))
             assert count == 0

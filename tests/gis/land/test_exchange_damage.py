@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -286,7 +287,7 @@ def test_rows_of_a_table_with_another_number_of_columns_are_refused_by_line(tmp_
     assert "names neither uid nor sheet_no and parcel_no" in refused(path)
     path.write_text('sheet_no,parcel_no\n12,"1\n12,2\n', encoding="utf-8")
     assert "lots.csv" in refused(path)
-    path.write_bytes("sheet_no,parcel_no,address\n12,1,a\n12,2,".encode() + b"\xa7\xad\xeang\n")
+    path.write_bytes(b"sheet_no,parcel_no,address\n12,1,a\n12,2," + b"\xa7\xad\xeang\n")
     said = refused(path)
     assert "line 3: the text is not utf-8" in said
     assert "tcvn3 '12,2,Đường'" in said
@@ -312,10 +313,8 @@ def test_noise_in_a_file_never_ends_in_another_error(tmp_path: Path, ending: str
         spoilt = bytearray(whole)
         spoilt[place : place + 16] = random.bytes(16)
         path.write_bytes(bytes(spoilt))
-        try:
-            assert problems(path) is not None
-        except BadInput as error:
-            assert "\n" not in str(error)
+        with suppress(BadInput):
+            assert all(problem.en and problem.vi for problem in problems(path))
 
 
 def test_a_shapefile_says_its_length_in_its_header(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def parcel_alone(text: str) -> str | None:
 
 
 def spellings(number: str) -> tuple[str, ...]:
-    """The number in large and small letters, and without leading zeros, which some registers write and others do not."""
+    """The number in large and small letters, and without leading zeros, which some registers write and some do not."""
     given = number.strip()
     forms = [form for bare in (given, given.lstrip("0")) for form in (bare, bare.upper(), bare.lower())]
     return tuple(dict.fromkeys(form for form in forms if form))

@@ -21,6 +21,8 @@ from gis.store.geometry import city_crs
 
 LIMIT, LIMIT_MOST = 20, 200
 """Parcels of an answer."""
+CONSIDERED = 2000
+"""Parcels that are put in order; a question that fits more is too wide to have a best answer."""
 WORDS_MOST = 8
 """Words of an address that are looked for."""
 
@@ -87,7 +89,7 @@ COLUMNS = (
 # Names of this module alone are put into the statements; what is asked for is bound.
 _SELECT = (
     f"SELECT {', '.join(f'p.{name}' for name in COLUMNS)}, lower(p.valid) AS valid_from, upper(p.valid) AS valid_to, "  # noqa: S608
-    "ST_AsBinary(p.geom) AS __geom, {by} AS __by FROM diaba.parcel_version p WHERE "
+    "ST_AsBinary(p.geom) AS __geom, {by} AS __by FROM (SELECT * FROM diaba.parcel_version p WHERE "
 )
 _NUMBER = "p.parcel_no = ANY(:parcels) AND p.sheet_no = ANY(:sheets)"
 _OLD_NUMBER = "p.old_parcel_no = ANY(:parcels) AND p.old_sheet_no = ANY(:sheets)"
@@ -139,25 +141,22 @@ def find_by_address(connection: Connection, asked: str, when: When | None = None
     """Parcels whose address has a word beginning with each word asked for, accents or not, in any order.
 
     Those that have the text as it was typed come first, then the shorter address. Where no address has all the words,
-    the most similar are found, by trigrams.
+    the most similar are found, by trigrams. Of more than `CONSIDERED` addresses the rest is not looked at.
     """
     checked = _text("text", asked)
     words = _words(connection, checked)
     if not words:
         return Found(())
-    likes = " AND ".join(f"diaba.search_key(p.address) LIKE :word{n}" for n in range(len(words)))
+    likes = " AND ".join(f"p.address_key LIKE :word{n}" for n in range(len(words)))
     values: dict[str, Any] = {f"word{n}": f"% {word}%" for n, word in enumerate(words)}
-    order = (
-        "(position(lower(normalize(:typed, NFC)) IN lower(normalize(p.address, NFC))) = 0), length(p.address), p.uid"
-    )
-    where = _SELECT.format(by="'address'") + likes
-    found = _found(connection, where, order, values | {"typed": checked}, when, limit)
+    as_typed = "position(lower(normalize(:typed, NFC)) IN lower(normalize(p.address, NFC)))"
+    order = f"({as_typed} = 0), length(p.address), p.uid"
+    found = _found(connection, _SELECT.format(by="'address'") + likes, order, values | {"typed": checked}, when, limit)
     if found.parcels:
         return found
-    key = " ".join(words)
-    where = _SELECT.format(by="'similar_address'") + ":key OPERATOR(public.<%) diaba.search_key(p.address)"
-    order = "public.word_similarity(:key, diaba.search_key(p.address)) DESC, length(p.address), p.uid"
-    return _found(connection, where, order, {"key": key}, when, limit)
+    where = _SELECT.format(by="'similar_address'") + ":key OPERATOR(public.<%) p.address_key"
+    order = "public.word_similarity(:key, p.address_key) DESC, length(p.address), p.uid"
+    return _found(connection, where, order, {"key": " ".join(words)}, when, limit)
 
 
 def find_at(
@@ -213,7 +212,9 @@ def _found(
     else:
         where += " AND p.valid @> CAST(:as_of AS date)"
         bound["as_of"] = when.as_of
-    rows = connection.execute(text(f"{where} ORDER BY {order} LIMIT :limit"), bound).all()
+    bound["considered"] = CONSIDERED
+    asked = text(f"{where} LIMIT :considered) p ORDER BY {order} LIMIT :limit")
+    rows = connection.execute(asked, bound).all()
     return Found(tuple(_parcels(rows[:limit])), len(rows) > limit)
 
 

@@ -20,7 +20,7 @@ def lot(number: int) -> Polygon:
 
 
 def sample_records() -> list[ParcelRecord]:
-    """Twenty lots, and two aside: one around a yard that is not its own, one with corners to a tenth of a millimetre."""
+    """Twenty lots, and two aside: one around a yard not its own, one with corners to a tenth of a millimetre."""
     shapes = [lot(n) for n in range(20)]
     yard = [(EAST + 110, NORTH + 5), (EAST + 115, NORTH + 5), (EAST + 115, NORTH + 10), (EAST + 110, NORTH + 10)]
     shapes.append(Polygon(box(EAST + 100, NORTH, EAST + 130, NORTH + 20).exterior.coords, [yard]))

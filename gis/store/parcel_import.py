@@ -112,16 +112,20 @@ def check(
     step("overlaps")
     problems += _check_neighbours(connection, candidates, city, step)
     problems += [p for c in candidates if c.polygon and (p := check_area(c.record, c.polygon.area, scale))]
-    rows: list[Mapping[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    outlines: list[Polygon] = []
     new = unchanged = 0
     for candidate in candidates:
-        row = _row(candidate, reference.srid(city))
+        row = _row(candidate)
         if row is not None:
-            rows.append(row)
+            rows.append(row[0])
+            outlines.append(row[1])
             new += not candidate.versions
             problems += _later_change(candidate)
         elif candidate.polygon is not None:
             unchanged += 1
+    for values, outline in zip(rows, encode(outlines, reference.srid(city)), strict=True):
+        values["geom"] = outline
     report = ImportReport(
         tuple(str(incoming.path) for incoming in files),
         tuple(replace(candidate.record, shape=candidate.polygon or candidate.record.shape) for candidate in candidates),
@@ -297,8 +301,8 @@ def _check_neighbours(connection: Connection, candidates: Sequence[_Candidate], 
     return problems + check_gaps(names, polygons, around)
 
 
-def _row(candidate: _Candidate, srid: int) -> dict[str, Any] | None:
-    """What is to be recorded; None where the parcel is known just so."""
+def _row(candidate: _Candidate) -> tuple[dict[str, Any], Polygon] | None:
+    """What is to be recorded, and its outline; None where the parcel is known just so."""
     record, polygon, base = candidate.record, candidate.polygon, candidate.base
     if polygon is None or record.uid is None:
         return None
@@ -313,8 +317,7 @@ def _row(candidate: _Candidate, srid: int) -> dict[str, Any] | None:
                 return None
     if base is not None and _is_same(base.shape, polygon):
         polygon = base.shape
-    values |= {"area_measured": polygon.area, "geom": encode([polygon], srid)[0]}
-    return values | {"valid": since(candidate.start, candidate.end)}
+    return values | {"area_measured": polygon.area, "valid": since(candidate.start, candidate.end)}, polygon
 
 
 def _later_change(candidate: _Candidate) -> list[Problem]:

@@ -321,7 +321,7 @@ def main() -> None:
         for name, given in (("first", records), ("later", renumbered(records))):
             files.write(folder / f"{name}.gpkg", given, CRS)
         count = len(records)
-        print(f"on {os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f} from others and this")
+        print(f"on {os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f} from others and this", flush=True)
         print(f"{'import of ' + format(count, ',') + ' parcels':44} {'s':>8} {'rows/s':>10} {'× COPY':>8}")
         spent = {name: imported(database, folder / f"{name}.gpkg") for name in ("first", "later")}
         bare, indexed = copied(database, count, indexed=False), copied(database, count, indexed=True)

@@ -150,5 +150,8 @@ def _show(found: ImportReport, written: bool, dry_run: bool, report: Path | None
         f"{len(found.records)} parcels: {found.new} new, {found.changed} changed, {found.unchanged} known as they are; "
         f"{len(found.errors)} errors, {len(found.warnings)} warnings"
     )
+    if written and not found.new and not found.changed:
+        click.echo("nothing had to be written")
+        return
     done = "written" if written else "nothing is written" + (" (dry run)" if dry_run else ": correct the errors first")
     click.echo(done)

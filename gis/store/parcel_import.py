@@ -194,7 +194,7 @@ def _candidate(
     start, end = record.valid_from or valid_from, record.valid_to
     holders = known.with_number(record, start, end)
     problems: list[Problem] = []
-    if record.uid is None and len(holders) == 1:
+    if record.uid is None and len(holders) == 1 and holders[0] not in known.coming:
         record = replace(record, uid=holders[0])
     for holder in holders:
         if holder != record.uid and holder not in known.coming:

@@ -140,6 +140,7 @@ def find_by_number(
 def find_by_address(connection: Connection, asked: str, when: When | None = None, *, limit: int = LIMIT) -> Found:
     """Parcels whose address has a word beginning with each word asked for, accents or not, in any order.
 
+    A word that begins with a digit is a number and must be a whole one: 1 is not 12.
     Those that have the text as it was typed come first, then the shorter address. Where no address has all the words,
     the most similar are found, by trigrams. Of more than `CONSIDERED` addresses the rest is not looked at.
     """
@@ -148,7 +149,7 @@ def find_by_address(connection: Connection, asked: str, when: When | None = None
     if not words:
         return Found(())
     likes = " AND ".join(f"p.address_key LIKE :word{n}" for n in range(len(words)))
-    values: dict[str, Any] = {f"word{n}": f"% {word}%" for n, word in enumerate(words)}
+    values: dict[str, Any] = {f"word{n}": _pattern(word) for n, word in enumerate(words)}
     as_typed = "position(lower(normalize(:typed, NFC)) IN lower(normalize(p.address, NFC)))"
     order = f"({as_typed} = 0), length(p.address), p.uid"
     found = _found(connection, _SELECT.format(by="'address'") + likes, order, values | {"typed": checked}, when, limit)
@@ -224,6 +225,10 @@ def _parcels(rows: Sequence[Row[Any]]) -> Iterable[FoundParcel]:
         values = row._mapping
         attributes = {name: values[name] for name in (*COLUMNS, "valid_from", "valid_to")}
         yield FoundParcel(FoundBy(values["__by"]), attributes, shape)
+
+
+def _pattern(word: str) -> str:
+    return f"% {word} %" if word[0].isdigit() else f"% {word}%"
 
 
 def _words(connection: Connection, asked: str) -> list[str]:

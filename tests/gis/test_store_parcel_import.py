@@ -163,6 +163,16 @@ def test_new_parcels_get_a_name_of_their_own(filled: Connection, tmp_path: Path)
     assert bring(filled, tmp_path / "new.gpkg").unchanged == 2
 
 
+def test_a_number_that_changes_hands_in_one_file_goes_to_another_parcel(filled: Connection, tmp_path: Path) -> None:
+    day = date(2026, 2, 1)
+    moved = replace(sample_records()[0], parcel_no="90", valid_from=day)
+    taken = ParcelRecord("x", fresh(0).shape, None, "26734", "12", "1", valid_from=day)
+    report = bring(filled, write(tmp_path / "hands.gpkg", [moved, taken]))
+    assert (report.new, report.changed, report.problems) == (1, 1, ())
+    now = {record.parcel_no: record.uid for record in parcel_export.records(filled, as_of=day)}
+    assert (now["90"], now["1"]) == ("p-0000", "26734-12-1")
+
+
 def test_an_old_file_does_not_undo_a_later_change(filled: Connection, tmp_path: Path) -> None:
     old = write(tmp_path / "old.gpkg", sample_records()[:1])
     newer = replace(sample_records()[0], address="1 Hàm Nghi", valid_from=date(2015, 1, 1))

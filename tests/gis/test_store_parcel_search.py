@@ -148,8 +148,12 @@ def by_address(records: list[ParcelRecord], asked: str) -> set[str]:
     return {
         str(r.uid)
         for r in records
-        if words and all(any(part.startswith(word) for part in plain_words(r.address or "")) for word in words)
+        if words and all(any(fits(word, part) for part in plain_words(r.address or "")) for word in words)
     }
+
+
+def fits(asked: str, word: str) -> bool:
+    return word == asked if asked[0] in "0123456789" else word.startswith(asked)
 
 
 TIMES = [
@@ -173,6 +177,8 @@ ASKED = [
     "Lê Lợi",
     "99/7 le van sy",
     "1A nguyen trai",
+    "1 nguyen trai",
+    "q.1 nguyen thi",
     "q.1 ben nghe",
     "p",
     "hem",

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from pyproj import CRS
 
-from gis.errors import BadParameter
+from gis.errors import BadParameter, UnreadableFile
 from gis.files import written_whole
 from gis.land.exchange import drawing, gml, interchange, table, vector
 from gis.land.exchange.record import Incoming, ParcelRecord, Reading
 
 ENDINGS = (".gpkg", ".shp", ".geojson", ".dxf", ".csv", ".gml", ".xml")
+BYTES_MOST = 4 << 30
+"""Of one file; a district's parcels take a tenth of a GiB."""
 _SAME = {".json": ".geojson"}
 
 
@@ -39,6 +41,8 @@ def read(path: Path, reading: Reading) -> Incoming:
         BadParameter: no such format or encoding.
     """
     kind = ending(path)
+    if path.is_file() and path.stat().st_size > BYTES_MOST:
+        raise UnreadableFile(path, f"it is larger than {BYTES_MOST >> 30} GiB")
     if kind == ".csv":
         return table.read(path, reading)
     if kind == ".dxf":

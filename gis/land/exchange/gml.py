@@ -7,6 +7,7 @@ its sheet, `areaValue` the legal area. INSPIRE has no place for ward, sheet, old
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -108,11 +109,16 @@ def _crs(path: Path, outline: Element | None) -> tuple[CRS | None, bool]:
     name = outline.get("srsName") or next((part.get("srsName") for part in outline.iter() if part.get("srsName")), None)
     if name is None:
         return None, False
-    code = name.replace("#", ":").replace("/", ":").rsplit(":", 1)[-1]
     try:
-        crs = reference.normalise(f"EPSG:{code}") if code.isdigit() else reference.normalise(name)
+        return _named(name)
     except BadCrs as error:
         raise UnreadableFile(path, f"srsName {name[:60]!r}: {error}") from error
+
+
+@lru_cache(maxsize=64)
+def _named(name: str) -> tuple[CRS, bool]:
+    code = name.replace("#", ":").replace("/", ":").rsplit(":", 1)[-1]
+    crs = reference.horizontal(f"EPSG:{code}" if code.isdigit() else name)
     return crs, not name.upper().startswith("EPSG:") and _north_first(crs)
 
 

@@ -14,7 +14,7 @@ from gis.errors import UnreadableFile
 DEPTH_MOST = 60
 """Elements within each other; real files have about ten."""
 RECORD_MOST = 200_000
-"""Elements and texts of one record."""
+"""Elements, and 64 characters of text each, of one record."""
 _CHUNK = 1 << 18
 
 
@@ -95,7 +95,7 @@ class _Reader:
             self._builder, self._inside, self._pieces = TreeBuilder(), self._depth, 0
             self._line = self.parser.CurrentLineNumber
         if self._builder is not None:
-            self._count()
+            self._count(1)
             self._builder.start(name, attributes)
 
     def _end(self, name: str) -> None:
@@ -108,11 +108,11 @@ class _Reader:
 
     def _data(self, data: str) -> None:
         if self._builder is not None:
-            self._count()
+            self._count(1 + len(data) // 64)
             self._builder.data(data)
 
-    def _count(self) -> None:
-        self._pieces += 1
+    def _count(self, pieces: int) -> None:
+        self._pieces += pieces
         if self._pieces > RECORD_MOST:
             raise UnreadableFile(self._path, f"line {self._line}: the record has more than {RECORD_MOST} parts")
 

@@ -187,3 +187,13 @@ def test_labels_of_other_peoples_drawings_give_the_numbers(tmp_path: Path) -> No
     got = files.read(tmp_path / "ogr.dxf", Reading(layer="10"))
     assert [record.number for record in got.records] == [("", "12", "7"), ("", "12", "8"), None]
     assert {problem.kind for problem in got.problems} == set[Kind]()
+
+
+def test_bare_numbers_in_a_drawing_of_one_sheet_need_the_sheet_to_be_told(tmp_path: Path) -> None:
+    bare = [ParcelRecord("lot", record.shape, parcel_no=record.parcel_no) for record in sample_records()[:3]]
+    files.write(tmp_path / "sheet.dxf", bare, CITY)
+    drawn = (tmp_path / "sheet.dxf").read_text().replace("PARCEL_NO", "NHAN")
+    (tmp_path / "sheet.dxf").write_text(drawn)
+    assert [record.number for record in files.read(tmp_path / "sheet.dxf", Reading()).records] == [None] * 3
+    got = files.read(tmp_path / "sheet.dxf", Reading(constants={"sheet_no": "12"}))
+    assert [record.number for record in got.records] == [("", "12", "1"), ("", "12", "2"), ("", "12", "3")]

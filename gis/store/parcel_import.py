@@ -204,6 +204,8 @@ def _candidate(
     candidate = _Candidate(record, None, incoming, versions, start, end)
     if not incoming.has_shapes:
         base = candidate.base
+        if base is None and record.uid is None and record.number is None:
+            return candidate, problems
         if base is None:
             number = record.uid or f"{record.sheet_no}/{record.parcel_no}"
             return candidate, [*problems, Problem(Kind.NOT_IN_REGISTER, record.name, {"number": number})]

@@ -347,6 +347,38 @@ def test_what_has_errors_cannot_be_saved(filled: Connection, tmp_path: Path) -> 
         parcel_import.save(filled, checked)
 
 
+@pytest.mark.parametrize("ending", [e for e in files.ENDINGS if e != ".csv"])
+def test_damaged_records_of_each_format_are_named_and_the_register_stays(
+    filled: Connection, ending: str, tmp_path: Path
+) -> None:
+    x, y = NEW
+    tie = shapely.Polygon([(x + 50, y), (x + 55, y + 5), (x + 55, y), (x + 50, y + 5)])
+    records = [fresh(0), replace(fresh(1), shape=tie), fresh(2, width=5.3), fresh(3), replace(fresh(4), parcel_no="1")]
+    before = versions(filled)
+    report = bring(filled, write(tmp_path / f"bad{ending}", records))
+    found = {problem.kind: problem for problem in report.errors}
+    assert set(found) == {Kind.INVALID_RING, Kind.OVERLAP, Kind.DUPLICATE_NUMBER}
+    assert len(report.errors) == 3
+    for kind, number in ((Kind.INVALID_RING, "13/2"), (Kind.OVERLAP, "13/3"), (Kind.DUPLICATE_NUMBER, "13/1")):
+        assert found[kind].record.startswith(f"bad{ending}, ")
+        assert found[kind].record.endswith(f"({number})")
+    assert "Self-intersection" in found[Kind.INVALID_RING].en
+    assert versions(filled) == before
+
+
+def test_damaged_rows_of_a_table_are_named_and_the_register_stays(filled: Connection, tmp_path: Path) -> None:
+    rows = ["ward_code,sheet_no,parcel_no,address", "26734,12,3,a", "26734,12,3,b", "26734,12,99,c", "26734,,,d"]
+    (tmp_path / "bad.csv").write_text("\n".join(rows), encoding="utf-8")
+    before = versions(filled)
+    report = bring(filled, tmp_path / "bad.csv")
+    assert {(problem.kind, problem.record) for problem in report.problems} == {
+        (Kind.DUPLICATE_NUMBER, "bad.csv, line 3 (12/3)"),
+        (Kind.NOT_IN_REGISTER, "bad.csv, line 4 (12/99)"),
+        (Kind.NO_NUMBER, "bad.csv, line 5"),
+    }
+    assert versions(filled) == before
+
+
 def test_an_import_killed_while_it_writes_leaves_nothing(database: Database, tmp_path: Path) -> None:
     lots = [fresh(n, width=4.0) for n in range(3000)]
     path = write(tmp_path / "many.gpkg", lots)

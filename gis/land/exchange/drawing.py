@@ -134,8 +134,8 @@ def _labelled(
 ) -> tuple[list[ParcelRecord], list[Problem]]:
     """Each boundary with what the texts in it say."""
     attribute_of = {layer: name for name, layer in columns_of({layer for layer, _, _ in labels}, reading).items()}
-    valid = np.array([polygon if polygon.is_valid else None for polygon in polygons], dtype=object)
-    tree = STRtree(valid)
+    # A boundary that crosses itself still says by its labels which parcel it is meant to be.
+    tree = STRtree([polygon if polygon.is_valid else shapely.make_valid(polygon) for polygon in polygons])
     areas = shapely.area(np.array(polygons, dtype=object))
     said: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     problems: list[Problem] = []

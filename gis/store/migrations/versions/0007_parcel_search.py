@@ -14,7 +14,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for index in ("parcel_version_number", "parcel_version_old_number"):
+    for index in ("parcel_version_number", "parcel_version_old_number", "parcel_version_place_known_now"):
         op.execute(f"DROP INDEX diaba.{index}")
     op.execute("ALTER TABLE diaba.parcel_version DROP COLUMN address_key")
     op.execute("DROP FUNCTION diaba.search_key(text)")
@@ -30,6 +30,8 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 $$
 """
 
+# By place alone of what is known now: beside the index of all versions PostgreSQL scans the whole index of those known
+# now, 23 of 30 ms of a window of 1,000 parcels.
 # Stored, as what the index finds is compared with it again: to make it takes 70 times as long as to compare.
 INDEXES = """
 ALTER TABLE diaba.parcel_version
@@ -37,5 +39,6 @@ ALTER TABLE diaba.parcel_version
 CREATE INDEX parcel_version_number ON diaba.parcel_version (parcel_no, sheet_no);
 CREATE INDEX parcel_version_old_number ON diaba.parcel_version (old_parcel_no, old_sheet_no)
     WHERE old_parcel_no IS NOT NULL;
+CREATE INDEX parcel_version_place_known_now ON diaba.parcel_version USING gist (geom) WHERE upper_inf(recorded);
 CREATE INDEX parcel_version_address ON diaba.parcel_version USING gin (address_key public.gin_trgm_ops);
 """

@@ -10,8 +10,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "adjust": ("api.cli.parcels_adjust", "Neighbours move their common boundary."),
     "certificate": ("api.cli.parcels_certificate", "A certificate by serial or book number, and its life."),
     "document": ("api.cli.parcels_document", "Source documents and their files."),
+    "export": ("api.cli.parcels_export", "Parcels of a day into a file."),
     "extract": ("api.cli.parcels_extract", "Who, what, where, since when, by which paper."),
+    "find": ("api.cli.parcels_find", "Parcels by number, address or place."),
     "history": ("api.cli.parcels_history", "All versions of a parcel and its lineage."),
+    "import": ("api.cli.parcels_import", "Parcels of files, checked, then all or nothing."),
     "merge": ("api.cli.parcels_merge", "Neighbours become one parcel."),
     "renumber": ("api.cli.parcels_renumber", "A parcel gets another sheet and parcel number."),
     "resurvey": ("api.cli.parcels_resurvey", "Parcels get the outlines of a new survey."),
@@ -32,5 +35,6 @@ def command() -> None:
 
     \b
     Examples:
-      diaba parcels show p-000001
+      diaba parcels import lots.shp --dry-run
+      diaba parcels find "12/345"
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +11,7 @@ import click
 from pyproj import CRS
 
 from api.cli.common import crs_option, emit, existing_city, json_option
+from api.cli.times import DayType
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -26,39 +27,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Day(click.ParamType[date]):
-    """A day on the command line: 2026-11-26."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Parse it, as wrong usage when it cannot be."""
-        if isinstance(value, date):
-            return value
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no day; write it as 2026-11-26", param, ctx)
-
-
-class Moment(click.ParamType[datetime]):
-    """A moment on the command line: 2026-11-26T09:30:00+07:00; without an offset it is UTC."""
-
-    name = "moment"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Parse it, as wrong usage when it cannot be."""
-        try:
-            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no moment; write it as 2026-11-26T09:30:00+07:00", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-as_of_option = click.option("--as-of", type=Day(), metavar="D", help="Of which day; today by default.")
-known_at_option = click.option(
-    "--known-at", type=Moment(), metavar="T", help="As the register knew it at that moment; now by default."
-)
 line_option = click.option(
     "--line", type=click.Path(path_type=Path), metavar="LINE.geojson", help="The new boundary, as lines."
 )
@@ -79,8 +47,8 @@ survey_crs_option = crs_option
 def change_options(command: F) -> F:
     """The options of every land change."""
     options = (
-        click.option("--valid-from", type=Day(), metavar="D", help="First day of the change; today by default."),
-        click.option("--approved-at", type=Day(), metavar="D", help="The day it was approved."),
+        click.option("--valid-from", type=DayType(), metavar="DAY", help="First day of the change; today by default."),
+        click.option("--approved-at", type=DayType(), metavar="DAY", help="The day it was approved."),
         click.option("--legal-ref", metavar="TEXT", help="The decision or article it rests on."),
         click.option("--dossier", metavar="TEXT", help="Number of its dossier."),
         click.option(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from api.cli.common import emit, json_option
-from api.cli.parcels_change import change_told, database, known_at_option, number_of, parcel_told
+from api.cli.parcels_change import change_told, database, number_of, parcel_told
+from api.cli.times import known_at_option
 
 if TYPE_CHECKING:
     from gis.store.lineage import Family

@@ -7,7 +7,8 @@ from datetime import date, datetime
 import click
 
 from api.cli.common import emit, json_option
-from api.cli.parcels_change import as_of_option, change_told, database, known_at_option, number_of, parcel_told
+from api.cli.parcels_change import change_told, database, number_of, parcel_told
+from api.cli.times import as_of_option, known_at_option
 
 
 @click.command("show")

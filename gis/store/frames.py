@@ -30,8 +30,8 @@ from gis.store.geometry import city_crs
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-HIDDEN = frozenset({"digest", "solid", "solid_surfaces", "coarser"})
-"""Columns that no frame shows: the content's digest, and solids, which have their own reader."""
+HIDDEN = frozenset({"digest", "solid", "solid_surfaces", "coarser", "address_key"})
+"""Columns that no frame shows: the content's digest, what search looks in, and solids, which have their own reader."""
 
 
 def read(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, func
+from sqlalchemy import ARRAY, Connection, Text, and_, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from gis.bounds import BoundingBox
@@ -28,9 +28,8 @@ def save(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Saved:
 
 def name(connection: Connection, uids: Iterable[str]) -> None:
     """Make parcels known by their names, so that others may refer to them; the known stay as they are."""
-    rows = [{"uid": uid} for uid in sorted(set(uids))]
-    if rows:
-        connection.execute(insert(parcel).on_conflict_do_nothing(), rows)
+    listed = literal(sorted(set(uids)), ARRAY(Text))
+    connection.execute(insert(parcel).from_select(["uid"], select(func.unnest(listed))).on_conflict_do_nothing())
 
 
 def current(

@@ -21,7 +21,7 @@ from gis.store import secret_files
 from gis.store.cluster import PORT, SUPERUSER, Cluster
 from gis.store.schema import SCHEMA
 
-EXTENSIONS = ("postgis", "btree_gist", "pgcrypto")
+EXTENSIONS = ("postgis", "btree_gist", "pgcrypto", "pg_trgm", "unaccent")
 CONNECT_SECONDS = 10
 DRIVER = "postgresql+psycopg"
 AdminSession = psycopg.Connection[tuple[object, ...]]

@@ -276,6 +276,11 @@ def _minus(whole: Range[date], part: Range[date]) -> list[Range[date]]:
     return rest
 
 
+def _written(table: Table) -> list[str]:
+    """The columns that are written; others PostgreSQL makes of them."""
+    return [column.name for column in table.columns if column.computed is None]
+
+
 def _match(table: Table) -> sql.Composed:
     """The conditions that join a table `t` to a list `k` of its keys and versions."""
     parts = [*table.info["key"], "version"]
@@ -316,7 +321,7 @@ def _keep(
     if not kept:
         return
     changed = {"version", "recorded", "valid"}
-    copied = [sql.Identifier(column.name) for column in table.columns if column.name not in changed]
+    copied = [sql.Identifier(name) for name in _written(table) if name not in changed]
     statement = sql.SQL(
         "INSERT INTO {table} ({names}, version, valid, recorded) "
         "SELECT {values}, k.next, daterange(k.lower, k.upper), tstzrange(%s, NULL) "
@@ -337,7 +342,7 @@ def _keep(
 def _add(
     session: psycopg.Connection[Any], table: Table, adding: Sequence[tuple[Row, bytes, int]], moment: datetime
 ) -> None:
-    columns = [column.name for column in table.columns if column.name not in _OWN]
+    columns = [name for name in _written(table) if name not in _OWN]
     recorded = TimestamptzRange(moment, None, "[)")
     rows = ([*(row.get(name) for name in columns), version, recorded, digest] for row, digest, version in adding)
     _copy(session, table, [*columns, "version", "recorded", "digest"], rows)

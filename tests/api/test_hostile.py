@@ -68,6 +68,7 @@ QUERIES = {
     "/buildings/b-0003": ("crs", "datetime", "known_at"),
     "/buildings/b-0003/cityjson": ("datetime", "known_at"),
     "/permits/status": ("receipt", "secret"),
+    "/parcels/search": ("text", "sheet", "parcel", "ward", "at", "crs", "as_of", "known_at", "limit"),
     "/": ("f",),
 }
 PATHS = (
@@ -108,6 +109,10 @@ def test_no_parameter_breaks_the_service(client: TestClient, path: str) -> None:
         for evil in CORPUS:
             given = {"x": "1", "y": "1"} if path.endswith("value") else {}
             given |= {"receipt": "760-2025-000001", "secret": "x"} if path.startswith("/permits") else {}
+            if path == "/parcels/search":
+                given = {"parcel": {"sheet": "1"}, "sheet": {"parcel": "1"}, "at": {}, "text": {}}.get(
+                    name, {"sheet": "1", "parcel": "1"}
+                )
             written = "&".join(
                 f"{key}={quote(value, safe='', errors='replace')}" for key, value in {**given, name: evil}.items()
             )

@@ -76,7 +76,7 @@ def test_a_login_that_may_not_says_what_to_run_and_goes_on_when_it_was_run(
     with cluster.connect("remote") as session:
         for statement in before[4:]:
             session.execute(statement)  # type: ignore[arg-type]
-        assert before[4:7] == [f"CREATE EXTENSION {name};" for name in EXTENSIONS]
+        assert before[4 : 4 + len(EXTENSIONS)] == [f"CREATE EXTENSION {name};" for name in EXTENSIONS]
     database.prepare()
     with database.open(Role.READER) as connection:
         assert connection.scalar(text("SELECT srid FROM city")) == 9210

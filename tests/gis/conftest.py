@@ -19,6 +19,8 @@ from gis.store.database import Database
 from tests.gis.store_samples import remove_cluster
 
 _numbers = itertools.count(1)
+_made: list[Database] = []
+"""The databases of this process."""
 
 
 @pytest.fixture(scope="session")
@@ -41,9 +43,19 @@ def make_database(store_settings: Settings) -> Callable[..., Database]:
     def make(crs: CrsLike = "EPSG:9210+5727", name: str | None = None) -> Database:
         chosen = name or f"test{next(_numbers)}"
         city = City(chosen, normalise(crs), store_settings.home / "cities" / chosen)
-        return Database.of(city, store_settings, start=True)
+        _made.append(Database.of(city, store_settings, start=True))
+        return _made[-1]
 
     return make
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_idle_sessions() -> Iterator[None]:
+    """The sessions a module's tests leave open are closed: all tests share the connections of one server."""
+    yield
+    for database in _made:
+        for role in Role:
+            database.engine(role).dispose()
 
 
 @pytest.fixture(scope="session")

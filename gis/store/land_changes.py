@@ -23,7 +23,7 @@ from gis.land.draft import Part
 from gis.land.land_change import OUTLINES, Basis, Draft, LandChangeKind
 from gis.land.parcel import Parcel
 from gis.land.subdivision import Road, Zone
-from gis.store import land_register, lineage, versions
+from gis.store import land_register, lineage, rights_succession, versions
 from gis.store.geometry import binary
 from gis.store.land_register import Recorded, free_names, held, neighbours
 from gis.store.schema import parcel_lineage, parcel_version, road
@@ -253,7 +253,9 @@ def _end(connection: Connection, drawn: Draft, order: Order, moment: datetime, u
     if order.dry_run:
         taken = land_register.taken(connection, drawn, undoes)
         return replace(drawn, problems=(*drawn.problems, *taken))
-    return land_register.record(connection, drawn, order.basis, moment, undoes)
+    recorded = land_register.record(connection, drawn, order.basis, moment, undoes)
+    rights_succession.follow(connection, recorded.draft)
+    return recorded
 
 
 def _attributes(

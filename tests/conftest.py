@@ -17,6 +17,13 @@ json.encoder.c_make_encoder = _ENCODER
 vars(json.encoder).pop("float", None)
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+LONG = ("test_build_faults.py", "test_tiling.py", "test_interrupted_build.py", "test_demo.py")
+"""Files of tests that take minutes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first, so that no worker has one of them left when the others have ended."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(scope="session")

@@ -132,6 +132,7 @@ def saw_tooth(side: float, density: float, noise: float) -> None:
     cells = roofs.saw_tooth(ring, axes, 8.0, 0.5, round(side / 8.0))
     xyz = scanned(cells, density, noise, random)
     outline = shapely.set_precision(Polygon(ring), 0.001)
+    modelled(outline, xyz)  # compiled code is loaded
     began = time.process_time()
     solids, reason = modelled(outline, xyz)
     spent = time.process_time() - began

@@ -9,11 +9,8 @@ from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from lidar.footprints import Footprints
+from lidar.supplement import NARROWEST, SMALLEST
 
-NARROWEST = 1.8
-"""m: what reaches less over a parcel line is an overhang, or the error of both lines, not a house of its own."""
-SMALLEST = 8.0
-"""m², likewise."""
 ONWARD = 10.0
 """m that a wall between two parts is drawn on through what lies on no parcel."""
 MILLIMETRE = 0.001

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from gis.errors import BadInput, UnreadableFile
+from gis.errors import BadInput
 from gis.resources import resource
+from gis.tables import records
 
 MORTGAGE = "mortgage"
 TRANSFER_BAN = "transfer_ban"
+COLUMNS = ("type", "class", "exclusive", "vi", "en", "source", "article", "doubt", "verified_by")
 
 
 class RightClass(StrEnum):
@@ -46,17 +47,14 @@ def right_types() -> Mapping[str, RightType]:
     Raises:
         UnreadableFile: the table is damaged.
     """
-    path = resource("rights", "right_types.csv")
     found: dict[str, RightType] = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                exclusive = {"true": True, "false": False}[row["exclusive"]]
-                kind = RightClass(row["class"])
-                names = (row["vi"], row["en"], row["source"], row["article"], row["doubt"])
-            except (KeyError, ValueError) as error:
-                raise UnreadableFile(path, f"line {number} is not complete ({error})") from error
-            found[row["type"]] = RightType(row["type"], kind, exclusive, *names)
+    for row in records(resource("rights", "right_types.csv"), COLUMNS):
+        exclusive = row.answer("exclusive")
+        if exclusive is None:
+            raise row.refused("exclusive", "it is empty")
+        name, kind = row.text("type"), row.word("class", RightClass)
+        texts = (row.text("vi"), row.text("en"), row.text("source"), row.optional("article") or "")
+        found[name] = RightType(name, kind, exclusive, *texts, row.doubt("doubt") or "")
     return found
 
 

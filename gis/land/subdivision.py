@@ -7,23 +7,22 @@ change merges it with a neighbour.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 
 import shapely
 from shapely import LineString, Polygon
 
 from gis.construction.rule_tables import city_rules
-from gis.errors import UnreadableFile
 from gis.resources import resource
+from gis.tables import records
 
 MERGED_IN_THE_SAME_CHANGE = "Land Law 2024 (31/2024/QH15) art. 220"
+ZONE_COLUMNS = ("first_ward", "last_ward", "district", "zone", "source", "article", "verified_by", "doubt")
 RESIDENTIAL = ("ODT", "ONT")
 """Land uses the minima of the table are for."""
 REACH = 1.0
@@ -155,13 +154,5 @@ def _front(polygon: Polygon, road: Road) -> float:
 
 @lru_cache(maxsize=1)
 def _zones() -> tuple[tuple[int, int, Zone], ...]:
-    file = resource("land", "split_zones.csv")
-    try:
-        return tuple((int(row["first_ward"]), int(row["last_ward"]), Zone(row["zone"])) for row in _rows(file))
-    except (KeyError, TypeError, ValueError) as error:
-        raise UnreadableFile(file, f"a row does not fit ({error})") from error
-
-
-def _rows(file: Path) -> list[dict[str, str]]:
-    with file.open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
+    rows = records(resource("land", "split_zones.csv"), ZONE_COLUMNS)
+    return tuple((row.whole("first_ward"), row.whole("last_ward"), row.word("zone", Zone)) for row in rows)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, text
 from gis import crs as reference
 from gis.errors import BadParameter
 from gis.land.number_forms import TEXT_MOST, parse, spellings
+from gis.land.parcel import ATTRIBUTES
 from gis.store.geometry import city_crs
 
 LIMIT, LIMIT_MOST = 20, 200
@@ -78,20 +79,8 @@ _OF_UNITS = frozenset({"p", "phuong", "xa", "q", "quan", "huyen", "tp", "thanh",
 COMMON_WORDS = _OF_STREETS | _OF_UNITS
 """Words of most addresses: kinds of streets and of administrative units."""
 
-COLUMNS = (
-    "uid",
-    "version",
-    "ward_code",
-    "sheet_no",
-    "parcel_no",
-    "old_sheet_no",
-    "old_parcel_no",
-    "land_use",
-    "area_legal",
-    "area_measured",
-    "address",
-)
-# Names of this module alone are put into the statements; what is asked for is bound.
+COLUMNS = ("uid", "version", *ATTRIBUTES)
+# Names of the code alone are put into the statements; what is asked for is bound.
 _SELECT = (
     f"SELECT {', '.join(f'p.{name}' for name in COLUMNS)}, lower(p.valid) AS valid_from, upper(p.valid) AS valid_to, "  # noqa: S608
     "ST_AsBinary(p.geom) AS __geom, {by} AS __by FROM (SELECT * FROM diaba.parcel_version p WHERE "

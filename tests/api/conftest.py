@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from api.cli.main import run
 from api.main import create_app
 from gis.access.roles import Role
 from gis.bounds import BoundingBox
@@ -33,9 +34,12 @@ from gis.store import catalog, discrepancies, registers, runs
 from gis.store.catalog import LidarTile, RasterProduct
 from gis.store.cluster import Cluster
 from gis.store.database import Database
+from gis.store.postmaster import Postmaster
 from gis.store.runs import PlannedTile
 from tests.gis.store_samples import EAST, NORTH, building, register_layers, write_registers
 
+Run = Callable[..., "tuple[int, str, str]"]
+"""The command line: arguments in; exit code, stdout and stderr out."""
 PARCELS = 40
 OLD, NEW = "2012", "2025"
 FLAGGED = "b-0003"
@@ -63,6 +67,37 @@ def installation() -> Iterator[Settings]:
     cluster.stop()
     shutil.rmtree(cluster.socket, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def own_home() -> Iterator[Path]:
+    """A home of the test's own, with nothing in it yet; what runs there in the end is ended."""
+    folder = Path(tempfile.mkdtemp(prefix="diaba-test-"))
+    folder.chmod(0o755)
+    yield folder / "home"
+    cluster = Cluster(folder / "home")
+    Postmaster(cluster.data).end(signal.SIGQUIT, 30)
+    shutil.rmtree(cluster.socket, ignore_errors=True)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+    """Make the command line of a home: arguments in; exit code, stdout and stderr out."""
+
+    def made(home: Path, *before: str) -> Run:
+        monkeypatch.setenv("DIABA_HOME", str(home))
+        monkeypatch.delenv("DIABA_DATABASE_URL", raising=False)
+        monkeypatch.delenv("DIABA_CITY", raising=False)
+
+        def call(*arguments: str) -> tuple[int, str, str]:
+            code = run([*before, *arguments])
+            out, err = capfd.readouterr()
+            return code, out, err
+
+        return call
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,36 +15,18 @@ import psycopg
 import pytest
 
 from api.cli.db import command
-from api.cli.main import run
-from gis.store.cluster import Cluster
-from gis.store.postmaster import Postmaster
-
-Run = Callable[..., "tuple[int, str, str]"]
+from tests.api.conftest import Run, own_home
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="diaba-test-"))
-    folder.chmod(0o755)
-    yield folder / "home"
-    cluster = Cluster(folder / "home")
-    Postmaster(cluster.data).end(signal.SIGQUIT, 30)
-    shutil.rmtree(cluster.socket, ignore_errors=True)
-    shutil.rmtree(folder)
+    with own_home() as folder:
+        yield folder
 
 
 @pytest.fixture
-def diaba(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("DIABA_HOME", str(home))
-    monkeypatch.delenv("DIABA_DATABASE_URL", raising=False)
-    monkeypatch.delenv("DIABA_CITY", raising=False)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = run(list(arguments))
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return call
+def diaba(home: Path, command_line: Callable[..., Run]) -> Run:
+    return command_line(home)
 
 
 def _json(done: tuple[int, str, str]) -> dict[str, Any]:

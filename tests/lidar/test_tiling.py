@@ -120,7 +120,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[FileRecord], 
     for i in range(COPIES):
         columns = {**scene.columns(), "x": scene.x + 200.0 * i}
         write_laz(PointCloud(**columns, crs=scene.crs), folder / f"{i}.laz")
-    return scan(sorted(folder.glob("*.laz"))), read_footprints(folder / "scene" / "registers.gpkg")
+    return scan(sorted(folder.glob("*.laz"))), read_footprints(folder / "scene" / "registers.gpkg", layer="footprints")
 
 
 def test_a_street_longer_than_the_buffer_comes_out_the_same_in_any_tiling(
@@ -141,7 +141,10 @@ def test_a_street_longer_than_the_buffer_comes_out_the_same_in_any_tiling(
 def test_a_ward_comes_out_the_same_in_any_tiling(tmp_path: Path) -> None:
     """A square kilometre with a river, a bridge, trees and thousands of houses."""
     make_scene(tmp_path, read_recipe("ward"), 11, density=2.0)
-    records, known = scan(sorted((tmp_path / "lidar").glob("*.laz"))), read_footprints(tmp_path / "registers.gpkg")
+    records, known = (
+        scan(sorted((tmp_path / "lidar").glob("*.laz"))),
+        read_footprints(tmp_path / "registers.gpkg", layer="footprints"),
+    )
     grid = Grid.covering(BoundingBox(603_000, 1_191_000, 604_000, 1_192_000, records[0].bounds.crs), RESOLUTION)  # type: ignore[union-attr]
     size = 1071.0  # m: of the grids from the CRS's origin, one with the whole ward in one cell
     assert len(tiles_over(records, size, DEFAULT_BUFFER)) == 1

@@ -18,13 +18,10 @@ from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import text
 
-from api.cli.main import run
 from api.cli.parcels import COMMANDS, command
 from gis.access.roles import Role
-from tests.api.conftest import CityStore
+from tests.api.conftest import CityStore, Run
 from tests.gis.land_samples import lots, place, register
-
-Run = Callable[..., "tuple[int, str, str]"]
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +30,8 @@ def land(make_store: Callable[..., CityStore]) -> CityStore:
 
 
 @pytest.fixture
-def diaba(land: CityStore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+def diaba(land: CityStore, command_line: Callable[..., Run]) -> Run:
     """The command line on a city with nine lots, p-00 … p-22, as if nothing had been done to it."""
-    monkeypatch.setenv("DIABA_HOME", str(land.settings.home))
-    monkeypatch.setenv("DIABA_CITY", land.city.name)
-    monkeypatch.delenv("DIABA_DATABASE_URL", raising=False)
     with land.database.open(Role.OWNER) as connection:
         # Dossiers refer to parcels, and their events let nothing be taken away.
         connection.execute(text("ALTER TABLE dossier_event DISABLE TRIGGER USER"))
@@ -45,13 +39,7 @@ def diaba(land: CityStore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
         connection.execute(text("ALTER TABLE dossier_event ENABLE TRIGGER USER"))
     with land.database.open(Role.WRITER) as connection:
         register(connection, lots())
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = run(["parcels", *arguments])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return call
+    return command_line(land.settings.home, "--city", land.city.name, "parcels")
 
 
 def _json(done: tuple[int, str, str]) -> dict[str, Any]:

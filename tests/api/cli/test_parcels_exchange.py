@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,40 +13,24 @@ import pyogrio
 import pytest
 import shapely
 
-from api.cli.main import run
 from gis.crs import normalise, transformer
 from gis.land.exchange import files
 from gis.land.exchange.record import ParcelRecord
-from gis.store.cluster import Cluster
-from gis.store.postmaster import Postmaster
+from tests.api.conftest import Run, own_home
 from tests.gis.exchange_samples import EAST, NORTH, sample_records
 
-Run = Callable[..., "tuple[int, str, str]"]
 CITY = normalise(9210)
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="diaba-test-"))
-    folder.chmod(0o755)
-    yield folder / "home"
-    cluster = Cluster(folder / "home")
-    Postmaster(cluster.data).end(signal.SIGQUIT, 30)
-    shutil.rmtree(cluster.socket, ignore_errors=True)
-    shutil.rmtree(folder)
+    with own_home() as folder:
+        yield folder
 
 
 @pytest.fixture
-def diaba(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("DIABA_HOME", str(home))
-    monkeypatch.delenv("DIABA_DATABASE_URL", raising=False)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = run(["--city", "exchange", *arguments])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return call
+def diaba(home: Path, command_line: Callable[..., Run]) -> Run:
+    return command_line(home, "--city", "exchange")
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -17,47 +14,29 @@ import pytest
 
 from api.cli import parcels, permits
 from api.cli.common import LazyGroup
-from api.cli.main import run
 from gis.access.roles import Role
 from gis.settings import Settings
-from gis.store.cluster import Cluster
 from gis.store.database import Database
-from gis.store.postmaster import Postmaster
+from tests.api.conftest import Run, own_home
 from tests.gis.rights_samples import LAND, settle
-
-Run = Callable[..., "tuple[int, str, str]"]
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
     """An installation with a city of one parcel that two hold, and papers for the tests."""
-    folder = Path(tempfile.mkdtemp(prefix="diaba-test-"))
-    folder.chmod(0o755)
-    settings = Settings(folder / "home", None, None)
-    city = settings.city("hcmc")
-    database = Database.of(city, settings, start=True)
-    city.save()
-    with database.open(Role.WRITER) as connection:
-        settle(connection, {"p": {"A": "1/2", "B": "1/2"}}, ["Bank"])
-    yield folder / "home"
-    cluster = Cluster(folder / "home")
-    Postmaster(cluster.data).end(signal.SIGQUIT, 30)
-    shutil.rmtree(cluster.socket, ignore_errors=True)
-    shutil.rmtree(folder)
+    with own_home() as folder:
+        settings = Settings(folder, None, None)
+        city = settings.city("hcmc")
+        database = Database.of(city, settings, start=True)
+        city.save()
+        with database.open(Role.WRITER) as connection:
+            settle(connection, {"p": {"A": "1/2", "B": "1/2"}}, ["Bank"])
+        yield folder
 
 
 @pytest.fixture
-def diaba(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("DIABA_HOME", str(home))
-    monkeypatch.delenv("DIABA_DATABASE_URL", raising=False)
-    monkeypatch.delenv("DIABA_CITY", raising=False)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = run(list(arguments))
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return call
+def diaba(home: Path, command_line: Callable[..., Run]) -> Run:
+    return command_line(home)
 
 
 def _json(done: tuple[int, str, str]) -> Any:

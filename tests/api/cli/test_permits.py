@@ -13,14 +13,12 @@ from shapely import box
 from shapely.geometry import mapping
 from sqlalchemy import text
 
-from api.cli.main import run
 from gis.access.roles import Role
 from gis.calendar import today
 from gis.store import permits
-from tests.api.conftest import CityStore
+from tests.api.conftest import CityStore, Run
 from tests.gis.store_samples import EAST, NORTH
 
-Run = Callable[..., "tuple[int, str, str]"]
 FILE = ("permits", "file", "--office", "760", "--procedure", "single_house", "--filed", "2025-03-03")
 
 
@@ -30,17 +28,8 @@ def city(make_store: Callable[..., CityStore]) -> CityStore:
 
 
 @pytest.fixture
-def diaba(city: CityStore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("DIABA_HOME", str(city.settings.home))
-    monkeypatch.setenv("DIABA_CITY", city.city.name)
-    monkeypatch.delenv("DIABA_DATABASE_URL", raising=False)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = run(list(arguments))
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return call
+def diaba(city: CityStore, command_line: Callable[..., Run]) -> Run:
+    return command_line(city.settings.home, "--city", city.city.name)
 
 
 def told(done: tuple[int, str, str]) -> dict[str, Any]:

@@ -39,7 +39,8 @@ def diaba(
     return subprocess.Popen([sys.executable, *program, *arguments], env=environment, **options)
 
 
-def finish(process: subprocess.Popen[bytes], seconds: float = 300) -> None:
+def finish(process: subprocess.Popen[bytes], seconds: float = 900) -> None:
+    # The first build of a fresh checkout compiles the core as well, beside another that does the same.
     assert process.wait(seconds) == 0, process.args
 
 

@@ -34,7 +34,7 @@ BUILD = ["lidar", "build", "--epoch", "survey", "--tile-size", "200", "--workers
 COPIES = 5
 """Of a scene of 200 m in a row: the tiles at one end do not read the files at the other."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from api.caller import caller
 from api.crs_names import NamedCrs, offered, storage
 from api.errors import TooBusy, TooSlow
 from api.settings import ServiceSettings
@@ -20,6 +21,7 @@ from gis.access.roles import Role
 from gis.errors import StoreUnreachable
 from gis.settings import City
 from gis.store.database import Database
+from gis.store.row_scope import SETTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Service:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction of the role that may only read what is public.
+        """A transaction of the role that only reads, and sees what the caller may see.
 
         Raises:
             StoreUnreachable: the store does not answer.
@@ -41,7 +43,8 @@ class Service:
         """
         try:
             with self.database.open(Role.READER) as connection:
-                connection.execute(_PREPARE, {"most": f"{round(1000 * self.limits.statement_seconds)}ms"})
+                most, scope = f"{round(1000 * self.limits.statement_seconds)}ms", self.database.signed(caller().scope)
+                connection.execute(_PREPARE, {"most": most, "scope": scope})
                 yield connection
         except StoreUnreachable as error:
             cause = error.__cause__
@@ -71,7 +74,9 @@ _PREPARE = text(
     "SELECT set_config('statement_timeout', :most, TRUE), set_config('plan_cache_mode', 'force_custom_plan', TRUE), "
     # Compiling a plan takes longer than running it here.
     "set_config('jit', 'off', TRUE), "
-    "set_config('transaction_read_only', 'on', TRUE)"
+    "set_config('transaction_read_only', 'on', TRUE), "
+    # What the rows' policies go by; without it the public's rows are seen.
+    f"set_config('{SETTING}', :scope, TRUE)"
 )
 
 

@@ -42,8 +42,7 @@ class Subject(StrEnum):
     RIGHTS = "rights"
     """Rights, certificates and units, without anybody's identity."""
     DOSSIERS = "dossiers"
-    CHECKS = "checks"
-    """Verdicts of planning rules."""
+    """Dossiers of building permits, and the verdicts of planning rules that were kept for them."""
     DIFFERENCES = "differences"
     """Where the measured city differs from the registered one: nobody is accused in public."""
 
@@ -51,9 +50,9 @@ class Subject(StrEnum):
 SEES: Mapping[Department, frozenset[Subject]] = MappingProxyType(
     {
         Department.LAND: frozenset({Subject.LAND, Subject.RIGHTS}),
-        Department.CONSTRUCTION: frozenset({Subject.LAND, Subject.DOSSIERS, Subject.CHECKS, Subject.DIFFERENCES}),
+        Department.CONSTRUCTION: frozenset({Subject.LAND, Subject.DOSSIERS, Subject.DIFFERENCES}),
         Department.INSPECTION: frozenset({Subject.LAND, Subject.DIFFERENCES}),
-        Department.PLANNING: frozenset({Subject.LAND, Subject.CHECKS, Subject.DIFFERENCES}),
+        Department.PLANNING: frozenset({Subject.LAND, Subject.DIFFERENCES}),
     }
 )
 CHANGES: Mapping[str, Department] = MappingProxyType(
@@ -134,7 +133,7 @@ def scope_of(grants: Iterable[str], districts: Mapping[str, frozenset[str]] = Ma
 
 
 def scope_within(texts: Iterable[object], districts: Mapping[str, frozenset[str]] = MappingProxyType({})) -> Scope:
-    """The scope of those texts that are grants; a list of groups from elsewhere holds others too, which give nothing."""
+    """The scope of those texts that are grants; a list of groups from elsewhere has others too, which give nothing."""
     found = set()
     for text in texts:
         try:

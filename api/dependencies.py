@@ -20,6 +20,7 @@ from api.settings import ServiceSettings
 from gis.access.roles import Role
 from gis.errors import StoreUnreachable
 from gis.settings import City
+from gis.store import api_keys
 from gis.store.database import Database
 from gis.store.row_scope import SETTING
 
@@ -53,6 +54,15 @@ class Service:
             if isinstance(cause, DBAPIError) and isinstance(cause.orig, QueryCanceled):
                 raise TooSlow(self.limits.statement_seconds) from error
             raise
+
+    def key_of(self, told: str) -> tuple[str, tuple[str, ...], float] | None:
+        """Whose key of a machine this is, what it grants and until when; None unless it is good.
+
+        Raises:
+            StoreUnreachable: the store does not answer.
+        """
+        with self.reading() as connection:
+            return api_keys.find(connection, told)
 
     def close(self) -> None:
         """Give the connections back."""

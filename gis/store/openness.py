@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from psycopg import sql
 from sqlalchemy import Connection, text
 
+from gis.access.openness import Parcels
 from gis.errors import Conflict
 from gis.store.schema import SCHEMA
 from gis.store.versions import driver
@@ -15,13 +14,6 @@ OF_WARDS = ("parcel", "parcel_version", "parcel_lineage", "land_change", "permit
 """Tables whose policies are in force while the city shows parcels by ward."""
 OVERLAPS = "public.geometry_overlaps(geometry, geometry)"
 """The function of PostGIS's operator `&&`."""
-
-
-class Parcels(StrEnum):
-    """To whom parcels, permits and what became of parcels are shown."""
-
-    TO_ALL = "to-all"
-    BY_WARD = "by-ward"
 
 
 def shown(connection: Connection) -> Parcels:

@@ -49,8 +49,9 @@ def is_demo(connection: Connection) -> bool:
 def extent(connection: Connection, city: CRS, tables: Sequence[tuple[str, str]]) -> BoundingBox | None:
     """What the rows of some (table, geometry column) cover, in the city's CRS; None without any.
 
-    Exact for small tables, and for those of which not everybody sees all. That of a larger one is read off its spatial index, at once for any number of rows; it may
-    be too large by a few metres of rounding, and by what an import that failed has touched.
+    Exact for small tables, and for those of which not everybody sees all. That of a larger one is read off its spatial
+    index, at once for any number of rows; it may be too large by a few metres of rounding, and by what an import that
+    failed has touched.
     Table and column are names of this project's schema, never a client's.
     """
     found: BoundingBox | None = None

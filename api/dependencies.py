@@ -84,6 +84,8 @@ _PREPARE = text(
     "SELECT set_config('statement_timeout', :most, TRUE), set_config('plan_cache_mode', 'force_custom_plan', TRUE), "
     # Compiling a plan takes longer than running it here.
     "set_config('jit', 'off', TRUE), "
+    # Requests run beside each other; to start workers for one takes longer than most of them.
+    "set_config('max_parallel_workers_per_gather', '0', TRUE), "
     "set_config('transaction_read_only', 'on', TRUE), "
     # What the rows' policies go by; without it the public's rows are seen.
     f"set_config('{SETTING}', :scope, TRUE)"

@@ -105,7 +105,7 @@ END $$
 SEEN = """
 CREATE FUNCTION diaba.bench_seen() RETURNS text[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
-    SELECT ARRAY(SELECT jsonb_array_elements_text(diaba.proven('diaba.scope')::jsonb -> 'land'))
+    SELECT string_to_array(substring(diaba.proven('diaba.scope') FROM '(?:^|;)land=([^;]*)'), ',')
 $$
 """
 VIEW = """
@@ -286,23 +286,27 @@ def run(database: Database, tiles: int, zoom: int, side: float) -> None:
         print(f"\nleakproof / nobody, {who}: {rows['leakproof', who][3] / rows['nobody', who][3]:.2f}", end="")
     print("\n\nall layers of a tile, and 100 features of a box with their number; times in ms\n")
     print("| what | parcels | who | median | 95 % | ratio |\n|---|---|---|---|---|---|")
+    cases = (
+        ("no policy at all", "anybody", NOTHING_MORE),
+        (Parcels.TO_ALL, "public", NOTHING_MORE),
+        (Parcels.TO_ALL, "planner of all wards", everywhere),
+        (Parcels.BY_WARD, "planner of all wards", everywhere),
+    )
+    chosen = tiles_of(zoom, tiles, side)
     for name, asked in (("tile", whole_tile), ("page", page)):
-        first = None
-        for shown, who, scope in (
-            ("no policy at all", "anybody", NOTHING_MORE),
-            (Parcels.TO_ALL, "public", NOTHING_MORE),
-            (Parcels.TO_ALL, "planner of all wards", everywhere),
-            (Parcels.BY_WARD, "planner of all wards", everywhere),
-        ):
-            chosen = tiles_of(zoom, tiles, side)
-            secured = "DISABLE" if shown == "no policy at all" else "ENABLE"
+        best: dict[int, tuple[float, float, int]] = {}
+        for number in (*range(len(cases)), *reversed(range(len(cases)))):
+            shown, who, scope = cases[number]
             with database.open(Role.OWNER) as connection:
                 openness.show(connection, Parcels.BY_WARD if shown == Parcels.BY_WARD else Parcels.TO_ALL)
+                secured = "DISABLE" if shown == "no policy at all" else "ENABLE"
                 connection.exec_driver_sql(f"ALTER TABLE diaba.discrepancy {secured} ROW LEVEL SECURITY")
             timed(database, scope, chosen[:3], asked)
-            middle, most, _ = min(timed(database, scope, chosen, asked) for _ in range(2))
-            first = first or middle
-            print(f"| {name} | {shown} | {who} | {middle:.1f} | {most:.1f} | {middle / first:.2f} |")
+            found = timed(database, scope, chosen, asked)
+            best[number] = min(found, best.get(number, found))
+        for number, (shown, who, _) in enumerate(cases):
+            middle, most, _ = best[number]
+            print(f"| {name} | {shown} | {who} | {middle:.1f} | {most:.1f} | {middle / best[0][0]:.2f} |")
 
 
 def main() -> None:

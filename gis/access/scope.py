@@ -8,7 +8,6 @@ reader's login has no right to those columns at all.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -102,15 +101,18 @@ class Scope:
         )
 
     def document(self) -> str:
-        """What is seen, as JSON: subject → wards, sorted. Two scopes that see the same have the same."""
+        """What is seen, as `differences=26734,26737;land=*`: two scopes that see the same have the same.
+
+        The database takes it apart; neither a ward's code nor a subject has one of these signs.
+        """
         seen = {str(subject): sorted(self.wards(subject)) for subject in Subject}
-        return json.dumps({name: wards for name, wards in seen.items() if wards}, separators=(",", ":"), sort_keys=True)
+        return ";".join(f"{name}={','.join(wards)}" for name, wards in sorted(seen.items()) if wards)
 
     @property
     def key(self) -> str:
         """A short name of what is seen, "public" where nothing but the public's is."""
         document = self.document()
-        return "public" if document == "{}" else blake2b(document.encode(), digest_size=12).hexdigest()
+        return "public" if document == "" else blake2b(document.encode(), digest_size=12).hexdigest()
 
 
 NOTHING_MORE = Scope()

@@ -29,7 +29,7 @@ def signed(key: bytes, scope: Scope, now: float | None = None) -> str:
         now: Seconds since 1970; the present when not given.
     """
     document = scope.document()
-    if document == "{}":
+    if document == "":
         return ""
     told = f"{round((time() if now is None else now) + VALID_SECONDS)}.{document}"
     return f"{hmac.new(key, f'{SETTING}={told}'.encode(), sha256).hexdigest()}.{told}"

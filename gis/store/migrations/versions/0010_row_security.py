@@ -50,7 +50,10 @@ SCOPED = {
 """Table → its condition; in force always. A row of no known ward is seen by who sees all."""
 
 OF_WARDS = {
-    "parcel_version": _within("land", "parcel_version.ward_code = ANY (:wards)"),
+    # Looked up in a hash table: of a district's hundred wards each is as near.
+    "parcel_version": _within(
+        "land", "parcel_version.ward_code IN (SELECT unnest(seen) FROM diaba.seen_wards('land') seen)"
+    ),
     "parcel": _within("land", "EXISTS (SELECT 1 FROM diaba.parcel_version w WHERE w.uid = parcel.uid)"),
     "parcel_lineage": _within(
         "land", "EXISTS (SELECT 1 FROM diaba.parcel_version w WHERE w.uid = parcel_lineage.child_uid)"

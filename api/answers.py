@@ -13,6 +13,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.caller import caller
+
 JSON = "application/json"
 GEOJSON = "application/geo+json"
 HTML = "text/html; charset=utf-8"
@@ -21,6 +23,8 @@ MVT = "application/vnd.mapbox-vector-tile"
 WORTH_COMPRESSING = 500
 """Bytes; smaller bodies fit into one packet anyhow."""
 GZIP_LEVEL = 5
+CREDENTIALS = "Authorization, X-API-Key"
+"""The headers that say who asks."""
 
 
 def json_bytes(document: Any) -> bytes:
@@ -45,8 +49,8 @@ def answer(
     etag = f'"{blake2b(body, digest_size=12).hexdigest()}{"-gzip" if encoded else ""}"'
     common = {
         "ETag": etag,
-        "Cache-Control": f"public, max-age={max_age}" if max_age else "no-cache",
-        "Vary": "Accept, Accept-Encoding" if compress else "Accept",
+        "Cache-Control": _kept(max_age),
+        "Vary": f"Accept, Accept-Encoding, {CREDENTIALS}" if compress else f"Accept, {CREDENTIALS}",
         **(headers or {}),
     }
     if _has(request.headers.get("if-none-match"), etag):
@@ -55,6 +59,13 @@ def answer(
         body = gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
         common["Content-Encoding"] = "gzip"
     return Response(body, headers=common, media_type=media_type)
+
+
+def _kept(max_age: int) -> str:
+    """Who may keep the answer: what is shown to somebody known stays out of caches that others are answered from."""
+    if not caller().is_public:
+        return f"private, max-age={max_age}" if max_age else "private, no-cache"
+    return f"public, max-age={max_age}" if max_age else "no-cache"
 
 
 def _accepts_gzip(header: str) -> bool:

@@ -13,13 +13,16 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from api.caller import caller
 from api.crs_names import NamedCrs, offered, storage
 from api.errors import TooBusy, TooSlow
 from api.settings import ServiceSettings
 from gis.access.roles import Role
 from gis.errors import StoreUnreachable
 from gis.settings import City
+from gis.store import api_keys
 from gis.store.database import Database
+from gis.store.row_scope import SETTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Service:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction of the role that may only read what is public.
+        """A transaction of the role that only reads, and sees what the caller may see.
 
         Raises:
             StoreUnreachable: the store does not answer.
@@ -41,7 +44,8 @@ class Service:
         """
         try:
             with self.database.open(Role.READER) as connection:
-                connection.execute(_PREPARE, {"most": f"{round(1000 * self.limits.statement_seconds)}ms"})
+                most, scope = f"{round(1000 * self.limits.statement_seconds)}ms", self.database.signed(caller().scope)
+                connection.execute(_PREPARE, {"most": most, "scope": scope})
                 yield connection
         except StoreUnreachable as error:
             cause = error.__cause__
@@ -50,6 +54,15 @@ class Service:
             if isinstance(cause, DBAPIError) and isinstance(cause.orig, QueryCanceled):
                 raise TooSlow(self.limits.statement_seconds) from error
             raise
+
+    def key_of(self, told: str) -> tuple[str, tuple[str, ...], float] | None:
+        """Whose key of a machine this is, what it grants and until when; None unless it is good.
+
+        Raises:
+            StoreUnreachable: the store does not answer.
+        """
+        with self.reading() as connection:
+            return api_keys.find(connection, told)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -71,7 +84,11 @@ _PREPARE = text(
     "SELECT set_config('statement_timeout', :most, TRUE), set_config('plan_cache_mode', 'force_custom_plan', TRUE), "
     # Compiling a plan takes longer than running it here.
     "set_config('jit', 'off', TRUE), "
-    "set_config('transaction_read_only', 'on', TRUE)"
+    # Requests run beside each other; to start workers for one takes longer than most of them.
+    "set_config('max_parallel_workers_per_gather', '0', TRUE), "
+    "set_config('transaction_read_only', 'on', TRUE), "
+    # What the rows' policies go by; without it the public's rows are seen.
+    f"set_config('{SETTING}', :scope, TRUE)"
 )
 
 

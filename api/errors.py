@@ -46,7 +46,25 @@ class TooBusy(DiabaError):
         super().__init__("the service is busy; try again in a moment")
 
 
+class NotAuthenticated(DiabaError, PermissionError):
+    """Somebody says who it is and does not prove it."""
+
+
+class NotAllowed(DiabaError, PermissionError):
+    """The caller may not do this."""
+
+
+class IssuerUnreachable(DiabaError, ConnectionError):
+    """Whether a token is good cannot be said now."""
+
+    def __init__(self) -> None:
+        super().__init__("the issuer of the token does not answer; without a token the public's data are had")
+
+
 STATUS: Mapping[type[Exception], HTTPStatus] = {
+    NotAuthenticated: HTTPStatus.UNAUTHORIZED,
+    NotAllowed: HTTPStatus.FORBIDDEN,
+    IssuerUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     UnreadableFile: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -64,7 +82,12 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         "description": status.phrase,
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-    for status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
+    for status in (
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    )
 }
 """What every route may answer, for its description."""
 
@@ -111,9 +134,22 @@ def handler(status: HTTPStatus, retry_seconds: int) -> Callable[[Request, Except
         headers = {"Retry-After": str(retry_seconds)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
         if headers:
             log.warning("%s", error)
+        if status == HTTPStatus.UNAUTHORIZED:
+            # RFC 6750, 3.
+            headers["WWW-Authenticate"] = 'Bearer realm="diaba", error="invalid_token"'
         detail = "the store does not answer" if isinstance(error, StoreUnreachable) else str(error)
         more = {"parameter": error.name} if isinstance(error, BadParameter) else {}
         return problem(status, _kind(error), detail, headers, **more)
+
+    return handle
+
+
+def answering(retry_seconds: int) -> Callable[[Request, Exception], Response]:
+    """Make the handler of errors that are raised outside of the routes."""
+
+    def handle(request: Request, error: Exception) -> Response:
+        status = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+        return handler(status, retry_seconds)(request, error)
 
     return handle
 

@@ -11,8 +11,12 @@ import anyio.to_thread
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from api.access.authenticate import Authenticate
+from api.access.authority import Authority
+from api.access.dev_issuer import issuer as dev_issuer
+from api.access.settings import AccessSettings
 from api.dependencies import Service
-from api.errors import add_handlers, handler
+from api.errors import add_handlers, answering, handler
 from api.middleware import Envelope
 from api.openapi import describe
 from api.routes import collections, health, landing, models, parcels, permits, raster, tilejson, tiles, viewer
@@ -21,13 +25,18 @@ from gis.settings import City, Settings
 from gis.store.database import Database
 
 
-def create_app(settings: Settings, city: City, limits: ServiceSettings | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, city: City, limits: ServiceSettings | None = None, access: AccessSettings | None = None
+) -> FastAPI:
     """Make the application that serves a city.
 
     Nothing is opened here: the lifespan opens what requests need and closes it. A store that does not answer does not
     keep the service from starting; requests are told so until it does.
     """
-    service = Service(city, Database.of(city, settings), limits or ServiceSettings())
+    service = Service(city, Database.of(city, settings).as_public(), limits or ServiceSettings())
+    believed = access or AccessSettings()
+    further = (dev_issuer(settings, city, believed),) if believed.dev_issuer else ()
+    authority = Authority(believed, city.folder, service.key_of, further)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -52,10 +61,12 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
     for module in (landing, collections, tilejson, tiles, raster, models, parcels, permits, health, viewer):
         app.include_router(module.router)
     describe(app)
+    app.add_middleware(Authenticate, authority=authority, on_failure=answering(service.limits.retry_seconds))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET", "HEAD"],
+        allow_headers=["Authorization", "X-API-Key"],
         expose_headers=["Content-Crs", "ETag", "Retry-After", "X-Request-Id"],
         max_age=86_400,
     )

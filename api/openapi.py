@@ -18,6 +18,17 @@ TAGS = [
     {"name": "Buildings", "description": "Measured buildings with their uncertainty, and as CityJSON."},
 ]
 
+SECURITY: dict[str, Any] = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A token of the city's issuer.",
+    },
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key of a machine."},
+    "password": {"type": "http", "scheme": "basic", "description": "A key as the password, for clients without more."},
+}
+
 
 def describe(app: FastAPI) -> None:
     """Make `app.openapi` answer with errors as problem documents instead of FastAPI's own form."""
@@ -28,6 +39,7 @@ def describe(app: FastAPI) -> None:
                 title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=TAGS
             )
             _replace_errors(document)
+            _say_who_may_ask(document)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -42,3 +54,9 @@ def _replace_errors(document: dict[str, Any]) -> None:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM_SCHEMA
+
+
+def _say_who_may_ask(document: dict[str, Any]) -> None:
+    """Everything answers the public too, hence the empty requirement."""
+    document["components"]["securitySchemes"] = SECURITY
+    document["security"] = [{}, *({name: []} for name in SECURITY)]

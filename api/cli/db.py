@@ -10,6 +10,8 @@ import click
 from pyproj import CRS
 
 from api.cli.common import CrsType, current_city, emit, json_option
+from api.cli.db_key import command as key
+from gis.access.openness import Parcels
 from gis.access.roles import Role
 from gis.crs import name_of
 from gis.errors import BadCrs, BadParameter
@@ -171,6 +173,33 @@ def restore(file: Path, as_json: bool) -> None:
     city = read(database, file)
     document = {"database": database.name, "city": city.name, "crs": name_of(city.crs), "revision": database.revision()}
     emit(document, as_json, lambda: click.echo(f"{database.where} is restored from {file}"))
+
+
+@command.command()
+@click.option(
+    "--parcels", type=click.Choice([one.value for one in Parcels]), help="Show parcels and permits so from now on."
+)
+@json_option
+def access(parcels: str | None, as_json: bool) -> None:
+    """How the city shows its parcels and permits: to all, or each ward's to those who work for it.
+
+    \b
+    Examples:
+      diaba db access
+      diaba db access --parcels by-ward
+    """
+    from gis.store import openness
+
+    database = _started()
+    with database.open(Role.OWNER) as connection:
+        if parcels is not None:
+            openness.show(connection, Parcels(parcels))
+        shown, fast = openness.shown(connection), openness.keeps_index(connection)
+    document = {"city": database.city.name, "parcels": str(shown), "index_under_policies": fast}
+    emit(document, as_json, lambda: click.echo(f"{database.city.name} shows its parcels {shown}"))
+
+
+command.add_command(key)
 
 
 @command.command("rotate-key")

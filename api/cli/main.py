@@ -20,6 +20,7 @@ COMMANDS = {
     "permits": ("api.cli.permits", "Building permits: dossiers, clocks, checks."),
     "scene": ("api.cli.scene", "The simulated city and its scanner."),
     "serve": ("api.cli.serve", "The API and the viewer."),
+    "token": ("api.cli.token", "Tokens for development."),
 }
 """Command → module that holds it as `command`, and its line in the help."""
 

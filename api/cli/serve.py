@@ -6,6 +6,7 @@ import errno
 import logging
 import socket
 import sys
+from dataclasses import replace
 
 import click
 
@@ -22,35 +23,46 @@ class AddressTaken(DiabaError):
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 for all.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--dev-issuer", is_flag=True, help="Believe tokens of `diaba token`; on this machine or for a demo only.")
 @json_option
-def command(host: str, port: int, as_json: bool) -> None:
+def command(host: str, port: int, dev_issuer: bool, as_json: bool) -> None:
     """The API and the viewer, until it is stopped with Ctrl-C.
 
     \b
     Examples:
       diaba serve
       diaba serve --host 0.0.0.0 --port 8080
+      diaba serve --dev-issuer
     """
     import uvicorn
 
+    from api.access.settings import LOOPBACK, AccessSettings
     from api.main import create_app
     from api.settings import ServiceSettings
+    from gis.access.roles import Role
     from gis.settings import Settings
+    from gis.store import openness
+    from gis.store.coverage import is_demo
     from gis.store.database import Database
 
     settings = Settings.from_environment()
     limits = ServiceSettings.from_environment()
+    access = replace(AccessSettings.from_environment(), dev_issuer=dev_issuer)
     listener = listen(host, port)
     try:
         city = existing_city()
-        Database.of(city, settings, start=True)
+        database = Database.of(city, settings, start=True)
+        with database.open(Role.READER) as connection:
+            openness.check(connection)
+            if dev_issuer and host not in LOOPBACK and not is_demo(connection):
+                raise BadParameter("dev-issuer", host, "anybody here could make tokens; listen at 127.0.0.1")
         address = _address(host, listener.getsockname()[1])
         _log_to_stderr()
         places = {"url": address, "viewer": f"{address}/viewer/", "collections": f"{address}/collections"}
         emit({"city": city.name, **places}, as_json, lambda: _announce(city.name, places))
         sys.stdout.flush()
         config = uvicorn.Config(
-            create_app(settings, city, limits),
+            create_app(settings, city, limits, access),
             log_config=None,
             access_log=False,
             server_header=False,

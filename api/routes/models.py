@@ -42,7 +42,10 @@ def building(
     as_of: AsOf = None,
     known_at: KnownAt = None,
 ) -> Response:
-    """Footprint, heights and area with their standard deviations, and the differences flagged at the building."""
+    """Footprint, heights and area with their standard deviations, and the differences flagged at the building.
+
+    `differences` is absent for callers who may not know whether there are any.
+    """
     target = named("crs", crs, service.crs_offered)
     when = moment(as_of, known_at)
     with service.reading() as connection:
@@ -53,7 +56,8 @@ def building(
         "height": _measure(measured.height, measured.sigma_height, "m"),
         "area": _measure(measured.area, measured.sigma_area, "m²"),
     }
-    item.properties["differences"] = found.differences
+    if found.differences is not None:
+        item.properties["differences"] = found.differences
     document = features([item], service.city.crs, target)[0]
     here = f"{base}/buildings/{quote(uid, safe='')}"
     document["links"] = [

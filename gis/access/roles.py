@@ -47,6 +47,9 @@ READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Tables of which the reader sees these columns only; it sees all other tables whole."""
 
+HIDDEN = frozenset({"scope_key", "api_key"})
+"""Tables that neither reader nor writer can touch; functions of the owner's look into them."""
+
 WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "city": ("SELECT", "UPDATE"),

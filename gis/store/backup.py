@@ -60,6 +60,8 @@ def backup(database: Database, path: Path | str) -> Backup:
                 *("--schema", SCHEMA),
                 "--no-owner",
                 "--no-privileges",
+                # Of this installation alone; the one that restores has a key of its own.
+                *("--exclude-table-data", f"{SCHEMA}.scope_key"),
                 *("--file", part.resolve()),
                 *("--dbname", _address(database, database.name)),
             ],
@@ -154,6 +156,7 @@ def _fill(database: Database, new: str, file: Path) -> City:
                 raise UnreadableFile(file, "the backup holds no city")
             city = replace(database.city, crs=reference.normalise(stored.crs))
             migrate.migrate(connection, city, database.name)
+            database.tell_scope_key(connection)
             connection.execute(text("ANALYZE"))
         return city
     except (DBAPIError, BadInput) as error:

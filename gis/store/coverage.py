@@ -41,23 +41,30 @@ def city_name(connection: Connection) -> str:
     return str(found)
 
 
+def is_demo(connection: Connection) -> bool:
+    """Whether the city is invented."""
+    return bool(connection.execute(text("SELECT is_demo FROM diaba.city")).scalar_one_or_none())
+
+
 def extent(connection: Connection, city: CRS, tables: Sequence[tuple[str, str]]) -> BoundingBox | None:
     """What the rows of some (table, geometry column) cover, in the city's CRS; None without any.
 
-    Exact for small tables. That of a larger one is read off its spatial index, at once for any number of rows; it may
-    be too large by a few metres of rounding, and by what an import that failed has touched.
+    Exact for small tables, and for those of which not everybody sees all. That of a larger one is read off its spatial
+    index, at once for any number of rows; it may be too large by a few metres of rounding, and by what an import that
+    failed has touched.
     Table and column are names of this project's schema, never a client's.
     """
     found: BoundingBox | None = None
     for table, column in tables:
+        by_ward = _by_ward(connection, table)
         count, *corners = connection.execute(
             text(
                 "SELECT count(*), ST_XMin(ST_Extent(g)), ST_YMin(ST_Extent(g)), ST_XMax(ST_Extent(g)), "  # noqa: S608
                 f"ST_YMax(ST_Extent(g)) FROM (SELECT {column} AS g FROM diaba.{table} LIMIT :most) AS looked_through"
             ),
-            {"most": LOOKED_THROUGH + 1},
+            {"most": None if by_ward else LOOKED_THROUGH + 1},
         ).one()
-        if count > LOOKED_THROUGH:
+        if count > LOOKED_THROUGH and not by_ward:
             corners = list(
                 connection.execute(
                     text(
@@ -72,6 +79,13 @@ def extent(connection: Connection, city: CRS, tables: Sequence[tuple[str, str]])
             box = BoundingBox(west, south, east, north, horizontal(city))
             found = box if found is None else found.union(box)
     return found
+
+
+def _by_ward(connection: Connection, table: str) -> bool:
+    """Whether not all see all rows: then the index would tell of those that are not shown."""
+    return bool(
+        connection.execute(text("SELECT row_security_active(:table)"), {"table": f"diaba.{table}"}).scalar_one()
+    )
 
 
 def rasters_over(

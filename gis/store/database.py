@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, text
@@ -14,9 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gis.access.roles import SETTINGS, Role
+from gis.access.scope import EVERYTHING, NOTHING_MORE, Scope
 from gis.errors import BadInput, Conflict, DiabaError, StoreUnreachable
 from gis.settings import City, Settings
-from gis.store import migrate, secret_files
+from gis.store import migrate, row_scope, secret_files
 from gis.store.identity_keys import KEY_OPTION, fingerprint, rotate, stored_fingerprint
 from gis.store.schema import SCHEMA
 from gis.store.server import CONNECT_SECONDS, Server, first_line
@@ -37,6 +39,8 @@ class Database:
     city: City
     server: Server
     name: str
+    scope: Scope = field(default=EVERYTHING, repr=False)
+    """What the reader's transactions see; who works here holds the city's secrets. A service takes `as_public`."""
 
     @classmethod
     def of(cls, city: City, settings: Settings | None = None, *, start: bool = False) -> Database:
@@ -77,7 +81,9 @@ class Database:
         with self.open(Role.OWNER) as connection:
             # Of two processes that migrate at once the second waits and finds the work done.
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('diaba migrate', 0))"))
-            return migrate.migrate(connection, self.city, self.name, to)
+            revision = migrate.migrate(connection, self.city, self.name, to)
+            self.tell_scope_key(connection)
+            return revision
 
     def analyse(self) -> None:
         """Tell the planner how the tables have changed; worth it after much was written at once."""
@@ -111,6 +117,8 @@ class Database:
         """
         try:
             with self.engine(role).begin() as connection:
+                if role is Role.READER and (told := self.signed(self.scope)):
+                    row_scope.take(connection, told)
                 yield self._keyed(connection) if role is Role.WRITER else connection
         except (DBAPIError, PoolTimeout, psycopg.Error) as error:
             raised = self._as_ours(error)
@@ -144,6 +152,18 @@ class Database:
         key = secret_files.key(self.server.secrets, self._key_file)
         return connection.execution_options(**{KEY_OPTION: key})
 
+    def as_public(self) -> Database:
+        """The same database as the public sees it, but for the transactions that take a scope of their own."""
+        return replace(self, scope=NOTHING_MORE)
+
+    def signed(self, scope: Scope) -> str:
+        """A scope as the database believes it (`row_scope.take`)."""
+        return row_scope.signed(self._scope_key, scope) if scope.grants else ""
+
+    def tell_scope_key(self, connection: Connection) -> None:
+        """Make the database believe the scopes this installation signs; the connection is the owner's."""
+        row_scope.save_key(connection, self._scope_key)
+
     def rotate_key(self) -> tuple[int, str]:
         """Encrypt all identity numbers with a new key and put it in the old one's place, whose file is kept beside it.
 
@@ -167,6 +187,10 @@ class Database:
         return count, fingerprint(new)
 
     @property
+    def _scope_key(self) -> bytes:
+        return _scope_key(self.server.secrets, f"{self.name}_scope.key")
+
+    @property
     def _key_file(self) -> str:
         return f"{self.name}_identity.key"
 
@@ -174,6 +198,12 @@ class Database:
     def where(self) -> str:
         """For messages: the database's name and server, without a password."""
         return f"{self.name} at {self.server.where}"
+
+
+@lru_cache(maxsize=32)
+def _scope_key(folder: Path, name: str) -> bytes:
+    # Read once: a service signs each request's scope.
+    return secret_files.key(folder, name)
 
 
 @lru_cache(maxsize=32)

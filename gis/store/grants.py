@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg import sql
 from sqlalchemy import Connection, text
 
-from gis.access.roles import READABLE_COLUMNS, WRITER_PRIVILEGES, Role
+from gis.access.roles import HIDDEN, READABLE_COLUMNS, WRITER_PRIVILEGES, Role
 from gis.store.schema import SCHEMA
 
 
@@ -37,6 +37,8 @@ def apply(connection: Connection, database: str) -> None:
         sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {} TO {}, {}").format(schema, writer, reader),
     ]
     for name, kind, present in tables:
+        if name in HIDDEN:
+            continue
         table = sql.Identifier(SCHEMA, name)
         usual = ("SELECT",) if kind == "v" else ("SELECT", "INSERT", "UPDATE")
         privileges = sql.SQL(", ").join(map(sql.SQL, WRITER_PRIVILEGES.get(name, usual)))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from gis.city_model.building import Building, Reason
 from gis.errors import NotFound
-from gis.store import buildings
+from gis.store import buildings, row_scope
 from gis.store.collections import COLLECTIONS, NOW, Moment, known
 from gis.store.items import Item, find_item
 
@@ -21,8 +21,8 @@ class MeasuredBuilding:
 
     item: Item
     building: Building
-    differences: tuple[dict[str, Any], ...]
-    """Flagged, for a person to inspect; the surest first."""
+    differences: tuple[dict[str, Any], ...] | None
+    """Flagged, for a person to inspect; the surest first. None for who may not know whether there are any."""
 
 
 def measured_building(connection: Connection, uid: str, moment: Moment = NOW) -> MeasuredBuilding:
@@ -71,7 +71,7 @@ def _known(value: float | None) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _flagged(connection: Connection, uid: str, epoch: str, moment: Moment) -> tuple[dict[str, Any], ...]:
+def _flagged(connection: Connection, uid: str, epoch: str, moment: Moment) -> tuple[dict[str, Any], ...] | None:
     columns = ", ".join(
         f'{expression} AS "{name}"' for name, expression in COLLECTIONS["discrepancies"].properties.items()
     )
@@ -80,4 +80,5 @@ def _flagged(connection: Connection, uid: str, epoch: str, moment: Moment) -> tu
         f"AND d.status = 'flagged' AND {known('d')} ORDER BY d.confidence DESC NULLS LAST, d.id"
     )
     rows = connection.execute(text(sql), {"uid": uid, "epoch": epoch, "known_at": moment.known_at})
-    return tuple(dict(row._mapping) for row in rows)
+    found = tuple(dict(row._mapping) for row in rows)
+    return found if found or row_scope.reach(connection, "differences") == "all" else None

@@ -66,6 +66,11 @@ _FLAGGED = (
 )
 """What is flagged at a building version `v`."""
 
+VERDICT = (
+    "CASE WHEN f.kinds IS NOT NULL THEN 'flagged' WHEN (SELECT diaba.reach('differences')) = 'all' THEN 'none' END"
+)
+"""Whether something is flagged. Who does not see all differences is not told that there is none."""
+
 _PERMIT = (
     "SELECT * FROM diaba.permit p WHERE p.permit_no = l.permit_no AND p.version = l.version "  # noqa: S608
     f"AND {known('p')} OFFSET 0"
@@ -130,7 +135,7 @@ LAYERS: Mapping[str, Layer] = {
         Layer(
             id="buildings",
             description="Công trình đo được · measured buildings; `verdict` is `flagged` where a difference is to be "
-            "inspected",
+            "inspected, `none` where none is, and absent where the caller may not know",
             zoom_least=13,
             source=f"diaba.building_version v LEFT JOIN LATERAL ({_FLAGGED}) f ON TRUE",
             geometry="v.footprint",
@@ -140,7 +145,7 @@ LAYERS: Mapping[str, Layer] = {
             fields=_text("uid", "lod", "reason")
             | _number("height", "sigma_height", "ground_height", "roof_height_max")
             | {
-                "verdict": ("CASE WHEN f.kinds IS NULL THEN 'none' ELSE 'flagged' END", "String"),
+                "verdict": (VERDICT, "String"),
                 "kinds": ("f.kinds", "String"),
             },
             where=f"{_versions('v')} AND {NEWEST_MEASURED}",

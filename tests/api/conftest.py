@@ -20,6 +20,7 @@ from typing import IO
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from api.cli.main import run
 from api.main import create_app
@@ -168,8 +169,10 @@ def furnish(store: CityStore, folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def store(make_store: Callable[..., CityStore], tmp_path_factory: pytest.TempPathFactory) -> CityStore:
-    """The small city, filled."""
+    """The small city, filled. It is invented, so the public sees of it what planners see."""
     made = make_store("small")
+    with made.database.open(Role.OWNER) as connection:
+        connection.execute(text("UPDATE diaba.city SET is_demo = true"))
     furnish(made, tmp_path_factory.mktemp("registers"))
     return made
 

@@ -1,0 +1,1 @@
+"""Who asks the service, told by a token or a key."""

@@ -27,11 +27,8 @@ class NamedCrs:
     crs: CRS
     is_north_first: bool
     """Whether the authority's order of the axes is (north, east), as in EPSG:4326."""
-
-    @property
-    def srid(self) -> int:
-        """The number PostGIS knows it by."""
-        return srid(self.crs)
+    srid: int
+    """The number PostGIS knows it by."""
 
     @property
     def decimals(self) -> int:
@@ -45,10 +42,11 @@ def _epsg(code: int) -> NamedCrs:
         f"http://www.opengis.net/def/crs/EPSG/0/{code}",
         crs,
         is_north_first=crs.axis_info[0].direction.lower() in ("north", "south"),
+        srid=code,
     )
 
 
-LONGITUDE_LATITUDE = NamedCrs(CRS84, normalise(WGS84), is_north_first=False)
+LONGITUDE_LATITUDE = NamedCrs(CRS84, normalise(WGS84), is_north_first=False, srid=WGS84)
 """The CRS of GeoJSON, and of every coordinate whose CRS is not named."""
 
 

@@ -75,15 +75,16 @@ _PREPARE = text(
 )
 
 
-def service_of(request: Request) -> Service:
+# Both are coroutines so that no thread is asked for what takes a microsecond.
+async def service_of(request: Request) -> Service:
     """The service the application runs."""
     found: Service = request.app.state.service
     return found
 
 
-def base_of(request: Request) -> str:
+async def base_of(request: Request) -> str:
     """Where clients reach the service, without a slash at the end."""
-    return service_of(request).limits.public_url or str(request.base_url).rstrip("/")
+    return (await service_of(request)).limits.public_url or str(request.base_url).rstrip("/")
 
 
 ServiceDep = Annotated[Service, Depends(service_of)]

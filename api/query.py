@@ -7,6 +7,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
@@ -103,11 +104,11 @@ def area(text: str, crs: NamedCrs, city: CRS, *, parameter: str = "bbox") -> Bas
         raise BadParameter(parameter, text[:80], "its south exceeds its north")
     if crs.crs.is_geographic and (low[0] < -180 or high[0] > 180 or low[1] < -90 or high[1] > 90):
         raise BadParameter(parameter, text[:80], "beyond ±180° of longitude or ±90° of latitude")
-    target = horizontal(city)
+    target, code = _plane(city)
     box = _rectangle((low[0], low[1]), (high[0], high[1]))
-    if crs.crs != target:
+    if crs.srid != code:
         box = _bent(parameter, _cut_to_use(box, crs.crs, target), crs.crs, target)
-    found: BaseGeometry = shapely.set_srid(box, srid(target))
+    found: BaseGeometry = shapely.set_srid(box, code)
     return found
 
 
@@ -253,10 +254,10 @@ def geometry(tree: Mapping[str, Any], crs: NamedCrs, city: CRS) -> BaseGeometry:
     west, south, east, north = shape.bounds
     if crs.crs.is_geographic and (west < -180 or east > 180 or south < -90 or north > 90):
         raise BadParameter("filter", str(tree.get("type"))[:40], "beyond ±180° of longitude or ±90° of latitude")
-    target = horizontal(city)
-    if crs.crs != target:
+    target, code = _plane(city)
+    if crs.srid != code:
         shape = _moved("filter", shape, crs.crs, target)
-    found: BaseGeometry = shapely.set_srid(shape, srid(target))
+    found: BaseGeometry = shapely.set_srid(shape, code)
     return found
 
 
@@ -278,6 +279,13 @@ def _instant(parameter: str, text: str) -> datetime:
     except ValueError as error:
         raise BadParameter(parameter, ascii(text[:40])[1:-1], "not a date-time after RFC 3339") from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=16)
+def _plane(city: CRS) -> tuple[CRS, int]:
+    """The city's horizontal CRS and its number."""
+    flat = horizontal(city)
+    return flat, srid(flat)
 
 
 def _rectangle(low: tuple[float, float], high: tuple[float, float]) -> BaseGeometry:

@@ -7,10 +7,12 @@ from typing import Annotated
 from fastapi import Query
 from starlette.requests import Request
 
+from api.items_parameters import FORMAT
+
 FormatParameter = Annotated[
     str | None,
     Query(
-        description="`json` for programs, `html` for people; without it, what the header `Accept` says.",
+        description=FORMAT,
         pattern="^(json|geojson|html)$",
     ),
 ]

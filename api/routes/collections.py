@@ -13,6 +13,7 @@ from api import pages
 from api.answers import GEOJSON, HTML, JSON, answer, json_bytes
 from api.dependencies import BaseDep, Service, ServiceDep
 from api.errors import PROBLEMS
+from api.items_parameters import RESERVED
 from api.links import QUERYABLES, SORTABLES, Link, header, link
 from api.representation import FormatParameter, wants_page
 from api.schemas import DIALECT, SCHEMA_JSON, content, geometry_schema, property_schema
@@ -25,13 +26,6 @@ from gis.store.property_types import GEOMETRY, queryables
 
 router = APIRouter(prefix="/collections", tags=["Features"])
 
-RESERVED = frozenset(
-    (
-        *("bbox", "bbox-crs", "crs", "limit", "offset", "token", "datetime", "known_at", "f", "filter", "filter-lang"),
-        *("filter-crs", "sortby", "properties", "skipGeometry", "resultType"),
-    )
-)
-"""Parameters of every collection; a property of such a name is asked for by `filter`."""
 CollectionId = Annotated[str, Path(alias="collectionId", description="One of the collections.", examples=["parcels"])]
 
 

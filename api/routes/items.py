@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, quote
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from api import pages
+from api import items_parameters, pages
 from api.answers import GEOJSON, HTML, JSON, answer
 from api.crs_names import NamedCrs, named
 from api.dependencies import BaseDep, Service, ServiceDep
 from api.errors import PROBLEMS
+from api.items_parameters import RESERVED, ItemsParameters
 from api.links import QUERYABLES, Link, address, header, link
 from api.query import after, area, chosen, equal, geometry, key, moment, sort_keys, token
 from api.representation import FormatParameter, wants_page
-from api.routes.collections import RESERVED, CollectionId, filters, find
+from api.routes.collections import CollectionId, filters, find
 from api.schemas import SCHEMA_JSON
 from gis.errors import BadParameter, NotFound
-from gis.filters import LENGTH_MOST, Language, parse
+from gis.filters import Language, parse
 from gis.store.collections import Collection
-from gis.store.cql2 import Condition, compile_filter
+from gis.store.cql2 import compile_filter
 from gis.store.items import Form, ItemQuery, Page, counted, find_feature, find_page, kinds_of
 from gis.store.property_types import TYPES, queryables
 
 router = APIRouter(prefix="/collections", tags=["Features"])
 
-CrsParameter = Annotated[
-    str | None,
-    Query(description="CRS of the answer, a URI of the collection's list. Axes are in the order of its authority."),
-]
-DateTime = Annotated[
-    str | None,
-    Query(
-        description="When it was so: a day, a date-time (its day counts) or an interval, `..` for an open end. "
-        "Without it: today. Of an interval the newest version of each feature is shown.",
-        examples=["2026-01-31", "2025-01-01/.."],
-    ),
-]
-KnownAt = Annotated[
-    str | None,
-    Query(description="As the register knew it at this date-time; without it: now.", examples=["2026-01-31T12:00:00Z"]),
-]
-PropertiesParameter = Annotated[
-    str | None, Query(description="Properties that are wanted, parted by commas; without it all.")
-]
-SkipGeometry = Annotated[bool, Query(alias="skipGeometry", description="Leave the geometry out: it is null.")]
+CrsParameter = Annotated[str | None, Query(description=items_parameters.CRS)]
+DateTime = Annotated[str | None, Query(description=items_parameters.DATETIME, examples=["2026-01-31", "2025-01-01/.."])]
+KnownAt = Annotated[str | None, Query(description=items_parameters.KNOWN_AT, examples=["2026-01-31T12:00:00Z"])]
+PropertiesParameter = Annotated[str | None, Query(description=items_parameters.PROPERTIES)]
+SkipGeometry = Annotated[bool, Query(alias="skipGeometry", description=items_parameters.SKIP_GEOMETRY)]
 
 
 @router.get(
@@ -56,59 +42,9 @@ SkipGeometry = Annotated[bool, Query(alias="skipGeometry", description="Leave th
     summary="Features",
     responses={200: {"description": "A page of features.", "content": {GEOJSON: {}}}, **PROBLEMS},
     response_class=Response,
+    openapi_extra={"parameters": items_parameters.described()},
 )
-def items(
-    request: Request,
-    service: ServiceDep,
-    base: BaseDep,
-    collection_id: CollectionId,
-    bbox: Annotated[
-        str | None,
-        Query(
-            description="Features that share a point with this box: min, min, max, max.",
-            examples=["106.6,10.7,106.7,10.8"],
-        ),
-    ] = None,
-    bbox_crs: Annotated[str | None, Query(alias="bbox-crs", description="CRS of `bbox`; CRS84 without it.")] = None,
-    crs: CrsParameter = None,
-    limit: Annotated[
-        int | None, Query(ge=1, description="Features in an answer. More than the service's most gets the most.")
-    ] = None,
-    offset: Annotated[int, Query(ge=0, description="Features to skip; the link `next` is faster.")] = 0,
-    page_token: Annotated[str | None, Query(alias="token", description="From a link `next`.")] = None,
-    datetime: DateTime = None,
-    known_at: KnownAt = None,
-    filter_: Annotated[
-        str | None,
-        Query(
-            alias="filter",
-            description=f"Features that fulfil this condition (CQL2, at most {LENGTH_MOST} characters), of the "
-            "collection's queryables.",
-            examples=["land_use = 'ODT' AND area_legal < 36"],
-        ),
-    ] = None,
-    filter_lang: Annotated[
-        Language, Query(alias="filter-lang", description="How `filter` is written; `cql-text` is GDAL's name for text.")
-    ] = Language.TEXT,
-    filter_crs: Annotated[
-        str | None, Query(alias="filter-crs", description="CRS of the geometries in `filter`; CRS84 without it.")
-    ] = None,
-    sortby: Annotated[
-        str | None,
-        Query(
-            description="Properties to sort by, parted by commas, - before those that descend; what has no value is "
-            "last.",
-            examples=["-area_legal,uid"],
-        ),
-    ] = None,
-    properties: PropertiesParameter = None,
-    skip_geometry: SkipGeometry = False,
-    result_type: Annotated[
-        Literal["results", "hits"],
-        Query(alias="resultType", description="`hits`: only how many match, exactly, however many they are."),
-    ] = "results",
-    f: FormatParameter = None,
-) -> Response:
+def items(request: Request, service: ServiceDep, base: BaseDep, collection_id: CollectionId) -> Response:
     """A page of a collection's features, in the order of their keys or as `sortby` says.
 
     A collection's own properties that may be asked for by equality are parameters too, as its description (`filters`)
@@ -116,26 +52,12 @@ def items(
     twice while the register grows. `numberMatched` is exact; it is left out where counting would take long, and
     `numberMatchedEstimate` says about how many there are.
     """
-    collection = find(collection_id)
+    collection, asked = find(collection_id), items_parameters.read(request)
     among = service.crs_offered
-    target = named("crs", crs, among)
-    if page_token is not None and offset:
-        raise BadParameter("offset", offset, "give either offset or token")
-    if offset > service.limits.offset_most:
-        raise BadParameter("offset", "…", f"at most {service.limits.offset_most}; follow the link next")
-    sort = sort_keys(sortby, queryables(collection.properties))
-    query = ItemQuery(
-        limit=min(limit or service.limits.page_size, service.limits.page_size_most),
-        area=None if bbox is None else area(bbox, named("bbox-crs", bbox_crs, among), service.city.crs),
-        moment=moment(datetime, known_at),
-        equal=_equal(collection, request),
-        where=None if filter_ is None else _where(service, collection, filter_, filter_lang, filter_crs),
-        sort=sort,
-        after=None if page_token is None else after(page_token, kinds_of(sort)),
-        offset=offset,
-    )
-    form = _form(collection, target, properties, skip_geometry)
-    if result_type == "hits":
+    target = named("crs", asked.crs, among)
+    query = _query(service, collection, asked, request)
+    form = _form(collection, target, asked.properties, asked.skip_geometry)
+    if asked.result_type == "hits":
         with service.reading() as connection:
             page = Page((), counted(connection, collection, query), None, None)
     elif query.area is not None and query.area.is_empty:
@@ -145,7 +67,7 @@ def items(
             page = find_page(connection, collection, query, form)
     links = _page_links(request, base, collection, page)
     headers = {**_content_crs(target), **header(links)}
-    if wants_page(request, f):
+    if wants_page(request, asked.f):
         return answer(request, pages.items(base, collection, page, links, _data(links)), HTML, headers=headers)
     return answer(request, _document(page, links), GEOJSON, headers=headers)
 
@@ -202,12 +124,28 @@ def _document(page: Page, links: list[Link]) -> bytes:
     return b'{"type":"FeatureCollection","features":[' + features + b"]," + orjson.dumps(told)[1:]
 
 
-def _where(
-    service: Service, collection: Collection, text: str, language: Language, filter_crs: str | None
-) -> Condition:
-    crs = named("filter-crs", filter_crs, service.crs_offered)
-    tree = parse(text, language)
-    return compile_filter(tree, collection, lambda shape: geometry(shape, crs, service.city.crs))
+def _query(service: Service, collection: Collection, asked: ItemsParameters, request: Request) -> ItemQuery:
+    among, city, limits = service.crs_offered, service.city.crs, service.limits
+    if asked.token is not None and asked.offset:
+        raise BadParameter("offset", asked.offset, "give either offset or token")
+    if asked.offset > limits.offset_most:
+        raise BadParameter("offset", "…", f"at most {limits.offset_most}; follow the link next")
+    sort = sort_keys(asked.sortby, queryables(collection.properties))
+    where = None
+    if asked.filter is not None:
+        crs = named("filter-crs", asked.filter_crs, among)
+        tree = parse(asked.filter, Language(asked.filter_lang))
+        where = compile_filter(tree, collection, lambda shape: geometry(shape, crs, city))
+    return ItemQuery(
+        limit=min(asked.limit or limits.page_size, limits.page_size_most),
+        area=None if asked.bbox is None else area(asked.bbox, named("bbox-crs", asked.bbox_crs, among), city),
+        moment=moment(asked.datetime, asked.known_at),
+        equal=_equal(collection, request),
+        where=where,
+        sort=sort,
+        after=None if asked.token is None else after(asked.token, kinds_of(sort)),
+        offset=asked.offset,
+    )
 
 
 def _form(collection: Collection, crs: NamedCrs, properties: str | None, skip_geometry: bool) -> Form:

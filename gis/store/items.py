@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from shapely import from_wkb, to_wkb
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from gis.store.collections import NOW, Collection, Moment
 from gis.store.cql2 import Condition
@@ -185,11 +186,16 @@ def statement(collection: Collection, query: ItemQuery, form: Form, *, collected
     )
 
 
+@lru_cache(maxsize=256)
+def _parsed(sql: str) -> TextClause:
+    return text(sql)
+
+
 def _read(
     connection: Connection, collection: Collection, query: ItemQuery, form: Form, *, collected: bool
 ) -> tuple[list[Sequence[Any]], int]:
     sql, values = statement(collection, query, form, collected=collected)
-    rows: list[Sequence[Any]] = list(connection.execute(text(sql), values).all())
+    rows: list[Sequence[Any]] = list(connection.execute(_parsed(sql), values).all())
     count = int(rows[0][3]) if collected else 0
     # Where nothing is on the page there is still the row with the count.
     return [row for row in rows if row[0] is not None], count

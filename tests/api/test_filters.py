@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
@@ -18,51 +17,22 @@ from hypothesis import strategies as st
 from shapely.geometry import mapping
 from sqlalchemy import text
 
-from api.main import create_app
 from gis.access.roles import Role
 from gis.crs import transformer
-from gis.store import parcels, registers
+from gis.store import parcels
 from gis.store.collections import COLLECTIONS
 from gis.store.property_types import GEOMETRY, TYPES, queryables
-from tests.api.conftest import CityStore
+from tests.api.conftest import STREETS, VARIOUS, CityStore
 from tests.api.cql2_oracle import SPATIAL, TEMPORAL, Row, truth
-from tests.gis.store_samples import EAST, NORTH, lot, register_layers, write_registers
+from tests.gis.store_samples import EAST, NORTH, lot
 
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
-COUNT = 30
-STREETS = ("Đường Nguyễn Trãi", "ĐƯỜNG NGUYỄN TRÃI", "duong nguyen trai", "Hẻm 5%_\\ 'x'", "Lê Lợi", "")
-USES = ("ODT", "CLN", "LUC", None)
 
 
 @pytest.fixture(scope="module")
-def many(make_store: Callable[..., CityStore], tmp_path_factory: pytest.TempPathFactory) -> CityStore:
-    """A city whose parcels differ in everything, with values missing here and there."""
-    made = make_store("various")
-    layers = register_layers(COUNT)
-    frame = layers["parcels"]
-    numbers = range(COUNT)
-    frame["land_use"] = [USES[n % 4] for n in numbers]
-    frame["address"] = [STREETS[n % 6] or None for n in numbers]
-    frame["area_legal"] = [None if n % 7 == 3 else 20.0 + 12.5 * n for n in numbers]
-    frame["ward_code"] = ["26734" if n % 3 else "26737" for n in numbers]
-    frame["sheet_no"] = [str(n % 5) for n in numbers]
-    frame["valid_from"] = [f"20{9 + n % 8:02d}-0{1 + n % 9}-15" for n in numbers]
-    frame.geometry = [lot(n, 5.0 if n % 2 else 6.0) for n in numbers]
-    with made.database.open(Role.WRITER) as connection:
-        registers.import_registers(connection, write_registers(tmp_path_factory.mktemp("r") / "r.gpkg", layers))
-    return made
-
-
-@pytest.fixture(scope="module")
-def service(many: CityStore) -> Iterator[TestClient]:
-    with TestClient(create_app(many.settings, many.city), raise_server_exceptions=False) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def rows(many: CityStore) -> list[Row]:
+def rows(various: CityStore) -> list[Row]:
     """The parcels as the register's own reader gives them."""
-    with many.database.open(Role.READER) as connection:
+    with various.database.open(Role.READER) as connection:
         frame = parcels.current(connection)
     found = []
     for record in frame.to_dict("records"):
@@ -72,13 +42,13 @@ def rows(many: CityStore) -> list[Row]:
     return found
 
 
-def ask(service: TestClient, **parameters: Any) -> Any:
+def ask(various_client: TestClient, **parameters: Any) -> Any:
     given = {name.replace("_", "-") if name.startswith("filter") else name: one for name, one in parameters.items()}
-    return service.get("/collections/parcels/items", params={"limit": 1000, **given})
+    return various_client.get("/collections/parcels/items", params={"limit": 1000, **given})
 
 
-def found(service: TestClient, **parameters: Any) -> list[str]:
-    answer = ask(service, **parameters)
+def found(various_client: TestClient, **parameters: Any) -> list[str]:
+    answer = ask(various_client, **parameters)
     assert answer.status_code == 200, (parameters, answer.text)
     return [one["id"] for one in answer.json()["features"]]
 
@@ -132,7 +102,7 @@ shapes = st.builds(
             "line": shapely.LineString([(EAST + west, NORTH + south), (EAST + west + width, NORTH + south + height)]),
             "point": shapely.Point(EAST + west, NORTH + south),
             "points": shapely.MultiPoint([(EAST + west, NORTH + south), (EAST + west + width, NORTH + 1)]),
-            "lot": lot(int(west) % COUNT, 5.0 if int(west) % 2 else 6.0),
+            "lot": lot(int(west) % VARIOUS, 5.0 if int(west) % 2 else 6.0),
             "triangle": shapely.Polygon([(EAST, NORTH), (EAST + width + 1, NORTH), (EAST, NORTH + height + 1)]),
         }[kind]
     ),
@@ -182,11 +152,13 @@ TOKENS = (
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tree=trees, as_text=st.booleans())
-def test_a_filter_finds_what_python_finds(service: TestClient, rows: list[Row], tree: Any, as_text: bool) -> None:
+def test_a_filter_finds_what_python_finds(
+    various_client: TestClient, rows: list[Row], tree: Any, as_text: bool
+) -> None:
     given = {"filter": orjson.dumps(tree).decode(), "filter_lang": "cql2-json", "filter_crs": f"{EPSG}9210"}
     if as_text:
         given |= {"filter": cql2.Expr(tree).to_text(), "filter_lang": "cql2-text"}
-    assert found(service, **given) == expected(tree, rows), given["filter"]
+    assert found(various_client, **given) == expected(tree, rows), given["filter"]
 
 
 @pytest.mark.parametrize(
@@ -218,14 +190,14 @@ def test_a_filter_finds_what_python_finds(service: TestClient, rows: list[Row], 
     ],
 )
 def test_a_filter_is_written_as_the_standard_writes_it(
-    service: TestClient, rows: list[Row], written: str, tree: Any
+    various_client: TestClient, rows: list[Row], written: str, tree: Any
 ) -> None:
     wanted = expected(tree, rows)
-    assert found(service, filter=written) == wanted
+    assert found(various_client, filter=written) == wanted
     assert len(wanted) > 0
 
 
-def test_a_filters_geometry_is_longitude_latitude_or_in_its_crs(service: TestClient, rows: list[Row]) -> None:
+def test_a_filters_geometry_is_longitude_latitude_or_in_its_crs(various_client: TestClient, rows: list[Row]) -> None:
     area = shapely.box(EAST + 20.5, NORTH + 3.5, EAST + 51.5, NORTH + 8.5)
     wanted = expected(op("s_intersects", prop(GEOMETRY), mapping(area)), rows)
     assert 4 < len(wanted) < 10
@@ -236,22 +208,24 @@ def test_a_filters_geometry_is_longitude_latitude_or_in_its_crs(service: TestCli
         )
         return f"S_INTERSECTS(geometry, {shapely.transform(moved, lambda xy: xy[:, ::-1]) if swapped else moved})"
 
-    assert found(service, filter=written(4326, swapped=False)) == wanted
+    assert found(various_client, filter=written(4326, swapped=False)) == wanted
     for code, swapped in ((4326, True), (3857, False), (9210, False), (5899, False), (4756, True)):
-        assert found(service, filter=written(code, swapped=swapped), filter_crs=f"{EPSG}{code}") == wanted
+        assert found(various_client, filter=written(code, swapped=swapped), filter_crs=f"{EPSG}{code}") == wanted
     west, south, east, north = transformer(9210, 4326).transform_bounds(*area.bounds)
-    assert set(wanted) <= set(found(service, filter=f"S_INTERSECTS(geometry, BBOX({west},{south},{east},{north}))"))
+    assert set(wanted) <= set(
+        found(various_client, filter=f"S_INTERSECTS(geometry, BBOX({west},{south},{east},{north}))")
+    )
 
 
-def test_filters_narrow_each_other(service: TestClient, rows: list[Row]) -> None:
+def test_filters_narrow_each_other(various_client: TestClient, rows: list[Row]) -> None:
     both = [row["uid"] for row in rows if row["land_use"] == "ODT" and (row["area_legal"] or 0) > 100]
-    assert found(service, filter="area_legal > 100", land_use="ODT") == sorted(both)
-    assert found(service, filter="area_legal > 100", land_use="ODT", bbox="0,0,1,1") == []
+    assert found(various_client, filter="area_legal > 100", land_use="ODT") == sorted(both)
+    assert found(various_client, filter="area_legal > 100", land_use="ODT", bbox="0,0,1,1") == []
 
 
-def test_every_property_is_of_the_kind_the_store_says(many: CityStore) -> None:
+def test_every_property_is_of_the_kind_the_store_says(various: CityStore) -> None:
     names = {"text": "text", "float8": "double precision", "int4": "bigint", "int8": "bigint"}
-    with many.database.open(Role.READER) as connection:
+    with various.database.open(Role.READER) as connection:
         for collection in COLLECTIONS.values():
             columns = ", ".join(f'{one} AS "{name}"' for name, one in collection.properties.items())
             sql = text(f"SELECT {columns} FROM {collection.source} LIMIT 0")  # noqa: S608
@@ -262,16 +236,16 @@ def test_every_property_is_of_the_kind_the_store_says(many: CityStore) -> None:
                 assert names.get(stored, stored) == TYPES[column.name].kind.value, (collection.id, column.name)
 
 
-def test_queryables_are_a_schema_and_nothing_else_may_be_asked(service: TestClient) -> None:
+def test_queryables_are_a_schema_and_nothing_else_may_be_asked(various_client: TestClient) -> None:
     for collection in COLLECTIONS.values():
-        document = service.get(f"/collections/{collection.id}/queryables").json()
+        document = various_client.get(f"/collections/{collection.id}/queryables").json()
         assert document["additionalProperties"] is False
         assert set(document["properties"]) == {*queryables(collection.properties), GEOMETRY}
         for name in queryables(collection.properties):
-            answer = service.get(f"/collections/{collection.id}/items", params={"filter": f"{name} IS NULL"})
+            answer = various_client.get(f"/collections/{collection.id}/items", params={"filter": f"{name} IS NULL"})
             assert answer.status_code == 200, answer.text
     for name in ("owner", "geom", "v.uid", "uid; --", "party_uid", "address_key", "evidence", "recorded", "__key"):
-        answer = ask(service, filter=orjson.dumps(op("isNull", prop(name))).decode(), filter_lang="cql2-json")
+        answer = ask(various_client, filter=orjson.dumps(op("isNull", prop(name))).decode(), filter_lang="cql2-json")
         assert answer.status_code == 400
         assert answer.json()["parameter"] == "filter"
 
@@ -329,10 +303,10 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("written", HOSTILE)
-def test_what_is_no_filter_of_this_collection_is_refused(service: TestClient, written: str) -> None:
-    query = service.build_request("GET", "/collections/parcels/items").url
+def test_what_is_no_filter_of_this_collection_is_refused(various_client: TestClient, written: str) -> None:
+    query = various_client.build_request("GET", "/collections/parcels/items").url
     raw = f"{query}?filter=" + "".join(f"%{byte:02X}" for byte in written.encode("utf-8", "surrogatepass"))
-    answer = service.get(raw)
+    answer = various_client.get(raw)
     assert answer.status_code == 400, answer.text[:300]
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["parameter"] == "filter"
@@ -367,16 +341,16 @@ def test_what_is_no_filter_of_this_collection_is_refused(service: TestClient, wr
         {"op": "=", "args": [{"op": "sqrt", "args": [4]}, 2]},
     ],
 )
-def test_json_that_is_no_filter_is_refused(service: TestClient, tree: Any) -> None:
-    answer = ask(service, filter=orjson.dumps(tree).decode(), filter_lang="cql2-json")
+def test_json_that_is_no_filter_is_refused(various_client: TestClient, tree: Any) -> None:
+    answer = ask(various_client, filter=orjson.dumps(tree).decode(), filter_lang="cql2-json")
     assert answer.status_code == 400, answer.text[:300]
     assert answer.json()["parameter"] == "filter"
 
 
-def test_json_that_is_too_deep_is_refused(service: TestClient) -> None:
+def test_json_that_is_too_deep_is_refused(various_client: TestClient) -> None:
     for depth in (40, 400, 3000):
         deep = '{"op":"not","args":[' * depth + "true" + "]}" * depth
-        assert ask(service, filter=deep[:7900], filter_lang="cql2-json").status_code == 400
+        assert ask(various_client, filter=deep[:7900], filter_lang="cql2-json").status_code == 400
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -387,8 +361,8 @@ def test_json_that_is_too_deep_is_refused(service: TestClient) -> None:
         st.sampled_from(["' OR 1=1 --", "'; SELECT pg_sleep(9); --", ":after", "%(x)s", "$1", "\\", "{0}"]),
     ),
 )
-def test_a_text_in_a_filter_is_only_a_value(service: TestClient, rows: list[Row], name: str, value: str) -> None:
-    answer = ask(service, filter=orjson.dumps(op("=", prop(name), value)).decode(), filter_lang="cql2-json")
+def test_a_text_in_a_filter_is_only_a_value(various_client: TestClient, rows: list[Row], name: str, value: str) -> None:
+    answer = ask(various_client, filter=orjson.dumps(op("=", prop(name), value)).decode(), filter_lang="cql2-json")
     if answer.status_code == 400:
         assert "\x00" in value
         return
@@ -397,11 +371,11 @@ def test_a_text_in_a_filter_is_only_a_value(service: TestClient, rows: list[Row]
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(parts=st.lists(st.sampled_from(TOKENS), max_size=14), glue=st.sampled_from(["", " "]))
-def test_no_text_at_all_breaks_the_parser(service: TestClient, parts: list[str], glue: str) -> None:
-    assert ask(service, filter=glue.join(parts)).status_code in (200, 400)
+def test_no_text_at_all_breaks_the_parser(various_client: TestClient, parts: list[str], glue: str) -> None:
+    assert ask(various_client, filter=glue.join(parts)).status_code in (200, 400)
 
 
-def test_no_row_makes_a_filter_fail(service: TestClient) -> None:
+def test_no_row_makes_a_filter_fail(various_client: TestClient) -> None:
     """An error would tell of rows that are not shown."""
     for written in (
         "1 / (area_legal - 20) > 0",
@@ -409,4 +383,4 @@ def test_no_row_makes_a_filter_fail(service: TestClient) -> None:
         "(20 - area_legal) ^ 0.5 > 1",
         "(area_legal - 20) ^ -2 > 1",
     ):
-        assert ask(service, filter=written).status_code == 200, written
+        assert ask(various_client, filter=written).status_code == 200, written

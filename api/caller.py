@@ -15,6 +15,10 @@ class Caller:
     scope_key: str = "public"
     """Names what the caller may see: two callers with the same are given the same bytes. Part of every cache's key."""
 
+    def may_write(self, collection: str, ward: str | None) -> bool:
+        """Whether the caller may change features of a collection in a ward (None: of no known ward)."""
+        return False
+
 
 PUBLIC = Caller()
 _caller: ContextVar[Caller] = ContextVar("caller", default=PUBLIC)

@@ -92,6 +92,10 @@ def read(request: Request) -> ItemsParameters:
 def described() -> list[dict[str, Any]]:
     """The parameters as OpenAPI lists them."""
     schema = ItemsParameters.model_json_schema()
+    # One text to us; after the standard it is a list, which is written the same.
+    schema["properties"]["bbox"] |= {
+        "anyOf": [{"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}]
+    }
     listed = []
     for name, told in schema["properties"].items():
         examples = told.pop("examples", None)
@@ -101,6 +105,8 @@ def described() -> list[dict[str, Any]]:
             "required": False,
             "description": told.pop("description"),
             "schema": told,
+            "style": "form",
+            "explode": False,
         }
         if examples:
             parameter["example"] = examples[0]

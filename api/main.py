@@ -15,7 +15,20 @@ from api.dependencies import Service
 from api.errors import add_handlers, handler
 from api.middleware import Envelope
 from api.openapi import describe
-from api.routes import collections, health, items, landing, models, parcels, permits, raster, tilejson, tiles, viewer
+from api.routes import (
+    changes,
+    collections,
+    health,
+    items,
+    landing,
+    models,
+    parcels,
+    permits,
+    raster,
+    tilejson,
+    tiles,
+    viewer,
+)
 from api.settings import ServiceSettings
 from gis.settings import City, Settings
 from gis.store.database import Database
@@ -50,7 +63,8 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
     )
     app.state.service = service
     add_handlers(app, service.limits.retry_seconds)
-    for module in (landing, collections, items, tilejson, tiles, raster, models, parcels, permits, health, viewer):
+    features = (collections, items, changes)
+    for module in (landing, *features, tilejson, tiles, raster, models, parcels, permits, health, viewer):
         app.include_router(module.router)
     describe(app)
     app.add_middleware(

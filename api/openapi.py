@@ -13,6 +13,7 @@ from api.answers import GEOJSON
 from api.errors import PROBLEM_SCHEMA
 from api.schemas import HTML, SCHEMAS, of_collection, pascal, property_schema
 from gis.store.collections import COLLECTIONS, Collection
+from gis.store.edits import WRITABLE
 from gis.store.property_types import queryables
 
 OPENAPI_30 = "application/vnd.oai.openapi+json;version=3.0"
@@ -20,6 +21,7 @@ OPENAPI_31 = "application/vnd.oai.openapi+json;version=3.1"
 TAGS = [
     {"name": "Service", "description": "What there is and whether it works."},
     {"name": "Features", "description": "The registers' layers as GeoJSON (OGC API Features, parts 1, 2 and 3)."},
+    {"name": "Changes", "description": "Features created, replaced, updated and ended (OGC API Features, part 4)."},
     {"name": "Tiles", "description": "Vector tiles of WebMercatorQuad (MVT 2.1) and their TileJSON."},
     {"name": "Raster", "description": "Terrain as pictures and as values."},
     {"name": "Permits", "description": "Giấy phép xây dựng · Building permits: where a dossier stands."},
@@ -104,6 +106,7 @@ def _name_collections(document: dict[str, Any]) -> None:
             paths[named] = {
                 method: _of_collection(operation, collection, one=path != _ITEMS)
                 for method, operation in operations.items()
+                if method == "get" or collection.id in WRITABLE
             }
     document["paths"] = paths
     for collection in COLLECTIONS.values():
@@ -117,7 +120,7 @@ def _of_collection(operation: Mapping[str, Any], collection: Collection, *, one:
     made["summary"] = f"{made['summary']}: {collection.title}"
     taken = {parameter["name"] for parameter in made["parameters"]}
     made["parameters"] = [parameter for parameter in made["parameters"] if parameter["name"] != "collectionId"]
-    if not one:
+    if not one and made["operationId"].startswith("getFeatures"):
         made["parameters"] += [
             {
                 "name": queryable,
@@ -129,12 +132,16 @@ def _of_collection(operation: Mapping[str, Any], collection: Collection, *, one:
             for queryable, told in queryables(collection.properties).items()
             if queryable not in taken
         ]
+    of_one = {"schema": {"$ref": f"#/components/schemas/{name}Feature"}}
     forms = {
         GEOJSON: {"schema": {"$ref": f"#/components/schemas/{name}{'Feature' if one else 'Page'}"}},
         HTML: {"schema": {"type": "string"}},
     }
-    made["responses"]["200"]["content"] = forms
-    made["responses"]["200"]["headers"] = {
-        "Content-Crs": {"description": "CRS of the coordinates.", "schema": {"type": "string"}}
-    }
+    for status in ("200", "201"):
+        if status in made["responses"]:
+            shown = forms if status == "200" and made["operationId"].startswith("getF") else {GEOJSON: of_one}
+            made["responses"][status]["content"] = shown
+            made["responses"][status]["headers"] = {
+                "Content-Crs": {"description": "CRS of the coordinates.", "schema": {"type": "string"}}
+            }
     return made

@@ -232,8 +232,8 @@ def chosen(text: str | None, among: Sequence[str]) -> tuple[str, ...] | None:
     return names
 
 
-def geometry(tree: Mapping[str, Any], crs: NamedCrs, city: CRS) -> BaseGeometry:
-    """A geometry of a filter, GeoJSON or {"bbox": [...]}, in the city's CRS with its SRID.
+def geometry(tree: Mapping[str, Any], crs: NamedCrs, city: CRS, *, parameter: str = "filter") -> BaseGeometry:
+    """A geometry of a filter or a feature, GeoJSON or {"bbox": [...]}, in the city's CRS with its SRID.
 
     Raises:
         BadParameter: it is not valid, or outside of its CRS or of the city's.
@@ -241,22 +241,22 @@ def geometry(tree: Mapping[str, Any], crs: NamedCrs, city: CRS) -> BaseGeometry:
     if "bbox" in tree:
         corners = tree["bbox"]
         if not isinstance(corners, list):
-            raise BadParameter("filter", "bbox", "give four numbers, or six with heights")
-        return area(",".join(map(repr, corners)), crs, city, parameter="filter")
+            raise BadParameter(parameter, "bbox", "give four numbers, or six with heights")
+        return area(",".join(map(repr, corners)), crs, city, parameter=parameter)
     try:
         shape = shapely.force_2d(shapely.from_geojson(orjson.dumps(tree)))
     except (shapely.errors.ShapelyError, TypeError) as error:
-        raise BadParameter("filter", str(tree.get("type"))[:40], "it is no geometry") from error
+        raise BadParameter(parameter, str(tree.get("type"))[:40], "it is no geometry") from error
     if shape is None or shape.is_empty or not shape.is_valid:
-        raise BadParameter("filter", str(tree.get("type"))[:40], "it is empty or not valid")
+        raise BadParameter(parameter, str(tree.get("type"))[:40], "it is empty or not valid")
     if crs.is_north_first:
         shape = shapely.transform(shape, lambda xy: xy[:, ::-1])
     west, south, east, north = shape.bounds
     if crs.crs.is_geographic and (west < -180 or east > 180 or south < -90 or north > 90):
-        raise BadParameter("filter", str(tree.get("type"))[:40], "beyond ±180° of longitude or ±90° of latitude")
+        raise BadParameter(parameter, str(tree.get("type"))[:40], "beyond ±180° of longitude or ±90° of latitude")
     target, code = _plane(city)
     if crs.srid != code:
-        shape = _moved("filter", shape, crs.crs, target)
+        shape = _moved(parameter, shape, crs.crs, target)
     found: BaseGeometry = shapely.set_srid(shape, code)
     return found
 

@@ -108,9 +108,9 @@ def item(
     ]
     headers = {**_content_crs(target), **header(links)}
     if wants_page(request, f):
-        return answer(request, pages.item(base, collection, found, _data(links)), HTML, headers=headers)
-    body = found.encode()[:-1] + b',"links":' + orjson.dumps(links) + b"}"
-    return answer(request, body, GEOJSON, headers=headers)
+        return answer(request, pages.item(base, collection, found.text, _data(links)), HTML, headers=headers)
+    body = found.text.encode()[:-1] + b',"links":' + orjson.dumps(links) + b"}"
+    return answer(request, body, GEOJSON, headers=headers, revision=found.version)
 
 
 def _document(page: Page, links: list[Link]) -> bytes:

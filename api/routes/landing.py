@@ -30,6 +30,10 @@ CONFORMS_TO = (
     *(f"{_FEATURES}-1/1.0/conf/{name}" for name in ("core", "oas30", "html", "geojson")),
     f"{_FEATURES}-2/1.0/conf/crs",
     *(
+        f"{_FEATURES}-4/1.0/conf/{name}"
+        for name in ("create-replace-delete", "update", "optimistic-locking-etags", "features")
+    ),
+    *(
         f"{_FEATURES}-3/1.0/conf/{name}"
         for name in ("queryables", "queryables-query-parameters", "filter", "features-filter")
     ),

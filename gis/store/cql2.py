@@ -118,14 +118,18 @@ class _Compiler:
         if operator == "isNull":
             return self._is_null(*_exactly(1, operator, operands))
         if operator in SPATIAL:
-            first, second = _exactly(2, operator, operands)
-            parts_allowed = operator in ("s_intersects", "s_disjoint")
-            shapes = (self._geometry(one, parts_allowed=parts_allowed) for one in (first, second))
-            return f"{SPATIAL[operator]}({', '.join(shapes)})"
+            return self._spatial(operator, *_exactly(2, operator, operands))
         if operator in cql2_temporal.RELATIONS:
             first, second = _exactly(2, operator, operands)
             return cql2_temporal.relation(operator, self._period(first), self._period(second))
         raise refused(as_text(node), "no condition this service knows")
+
+    def _spatial(self, operator: str, left: Any, right: Any) -> str:
+        parts_allowed = operator in ("s_intersects", "s_disjoint")
+        first, second = (self._geometry(one, parts_allowed=parts_allowed) for one in (left, right))
+        related = f"{SPATIAL[operator]}({first}, {second})"
+        # What all but one imply: under row-level security `&&` alone may look into the spatial index.
+        return related if operator == "s_disjoint" else f"({first} && {second} AND {related})"
 
     def _comparison(self, operator: str, left: Any, right: Any) -> str:
         first, second = self._together(self._scalar(left), self._scalar(right))

@@ -129,14 +129,23 @@ def estimated(connection: Connection, collection: Collection, query: ItemQuery) 
     return int(plan["Plan"]["Plan Rows"])
 
 
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One feature as it is sent."""
+
+    text: str
+    """GeoJSON."""
+    version: int | None
+    """The version that is shown, where the register counts them."""
+
+
 def find_feature(
     connection: Connection, collection: Collection, key: str, form: Form, moment: Moment = NOW
-) -> str | None:
-    """The feature of that key at a moment as GeoJSON, or None."""
+) -> Feature | None:
+    """The feature of that key at a moment, or None."""
     only = Condition(f"{collection.key} = :key", {"key": key})
-    query = ItemQuery(limit=1, moment=moment, where=only)
-    rows, _ = _read(connection, collection, query, form, collected=False)
-    return str(rows[0][1]) if rows else None
+    rows, _ = _read(connection, collection, ItemQuery(1, moment=moment, where=only), form, collected=False)
+    return Feature(str(rows[0][1]), rows[0][3]) if rows else None
 
 
 def find_item(connection: Connection, collection: Collection, key: str, moment: Moment = NOW) -> Item | None:
@@ -157,7 +166,7 @@ def find_item(connection: Connection, collection: Collection, key: str, moment: 
 
 
 def statement(collection: Collection, query: ItemQuery, form: Form, *, collected: bool) -> tuple[str, dict[str, Any]]:
-    """The query of a page and what it binds: key, GeoJSON, sorted by, and how many were collected."""
+    """The query of a page and what it binds: key, GeoJSON, sorted by, version, and how many were collected."""
     where, values = _conditions(collection, query)
     shown = tuple(collection.properties) if form.properties is None else form.properties
     columns = {name: collection.properties[name] for name in (*shown, *(key.name for key in query.sort))}
@@ -165,7 +174,8 @@ def statement(collection: Collection, query: ItemQuery, form: Form, *, collected
     interval = query.moment.is_interval
     hits = (
         f"SELECT {f'DISTINCT ON ({collection.key})' if interval else ''} "  # noqa: S608
-        f"{collection.key} AS __key, {collection.geometry} AS __geometry{listed} FROM {collection.source} "
+        f"{collection.key} AS __key, {collection.geometry} AS __geometry, "
+        f"{collection.version} AS __version{listed} FROM {collection.source} "
         f"WHERE {where} {_newest_first(collection, query.moment) if interval else ''}"
     )
     values |= {"limit": query.limit + 1, "offset": query.offset, "srid": form.srid, "decimals": form.decimals}
@@ -173,7 +183,7 @@ def statement(collection: Collection, query: ItemQuery, form: Form, *, collected
     paging = "" if query.after is None else f"WHERE {_beyond(query.sort, query.after, values)}"
     ordered = f"{paging} ORDER BY {order} LIMIT :limit OFFSET :offset"
     ranked = f"json_build_array({', '.join([*map(_column, query.sort), '__key'])})" if query.sort else "NULL"
-    chosen = f"SELECT __key, {_feature(shown, form)} AS feature, {ranked} AS ranked"
+    chosen = f"SELECT __key, {_feature(shown, form)} AS feature, {ranked} AS ranked, __version"
     if not collected:
         # In one piece, so that the planner may walk an index in the order asked for.
         return f"{chosen} FROM (SELECT * FROM ({hits}) AS hit {ordered}) AS page", values  # noqa: S608
@@ -196,7 +206,7 @@ def _read(
 ) -> tuple[list[Sequence[Any]], int]:
     sql, values = statement(collection, query, form, collected=collected)
     rows: list[Sequence[Any]] = list(connection.execute(_parsed(sql), values).all())
-    count = int(rows[0][3]) if collected else 0
+    count = int(rows[0][4]) if collected else 0
     # Where nothing is on the page there is still the row with the count.
     return [row for row in rows if row[0] is not None], count
 
@@ -248,6 +258,8 @@ def _conditions(collection: Collection, query: ItemQuery) -> tuple[str, dict[str
         "known_at": moment.known_at,
     }
     if query.area is not None:
+        # `&&` says what ST_Intersects implies: under row-level security it alone may look into the spatial index.
+        conditions.append(f"{collection.geometry} && ST_GeomFromEWKB(:area)")
         conditions.append(f"ST_Intersects({collection.geometry}, ST_GeomFromEWKB(:area))")
         values["area"] = to_wkb(query.area, include_srid=True)
     for index, (name, value) in enumerate(query.equal.items()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -40,20 +41,23 @@ def answer(
     max_age: int = 0,
     compress: bool = True,
     headers: Mapping[str, str] | None = None,
+    revision: int | None = None,
 ) -> Response:
     """The body in the representation the client accepts, or 304 without one.
 
-    The ETag is strong: it names the bytes, so the compressed and the plain body have different ones.
+    The ETag is strong: it names the bytes, so the compressed and the plain body have different ones. Before them it
+    names the version of what the body shows, for those who change it (`revision_of`).
     """
     encoded = compress and len(body) >= WORTH_COMPRESSING and _accepts_gzip(request.headers.get("accept-encoding", ""))
-    etag = f'"{blake2b(body, digest_size=12).hexdigest()}{"-gzip" if encoded else ""}"'
+    named = "" if revision is None else f"v{revision}."
+    etag = f'"{named}{blake2b(body, digest_size=12).hexdigest()}{"-gzip" if encoded else ""}"'
     common = {
         "ETag": etag,
         "Cache-Control": _kept(max_age),
         "Vary": f"Accept, Accept-Encoding, {CREDENTIALS}" if compress else f"Accept, {CREDENTIALS}",
         **(headers or {}),
     }
-    if _has(request.headers.get("if-none-match"), etag):
+    if request.method in ("GET", "HEAD") and _has(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=common)
     if encoded:
         body = gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
@@ -66,6 +70,15 @@ def _kept(max_age: int) -> str:
     if not caller().is_public:
         return f"private, max-age={max_age}" if max_age else "private, no-cache"
     return f"public, max-age={max_age}" if max_age else "no-cache"
+
+
+def revision_of(etag: str) -> int | None:
+    """The version an ETag of `answer` names; None where it is another's, or weak."""
+    match = _REVISION.fullmatch(etag.strip())
+    return int(match[1]) if match else None
+
+
+_REVISION = re.compile(r'"v(\d{1,9})\.[0-9a-f]{24}(?:-gzip)?"', re.ASCII)
 
 
 def _accepts_gzip(header: str) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pyproj import CRS
 
-from gis.crs import WEB_MERCATOR, WGS84, normalise, srid
+from gis.crs import VN2000, VN2000_TM3_105_45, WEB_MERCATOR, WGS84, is_vietnamese, normalise, srid
 from gis.errors import BadParameter
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -26,6 +27,8 @@ class NamedCrs:
     crs: CRS
     is_north_first: bool
     """Whether the authority's order of the axes is (north, east), as in EPSG:4326."""
+    srid: int
+    """The number PostGIS knows it by."""
 
     @property
     def decimals(self) -> int:
@@ -39,16 +42,26 @@ def _epsg(code: int) -> NamedCrs:
         f"http://www.opengis.net/def/crs/EPSG/0/{code}",
         crs,
         is_north_first=crs.axis_info[0].direction.lower() in ("north", "south"),
+        srid=code,
     )
 
 
-LONGITUDE_LATITUDE = NamedCrs(CRS84, normalise(WGS84), is_north_first=False)
+LONGITUDE_LATITUDE = NamedCrs(CRS84, normalise(WGS84), is_north_first=False, srid=WGS84)
 """The CRS of GeoJSON, and of every coordinate whose CRS is not named."""
 
 
+VN2000_TM3_107_45 = 5899
+"""VN-2000 / TM-3 107-45, of the part that joined Ho Chi Minh City in 2025."""
+
+
+@lru_cache(maxsize=16)
 def offered(city: CRS) -> tuple[NamedCrs, ...]:
-    """What the city's features can be had in: CRS84, EPSG:4326, EPSG:3857 and the register's own."""
-    codes = dict.fromkeys((WGS84, WEB_MERCATOR, srid(city)))
+    """What the city's features can be had in: CRS84, the register's own, EPSG:4326 and EPSG:3857.
+
+    Of a Vietnamese city also the zones of Ho Chi Minh City and VN-2000 in degrees.
+    """
+    national = (VN2000_TM3_105_45, VN2000_TM3_107_45, VN2000) if is_vietnamese(city) else ()
+    codes = dict.fromkeys((srid(city), WGS84, WEB_MERCATOR, *national))
     return (LONGITUDE_LATITUDE, *(_epsg(code) for code in codes))
 
 

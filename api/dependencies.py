@@ -42,11 +42,29 @@ class Service:
             TooSlow: a statement was stopped for its time.
             TooBusy: no connection became free.
         """
+        with self._told(), self.database.open(Role.READER) as connection:
+            most, scope = f"{round(1000 * self.limits.statement_seconds)}ms", self.database.signed(caller().scope)
+            connection.execute(_PREPARE, {"most": most, "scope": scope})
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction of the role that changes registers; who may do so was asked before.
+
+        Raises:
+            StoreUnreachable: the store does not answer.
+            TooSlow: a statement was stopped for its time.
+            TooBusy: no connection became free.
+        """
+        with self._told(), self.database.open(Role.WRITER) as connection:
+            connection.execute(_LIMIT, {"most": f"{round(1000 * self.limits.statement_seconds)}ms"})
+            yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What went wrong with the store, as the service's clients are told."""
         try:
-            with self.database.open(Role.READER) as connection:
-                most, scope = f"{round(1000 * self.limits.statement_seconds)}ms", self.database.signed(caller().scope)
-                connection.execute(_PREPARE, {"most": most, "scope": scope})
-                yield connection
+            yield
         except StoreUnreachable as error:
             cause = error.__cause__
             if isinstance(cause, PoolTimeout):
@@ -66,7 +84,8 @@ class Service:
 
     def close(self) -> None:
         """Give the connections back."""
-        self.database.engine(Role.READER).dispose()
+        for role in (Role.READER, Role.WRITER):
+            self.database.engine(role).dispose()
 
     @property
     def crs_offered(self) -> tuple[NamedCrs, ...]:
@@ -79,6 +98,7 @@ class Service:
         return storage(self.city.crs)
 
 
+_LIMIT = text("SELECT set_config('statement_timeout', :most, TRUE), set_config('jit', 'off', TRUE)")
 _PREPARE = text(
     # A plan made for any area would not know that this area is small.
     "SELECT set_config('statement_timeout', :most, TRUE), set_config('plan_cache_mode', 'force_custom_plan', TRUE), "
@@ -92,15 +112,16 @@ _PREPARE = text(
 )
 
 
-def service_of(request: Request) -> Service:
+# Both are coroutines so that no thread is asked for what takes a microsecond.
+async def service_of(request: Request) -> Service:
     """The service the application runs."""
     found: Service = request.app.state.service
     return found
 
 
-def base_of(request: Request) -> str:
+async def base_of(request: Request) -> str:
     """Where clients reach the service, without a slash at the end."""
-    return service_of(request).limits.public_url or str(request.base_url).rstrip("/")
+    return (await service_of(request)).limits.public_url or str(request.base_url).rstrip("/")
 
 
 ServiceDep = Annotated[Service, Depends(service_of)]

@@ -21,6 +21,7 @@ from gis.errors import (
     Conflict,
     DiabaError,
     NotFound,
+    StaleVersion,
     StoreUnreachable,
     UnreadableFile,
 )
@@ -39,19 +40,40 @@ class TooSlow(DiabaError, TimeoutError):
         super().__init__(f"the answer takes more than {seconds:g} s; ask for a smaller area or fewer features")
 
 
+class NotAuthenticated(DiabaError, PermissionError):
+    """Somebody says who it is and does not prove it, or must say who it is."""
+
+
+class NotAllowed(DiabaError, PermissionError):
+    """The caller may not do this."""
+
+
+class PreconditionRequired(DiabaError):
+    """A change does not say which version it was decided upon."""
+
+    def __init__(self) -> None:
+        super().__init__("send the feature's ETag as If-Match, so that nobody's change is lost")
+
+
+class BodyTooLarge(DiabaError):
+    """A request's body is larger than what is read."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the body has more than {most} bytes")
+
+
+class UnknownMediaType(DiabaError):
+    """A request's body is of a kind that is not read."""
+
+    def __init__(self, told: str, accepted: tuple[str, ...]) -> None:
+        super().__init__(f"Content-Type {told[:60]!a} is not read; send {' or '.join(accepted)}")
+
+
 class TooBusy(DiabaError):
     """All connections to the store are in use."""
 
     def __init__(self) -> None:
         super().__init__("the service is busy; try again in a moment")
-
-
-class NotAuthenticated(DiabaError, PermissionError):
-    """Somebody says who it is and does not prove it."""
-
-
-class NotAllowed(DiabaError, PermissionError):
-    """The caller may not do this."""
 
 
 class IssuerUnreachable(DiabaError, ConnectionError):
@@ -65,6 +87,10 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotAllowed: HTTPStatus.FORBIDDEN,
     IssuerUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
+    PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnknownMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    StaleVersion: HTTPStatus.PRECONDITION_FAILED,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     UnreadableFile: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -77,18 +103,21 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
 }
 """Status of each class and of its children that have no row of their own."""
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    int(status): {
-        "description": status.phrase,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+
+def problems(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """The problems a route may answer, for its description."""
+    return {
+        int(status): {
+            "description": status.phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
     }
-    for status in (
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    )
-}
+
+
+PROBLEMS = problems(
+    HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE
+)
 """What every route may answer, for its description."""
 
 PROBLEM_SCHEMA: dict[str, Any] = {

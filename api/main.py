@@ -19,7 +19,20 @@ from api.dependencies import Service
 from api.errors import add_handlers, answering, handler
 from api.middleware import Envelope
 from api.openapi import describe
-from api.routes import collections, health, landing, models, parcels, permits, raster, tilejson, tiles, viewer
+from api.routes import (
+    changes,
+    collections,
+    health,
+    items,
+    landing,
+    models,
+    parcels,
+    permits,
+    raster,
+    tilejson,
+    tiles,
+    viewer,
+)
 from api.settings import ServiceSettings
 from gis.settings import City, Settings
 from gis.store.database import Database
@@ -51,14 +64,16 @@ def create_app(
         version=_version(),
         summary="Land and construction information of a city",
         lifespan=lifespan,
-        openapi_url="/api",
+        # The service describes itself in two versions of OpenAPI (api/routes/landing.py).
+        openapi_url=None,
         # The interactive pages load their scripts from other hosts.
         docs_url=None,
         redoc_url=None,
     )
     app.state.service = service
     add_handlers(app, service.limits.retry_seconds)
-    for module in (landing, collections, tilejson, tiles, raster, models, parcels, permits, health, viewer):
+    features = (collections, items, changes)
+    for module in (landing, *features, tilejson, tiles, raster, models, parcels, permits, health, viewer):
         app.include_router(module.router)
     describe(app)
     app.add_middleware(Authenticate, authority=authority, on_failure=answering(service.limits.retry_seconds))

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from math import isfinite
+from typing import Any
 
 import numpy as np
+import orjson
 import shapely
+from numpy.typing import NDArray
 from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
@@ -17,9 +22,16 @@ from api.crs_names import NamedCrs
 from gis.crs import WGS84, horizontal, normalise, srid, transformer
 from gis.errors import BadParameter, NotFound
 from gis.store.collections import Moment
+from gis.store.items import SortKey
+from gis.store.property_types import Kind, PropertyType
 
 KEY_MOST = 200
 """Characters of a feature's key."""
+TOKEN_MOST = 4_000
+"""Characters of a page token."""
+SORT_KEYS_MOST = 4
+PROPERTIES_MOST = 100
+WHOLE_MOST = 2**62
 NUMBER_MOST = 40
 """Characters of one number."""
 EDGE_POINTS = 16
@@ -68,7 +80,7 @@ def plain(parameter: str, text: str) -> str:
     return text
 
 
-def area(text: str, crs: NamedCrs, city: CRS) -> BaseGeometry:
+def area(text: str, crs: NamedCrs, city: CRS, *, parameter: str = "bbox") -> BaseGeometry:
     """The box `a,b,c,d` (or six numbers with heights) in the city's CRS, edges bent as the projection bends them.
 
     A box far larger than the city is cut to where the city's projection is sound; that may leave nothing (empty).
@@ -79,22 +91,24 @@ def area(text: str, crs: NamedCrs, city: CRS) -> BaseGeometry:
     """
     parts = text.split(",", 6)
     if len(parts) not in (4, 6):
-        raise BadParameter("bbox", text[:80], "give four numbers, or six with heights")
-    numbers = [number("bbox", part) for part in parts]
+        raise BadParameter(parameter, text[:80], "give four numbers, or six with heights")
+    numbers = [number(parameter, part) for part in parts]
     low, high = numbers[: len(numbers) // 2][:2], numbers[len(numbers) // 2 :][:2]
     if crs.is_north_first:
         low, high = low[::-1], high[::-1]
     if low[0] > high[0]:
-        raise BadParameter("bbox", text[:80], "its west exceeds its east; boxes across the antimeridian are not served")
+        raise BadParameter(
+            parameter, text[:80], "its west exceeds its east; boxes across the antimeridian are not served"
+        )
     if low[1] > high[1]:
-        raise BadParameter("bbox", text[:80], "its south exceeds its north")
+        raise BadParameter(parameter, text[:80], "its south exceeds its north")
     if crs.crs.is_geographic and (low[0] < -180 or high[0] > 180 or low[1] < -90 or high[1] > 90):
-        raise BadParameter("bbox", text[:80], "beyond ±180° of longitude or ±90° of latitude")
-    target = horizontal(city)
+        raise BadParameter(parameter, text[:80], "beyond ±180° of longitude or ±90° of latitude")
+    target, code = _plane(city)
     box = _rectangle((low[0], low[1]), (high[0], high[1]))
-    if crs.crs != target:
-        box = _bent(_cut_to_use(box, crs.crs, target), crs.crs, target)
-    found: BaseGeometry = shapely.set_srid(box, srid(target))
+    if crs.srid != code:
+        box = _bent(parameter, _cut_to_use(box, crs.crs, target), crs.crs, target)
+    found: BaseGeometry = shapely.set_srid(box, code)
     return found
 
 
@@ -133,33 +147,126 @@ def moment(text: str | None, known_at: str | None) -> Moment:
     return Moment(first, last, is_interval=True, known_at=known)
 
 
-def token(key: str) -> str:
-    """The page token that continues after a key."""
-    return urlsafe_b64encode(key.encode()).decode().rstrip("=")
+def token(last: Sequence[Any]) -> str:
+    """The page token that continues after a feature: what pages are sorted by, and its key."""
+    return urlsafe_b64encode(orjson.dumps(list(last))).decode().rstrip("=")
 
 
-def after(text: str) -> str:
-    """The key a page token continues after.
+def after(text: str, kinds: Sequence[Kind]) -> tuple[Any, ...]:
+    """Where a page token continues.
 
     Raises:
-        BadParameter: the token was not made here.
+        BadParameter: the token was not made here, or for another order.
     """
     try:
-        if len(text) <= 4 * KEY_MOST and text.isascii():
-            found = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-            if token(found) == text and 0 < len(found) <= KEY_MOST and not _CONTROL.search(found):
-                return found
-    except (Base64Error, UnicodeDecodeError, ValueError):
+        if len(text) <= TOKEN_MOST and text.isascii():
+            found = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            if isinstance(found, list) and token(found) == text and len(found) == len(kinds) and found[-1]:
+                return tuple(_of_kind(value, kind) for value, kind in zip(found, kinds, strict=True))
+    except (Base64Error, UnicodeError, ValueError):
         pass
-    raise BadParameter("token", ascii(text[:40])[1:-1], "not a page token of this service; follow the link `next`")
+    why = "not a page token of this service for this order; follow the link `next`"
+    raise BadParameter("token", ascii(text[:40])[1:-1], why)
 
 
-def _day(text: str) -> date:
+def _of_kind(value: Any, kind: Kind) -> Any:
+    if value is None:
+        return None
+    if kind.is_number:
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
+            return value
+    elif isinstance(value, str) and not _CONTROL.search(value):
+        return date.fromisoformat(value) if kind is Kind.DATE else value
+    raise ValueError
+
+
+def equal(parameter: str, text: str, kind: Kind) -> Any:
+    """The value a property is asked to have.
+
+    Raises:
+        BadParameter: it is not of the property's kind.
+    """
+    if kind is Kind.DATE:
+        if not _DAY.fullmatch(text):
+            raise BadParameter(parameter, ascii(text[:40])[1:-1], "a day such as 2026-01-31 is needed")
+        return _day(text, parameter)
+    if kind.is_number:
+        found = number(parameter, text)
+        if kind is Kind.INTEGER and (found != int(found) or abs(found) >= WHOLE_MOST):
+            raise BadParameter(parameter, text[:NUMBER_MOST], "a whole number is needed")
+        return int(found) if kind is Kind.INTEGER else found
+    return plain(parameter, text)
+
+
+def sort_keys(text: str | None, sortable: Mapping[str, PropertyType]) -> tuple[SortKey, ...]:
+    """What `sortby` says: names with + (may be left out) for ascending or - for descending, parted by commas.
+
+    Raises:
+        BadParameter: a property is not one of the collection's, is named twice, or there are too many.
+    """
+    if text is None:
+        return ()
+    # A plus sign in a URL's query arrives as a blank.
+    parts = [part.strip() for part in text.split(",", SORT_KEYS_MOST)]
+    names = [part.removeprefix("-").removeprefix("+") for part in parts]
+    if len(names) > SORT_KEYS_MOST or len(set(names)) != len(names) or any(name not in sortable for name in names):
+        why = f"up to {SORT_KEYS_MOST} different ones of {', '.join(sortable)}, with - before those that descend"
+        raise BadParameter("sortby", ascii(text[:40])[1:-1], why)
+    return tuple(SortKey(name, part.startswith("-")) for name, part in zip(names, parts, strict=True))
+
+
+def chosen(text: str | None, among: Sequence[str]) -> tuple[str, ...] | None:
+    """The properties `properties` names, parted by commas; an empty one wants none.
+
+    Raises:
+        BadParameter: a property is not one of the collection's.
+    """
+    if text is None:
+        return None
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",", PROPERTIES_MOST) if name.strip()))
+    unknown = [name for name in names if name not in among]
+    if unknown:
+        raise BadParameter(
+            "properties", ascii(unknown[0][:40])[1:-1], f"no such property; there are {', '.join(among)}"
+        )
+    return names
+
+
+def geometry(tree: Mapping[str, Any], crs: NamedCrs, city: CRS, *, parameter: str = "filter") -> BaseGeometry:
+    """A geometry of a filter or a feature, GeoJSON or {"bbox": [...]}, in the city's CRS with its SRID.
+
+    Raises:
+        BadParameter: it is not valid, or outside of its CRS or of the city's.
+    """
+    if "bbox" in tree:
+        corners = tree["bbox"]
+        if not isinstance(corners, list):
+            raise BadParameter(parameter, "bbox", "give four numbers, or six with heights")
+        return area(",".join(map(repr, corners)), crs, city, parameter=parameter)
     try:
-        return date.fromisoformat(text) if _DAY.fullmatch(text) else _instant("datetime", text).date()
+        shape = shapely.force_2d(shapely.from_geojson(orjson.dumps(tree)))
+    except (shapely.errors.ShapelyError, TypeError) as error:
+        raise BadParameter(parameter, str(tree.get("type"))[:40], "it is no geometry") from error
+    if shape is None or shape.is_empty or not shape.is_valid:
+        raise BadParameter(parameter, str(tree.get("type"))[:40], "it is empty or not valid")
+    if crs.is_north_first:
+        shape = shapely.transform(shape, lambda xy: xy[:, ::-1])
+    west, south, east, north = shape.bounds
+    if crs.crs.is_geographic and (west < -180 or east > 180 or south < -90 or north > 90):
+        raise BadParameter(parameter, str(tree.get("type"))[:40], "beyond ±180° of longitude or ±90° of latitude")
+    target, code = _plane(city)
+    if crs.srid != code:
+        shape = _moved(parameter, shape, crs.crs, target)
+    found: BaseGeometry = shapely.set_srid(shape, code)
+    return found
+
+
+def _day(text: str, parameter: str = "datetime") -> date:
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else _instant(parameter, text).date()
     except ValueError as error:
         raise BadParameter(
-            "datetime", ascii(text[:40])[1:-1], "give 2026-01-31, 2026-01-31T12:00:00Z or an interval"
+            parameter, ascii(text[:40])[1:-1], "give 2026-01-31, 2026-01-31T12:00:00Z or an interval"
         ) from error
 
 
@@ -172,6 +279,13 @@ def _instant(parameter: str, text: str) -> datetime:
     except ValueError as error:
         raise BadParameter(parameter, ascii(text[:40])[1:-1], "not a date-time after RFC 3339") from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=16)
+def _plane(city: CRS) -> tuple[CRS, int]:
+    """The city's horizontal CRS and its number."""
+    flat = horizontal(city)
+    return flat, srid(flat)
 
 
 def _rectangle(low: tuple[float, float], high: tuple[float, float]) -> BaseGeometry:
@@ -196,12 +310,18 @@ def _cut_to_use(box: BaseGeometry, crs: CRS, city: CRS) -> BaseGeometry:
     return shapely.intersection(box, around)
 
 
-def _bent(box: BaseGeometry, crs: CRS, city: CRS) -> BaseGeometry:
+def _bent(parameter: str, box: BaseGeometry, crs: CRS, city: CRS) -> BaseGeometry:
     if box.is_empty:
         return shapely.Polygon()
     longest = max(box.bounds[2] - box.bounds[0], box.bounds[3] - box.bounds[1])
-    dense = shapely.segmentize(box, longest / EDGE_POINTS) if longest > 0 else box
-    bent = shapely.transform(dense, lambda xy: np.column_stack(transformer(crs, city).transform(xy[:, 0], xy[:, 1])))
-    if not np.isfinite(shapely.get_coordinates(bent)).all():
-        raise BadParameter("bbox", box.bounds, "reaches outside of the city's coordinate system")
-    return bent
+    return _moved(parameter, shapely.segmentize(box, longest / EDGE_POINTS) if longest > 0 else box, crs, city)
+
+
+def _moved(parameter: str, shape: BaseGeometry, crs: CRS, city: CRS) -> BaseGeometry:
+    def move(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(transformer(crs, city).transform(xy[:, 0], xy[:, 1]))
+
+    moved: BaseGeometry = shapely.transform(shape, move)
+    if not np.isfinite(shapely.get_coordinates(moved)).all():
+        raise BadParameter(parameter, shape.bounds, "reaches outside of the city's coordinate system")
+    return moved

@@ -92,6 +92,14 @@ class Conflict(DiabaError):
     """What was asked contradicts what the register holds now."""
 
 
+class StaleVersion(Conflict):
+    """What is changed is at another version than the one the change was decided upon."""
+
+    def __init__(self, key: str, version: int, expected: int) -> None:
+        self.key, self.version, self.expected = key, version, expected
+        super().__init__(f"{key} is at version {version} now; look again and decide anew")
+
+
 class SharesDoNotAddUp(BadInput, Conflict):
     """The shares of a right in a unit do not add up to one on some days."""
 

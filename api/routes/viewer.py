@@ -22,7 +22,7 @@ _KINDS = {
     ".mjs": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
 }
-PAGES = frozenset({"index.html", "viewer.js", "style.js", "viewer.css"})
+PAGES = frozenset({"index.html", "viewer.js", "style.js", "viewer.css", "features.js", "pages.css"})
 LIBRARY = frozenset({"maplibre-gl.mjs", "maplibre-gl-shared.mjs", "maplibre-gl-worker.mjs", "maplibre-gl.css"})
 LIBRARY_AGE = 86_400
 """Seconds a browser may keep the library without asking."""

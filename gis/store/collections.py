@@ -51,8 +51,8 @@ class Collection:
     """Of several versions of one key within an interval the one with the greatest of this is shown."""
     extent_of: tuple[str, str] = ("", "")
     """Table and column whose index tells how far the features reach."""
-    filters: tuple[str, ...] = ()
-    """Properties that may be asked for by equality."""
+    version: str = "NULL"
+    """The number of the version that is shown; it names the state a change was decided upon."""
 
 
 def so_on_day(alias: str) -> str:
@@ -103,6 +103,7 @@ COLLECTIONS: Mapping[str, Collection] = {
     for collection in (
         Collection(
             id="parcels",
+            version="v.version",
             title="Thửa đất · Parcels",
             description="Land parcels of the register with their map sheet, land use and area (m²).",
             source="diaba.parcel_version v",
@@ -121,11 +122,11 @@ COLLECTIONS: Mapping[str, Collection] = {
                 of="v",
             )
             | _VALIDITY,
-            filters=("ward_code", "sheet_no", "parcel_no", "land_use"),
             **_versioned("v"),
         ),
         Collection(
             id="permits",
+            version="v.version",
             title="Giấy phép xây dựng · Building permits",
             description="Building permits with the permitted footprint and limits (m, m²), known to the register.",
             source="diaba.permit v LEFT JOIN diaba.permit_limit l "
@@ -150,10 +151,10 @@ COLLECTIONS: Mapping[str, Collection] = {
             known=known("v"),
             valid_within=f"daterange(v.issued, v.expires, '[]') && {WITHIN}",
             newest="v.issued",
-            filters=("parcel_uid", "type", "status"),
         ),
         Collection(
             id="buildings",
+            version="v.version",
             title="Công trình đo được · Measured buildings",
             description="Buildings as measured by LIDAR: heights above the vertical datum and above ground (m), "
             "each with its standard deviation.",
@@ -183,7 +184,6 @@ COLLECTIONS: Mapping[str, Collection] = {
                 of="v",
             )
             | _VALIDITY,
-            filters=("status", "lod", "reason"),
             known=known("v"),
             valid_on=f"{so_on_day('v')} AND {NEWEST_MEASURED}",
             valid_within=f"v.valid && {WITHIN}",
@@ -191,6 +191,7 @@ COLLECTIONS: Mapping[str, Collection] = {
         ),
         Collection(
             id="roads",
+            version="v.version",
             title="Đường và lộ giới · Roads and reserve lines",
             description="Road centre lines with the width of the road reserve (lộ giới, m).",
             source="diaba.road v",
@@ -202,6 +203,7 @@ COLLECTIONS: Mapping[str, Collection] = {
         ),
         Collection(
             id="planning_zones",
+            version="v.version",
             title="Quy hoạch · Planning zones",
             description="Planning zones with land use, density (%), floor area ratio, floors and height (m).",
             source="diaba.planning_zone v",
@@ -212,11 +214,11 @@ COLLECTIONS: Mapping[str, Collection] = {
                 "uid", "level", "land_use", "density_pct", "far", "floors_max", "height_max_m", "decision", of="v"
             )
             | _VALIDITY,
-            filters=("level", "land_use"),
             **_versioned("v"),
         ),
         Collection(
             id="discrepancies",
+            version="d.version",
             title="Khác biệt cần kiểm tra · Differences to inspect",
             description="Where the measured city differs from the registered one by more than the measurement's "
             "uncertainty. A difference is a reason to look, not a finding against anybody.",
@@ -246,7 +248,6 @@ COLLECTIONS: Mapping[str, Collection] = {
                 "evidence",
                 of="d",
             ),
-            filters=("kind", "status", "building_uid", "parcel_uid", "permit_no", "epoch"),
         ),
         Collection(
             id="lidar_tiles",
@@ -259,7 +260,6 @@ COLLECTIONS: Mapping[str, Collection] = {
             properties=_plain("sha256", "epoch", "point_count", "density", "crs", "classes", of="v")
             | {"flown_from": "c.flown_from", "flown_to": "c.flown_to"},
             valid_within=f"daterange(c.flown_from, c.flown_to, '[]') && {WITHIN}",
-            filters=("epoch",),
         ),
     )
 }

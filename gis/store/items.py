@@ -1,19 +1,46 @@
-"""Features of a collection by place, time, attribute and key, a page at a time."""
+"""Features of a collection by place, time, attribute, filter and key, a page at a time, as GeoJSON.
+
+PostgreSQL writes the text of each feature, so nothing of it is taken apart and put together again here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from shapely import from_wkb, to_wkb
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, TextClause, text
 
 from gis.store.collections import NOW, Collection, Moment
+from gis.store.cql2 import Condition
+from gis.store.property_types import TYPES, Kind
 
-COUNTED_AT_MOST = 100_000
-"""Rows that are counted for `numberMatched`; beyond, the number is left out rather than waited for."""
+COUNTED_AT_MOST = 10_000
+"""Features that are counted for each page; of more the planner's estimate is told, and the number itself on request."""
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """A property pages are sorted by; what has no value comes last."""
+
+    name: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How features are written."""
+
+    srid: int
+    decimals: int
+    """Digits after the point."""
+    is_north_first: bool = False
+    properties: tuple[str, ...] | None = None
+    """Those that are wanted; None: all."""
+    with_geometry: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +51,32 @@ class ItemQuery:
     area: BaseGeometry | None = None
     """In the city's CRS; features that share a point with it."""
     moment: Moment = NOW
-    filters: Mapping[str, str] = field(default_factory=dict)
-    after: str | None = None
-    """The key of the last feature already seen."""
+    equal: Mapping[str, Any] = field(default_factory=dict)
+    """Properties and the values they must have, of the property's kind."""
+    where: Condition | None = None
+    sort: tuple[SortKey, ...] = ()
+    after: tuple[Any, ...] | None = None
+    """Of the last feature already seen: the values it was sorted by, and its key."""
     offset: int = 0
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether it asks for a part of the collection."""
+        return self.area is not None or bool(self.equal) or self.where is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some features, and how many match in all."""
+
+    features: tuple[str, ...]
+    """Each a GeoJSON feature."""
+    matched: int | None
+    """Exactly; None where there are too many to count."""
+    estimate: int | None
+    """What the planner thinks, where they were not counted."""
+    last: tuple[Any, ...] | None
+    """Where the next page goes on; None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,52 +88,162 @@ class Item:
     properties: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some features, and how many match in all (None: too many to count)."""
+def find_page(connection: Connection, collection: Collection, query: ItemQuery, form: Form) -> Page:
+    """A page of features in the order asked for, those of equal rank in the order of their keys.
 
-    items: tuple[Item, ...]
-    matched: int | None
-    has_more: bool
-
-
-def find_items(connection: Connection, collection: Collection, query: ItemQuery) -> Page:
-    """A page of features in the order of their keys.
-
-    Each key appears once: of an interval's versions the newest is shown.
+    Each key appears once: of an interval's versions the newest that matches is shown. What a condition leaves is
+    collected first and sorted then, so that the planner does not walk the keys of a whole city looking for what lies in
+    a small box; only where that is much, the keys are walked.
     """
+    if query.is_restricted:
+        rows, matched = _read(connection, collection, query, form, collected=True)
+        if matched <= COUNTED_AT_MOST:
+            return _page(rows, query, matched, None)
+    rows, _ = _read(connection, collection, query, form, collected=False)
+    if query.after is None and not query.offset and len(rows) <= query.limit:
+        return _page(rows, query, len(rows), None)
+    estimate = estimated(connection, collection, query)
+    # Between a half and twice is what an estimate is worth.
+    if not query.is_restricted and estimate <= 2 * COUNTED_AT_MOST:
+        count = counted(connection, collection, query, most=COUNTED_AT_MOST + 1)
+        if count <= COUNTED_AT_MOST:
+            return _page(rows, query, count, None)
+    return _page(rows, query, None, max(estimate, COUNTED_AT_MOST))
+
+
+def counted(connection: Connection, collection: Collection, query: ItemQuery, *, most: int | None = None) -> int:
+    """How many features match, exactly, or up to a number."""
     where, values = _conditions(collection, query)
-    paged = where if query.after is None else f"{where} AND {collection.key} > :after"
-    ordered = f"WHERE {paged} {_order(collection, query.moment)}"
-    sql = f"{_select(collection, query.moment)} {ordered} LIMIT :limit OFFSET :offset"
-    paging = {"after": query.after, "limit": query.limit + 1, "offset": query.offset}
-    rows = connection.execute(text(sql), values | paging).all()
-    items = tuple(_item(row) for row in rows[: query.limit])
-    return Page(items, _count(connection, collection, where, values), len(rows) > query.limit)
+    sql = (
+        f"SELECT count(*) FROM (SELECT {_once(collection, query)} FROM {collection.source} WHERE {where} "  # noqa: S608
+        "LIMIT :most) AS matching"
+    )
+    return int(connection.execute(text(sql), {**values, "most": most}).scalar_one())
+
+
+def estimated(connection: Connection, collection: Collection, query: ItemQuery) -> int:
+    """How many features the planner thinks match, from its statistics."""
+    where, values = _conditions(collection, query)
+    sql = f"EXPLAIN (FORMAT JSON) SELECT {_once(collection, query)} FROM {collection.source} WHERE {where}"  # noqa: S608
+    (plan,) = connection.execute(text(sql), values).scalar_one()
+    return int(plan["Plan"]["Plan Rows"])
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One feature as it is sent."""
+
+    text: str
+    """GeoJSON."""
+    version: int | None
+    """The version that is shown, where the register counts them."""
+
+
+def find_feature(
+    connection: Connection, collection: Collection, key: str, form: Form, moment: Moment = NOW
+) -> Feature | None:
+    """The feature of that key at a moment, or None."""
+    only = Condition(f"{collection.key} = :key", {"key": key})
+    rows, _ = _read(connection, collection, ItemQuery(1, moment=moment, where=only), form, collected=False)
+    return Feature(str(rows[0][1]), rows[0][3]) if rows else None
 
 
 def find_item(connection: Connection, collection: Collection, key: str, moment: Moment = NOW) -> Item | None:
-    """The feature of that key at a moment, or None."""
+    """The feature of that key at a moment with its geometry decoded, or None."""
     where, values = _conditions(collection, ItemQuery(limit=1, moment=moment))
+    columns = ", ".join(f'{expression} AS "{name}"' for name, expression in collection.properties.items())
     sql = (
-        f"{_select(collection, moment)} WHERE {where} AND {collection.key} = :key {_order(collection, moment)} LIMIT 1"
+        f"SELECT {collection.key} AS __key, ST_AsBinary({collection.geometry}) AS __geometry, {columns} "  # noqa: S608
+        f"FROM {collection.source} WHERE {where} AND {collection.key} = :key "
+        f"{_newest_first(collection, moment)} LIMIT 1"
     )
     row = connection.execute(text(sql), values | {"key": key}).first()
-    return None if row is None else _item(row)
+    if row is None:
+        return None
+    found = dict(row._mapping)
+    name, shape = found.pop("__key"), found.pop("__geometry")
+    return Item(str(name), None if shape is None else from_wkb(bytes(shape)), found)
 
 
-def _select(collection: Collection, moment: Moment) -> str:
-    columns = ", ".join(f'{expression} AS "{name}"' for name, expression in collection.properties.items())
-    distinct = f"DISTINCT ON ({collection.key})" if moment.is_interval else ""
+def statement(collection: Collection, query: ItemQuery, form: Form, *, collected: bool) -> tuple[str, dict[str, Any]]:
+    """The query of a page and what it binds: key, GeoJSON, sorted by, version, and how many were collected."""
+    where, values = _conditions(collection, query)
+    shown = tuple(collection.properties) if form.properties is None else form.properties
+    columns = {name: collection.properties[name] for name in (*shown, *(key.name for key in query.sort))}
+    listed = "".join(f', {expression} AS "{name}"' for name, expression in columns.items())
+    interval = query.moment.is_interval
+    hits = (
+        f"SELECT {f'DISTINCT ON ({collection.key})' if interval else ''} "  # noqa: S608
+        f"{collection.key} AS __key, {collection.geometry} AS __geometry, "
+        f"{collection.version} AS __version{listed} FROM {collection.source} "
+        f"WHERE {where} {_newest_first(collection, query.moment) if interval else ''}"
+    )
+    values |= {"limit": query.limit + 1, "offset": query.offset, "srid": form.srid, "decimals": form.decimals}
+    order = ", ".join([*(f"{_column(key)} {_direction(key)} NULLS LAST" for key in query.sort), "__key"])
+    paging = "" if query.after is None else f"WHERE {_beyond(query.sort, query.after, values)}"
+    ordered = f"{paging} ORDER BY {order} LIMIT :limit OFFSET :offset"
+    ranked = f"json_build_array({', '.join([*map(_column, query.sort), '__key'])})" if query.sort else "NULL"
+    chosen = f"SELECT __key, {_feature(shown, form)} AS feature, {ranked} AS ranked, __version"
+    if not collected:
+        # In one piece, so that the planner may walk an index in the order asked for.
+        return f"{chosen} FROM (SELECT * FROM ({hits}) AS hit {ordered}) AS page", values  # noqa: S608
+    values["probed"] = COUNTED_AT_MOST + 1
     return (
-        f"SELECT {distinct} {collection.key} AS __key, ST_AsBinary({collection.geometry}) AS __geometry, {columns} "  # noqa: S608
-        f"FROM {collection.source}"
+        f"WITH hit AS MATERIALIZED ({hits} LIMIT :probed) "  # noqa: S608
+        f"SELECT page.*, (SELECT count(*) FROM hit) AS counted FROM (SELECT 1) AS one "
+        f"LEFT JOIN LATERAL ({chosen} FROM (SELECT * FROM hit {ordered}) AS page) AS page ON TRUE",
+        values,
     )
 
 
-def _order(collection: Collection, moment: Moment) -> str:
-    newest_first = f", {collection.newest} DESC NULLS LAST" if moment.is_interval and collection.newest else ""
-    return f"ORDER BY {collection.key}{newest_first}"
+@lru_cache(maxsize=256)
+def _parsed(sql: str) -> TextClause:
+    return text(sql)
+
+
+def _read(
+    connection: Connection, collection: Collection, query: ItemQuery, form: Form, *, collected: bool
+) -> tuple[list[Sequence[Any]], int]:
+    sql, values = statement(collection, query, form, collected=collected)
+    rows: list[Sequence[Any]] = list(connection.execute(_parsed(sql), values).all())
+    count = int(rows[0][4]) if collected else 0
+    # Where nothing is on the page there is still the row with the count.
+    return [row for row in rows if row[0] is not None], count
+
+
+def _page(rows: Sequence[Sequence[Any]], query: ItemQuery, matched: int | None, estimate: int | None) -> Page:
+    shown = rows[: query.limit]
+    last: tuple[Any, ...] | None = None
+    if len(rows) > query.limit:
+        key, _, ranked = shown[-1][:3]
+        last = tuple(ranked) if ranked is not None else (str(key),)
+    return Page(tuple(str(row[1]) for row in shown), matched, estimate, last)
+
+
+def _feature(shown: Sequence[str], form: Form) -> str:
+    """SQL of the text of a feature."""
+    geometry = "'null'"
+    if form.with_geometry:
+        # Outer rings counter-clockwise (RFC 7946) before axes are swapped.
+        shape = "ST_ForcePolygonCCW(ST_Transform(__geometry, CAST(:srid AS integer)))"
+        shape = f"ST_FlipCoordinates({shape})" if form.is_north_first else shape
+        geometry = f"COALESCE(ST_AsGeoJSON({shape}, CAST(:decimals AS integer), 0), 'null')"
+    listed = ", ".join(f'page."{name}"' for name in shown)
+    properties = f"CAST(row_to_json((SELECT p FROM (SELECT {listed}) AS p)) AS text)" if shown else "'{}'"  # noqa: S608
+    return (
+        """'{"type":"Feature","id":' || CAST(to_json(CAST(__key AS text)) AS text) || ',"geometry":' || """
+        f"""{geometry} || ',"properties":' || {properties} || '}}'"""
+    )
+
+
+def _once(collection: Collection, query: ItemQuery) -> str:
+    """The key, once for all versions of an interval; on a day each key has one version."""
+    return f"DISTINCT {collection.key}" if query.moment.is_interval else collection.key
+
+
+def _newest_first(collection: Collection, moment: Moment) -> str:
+    newest = f", {collection.newest} DESC NULLS LAST" if moment.is_interval and collection.newest else ""
+    return f"ORDER BY {collection.key}{newest}"
 
 
 def _conditions(collection: Collection, query: ItemQuery) -> tuple[str, dict[str, Any]]:
@@ -103,23 +262,39 @@ def _conditions(collection: Collection, query: ItemQuery) -> tuple[str, dict[str
         conditions.append(f"{collection.geometry} && ST_GeomFromEWKB(:area)")
         conditions.append(f"ST_Intersects({collection.geometry}, ST_GeomFromEWKB(:area))")
         values["area"] = to_wkb(query.area, include_srid=True)
-    for index, (name, value) in enumerate(query.filters.items()):
-        conditions.append(f"CAST({collection.properties[name]} AS text) = :filter_{index}")
-        values[f"filter_{index}"] = value
+    for index, (name, value) in enumerate(query.equal.items()):
+        conditions.append(f"{collection.properties[name]} = CAST(:equal_{index} AS {TYPES[name].kind.value})")
+        values[f"equal_{index}"] = value
+    if query.where is not None:
+        conditions.append(query.where.sql)
+        values |= query.where.values
     return " AND ".join(conditions), values
 
 
-def _count(connection: Connection, collection: Collection, where: str, values: Mapping[str, Any]) -> int | None:
-    """How many keys match, exactly, or None where that would take long."""
-    sql = (
-        f"SELECT count(*) FROM (SELECT DISTINCT {collection.key} FROM {collection.source} WHERE {where} "  # noqa: S608
-        "LIMIT :most) AS matching"
-    )
-    count = int(connection.execute(text(sql), {**values, "most": COUNTED_AT_MOST + 1}).scalar_one())
-    return count if count <= COUNTED_AT_MOST else None
+def _column(key: SortKey) -> str:
+    return f'"{key.name}"'
 
 
-def _item(row: Row[Any]) -> Item:
-    values = dict(row._mapping)
-    key, shape = values.pop("__key"), values.pop("__geometry")
-    return Item(str(key), None if shape is None else from_wkb(bytes(shape)), values)
+def _direction(key: SortKey) -> str:
+    return "DESC" if key.descending else "ASC"
+
+
+def _beyond(sort: Sequence[SortKey], after: Sequence[Any], values: dict[str, Any]) -> str:
+    """The condition for what comes after a feature, told by what it was sorted by and its key."""
+    values["after"] = after[-1]
+    condition = "__key > :after"
+    for index, (key, value) in reversed(list(enumerate(zip(sort, after[:-1], strict=True)))):
+        column = _column(key)
+        if value is None:
+            condition = f"({column} IS NULL AND {condition})"
+            continue
+        values[f"after_{index}"] = value
+        bound = f"CAST(:after_{index} AS {TYPES[key.name].kind.value})"
+        further = "<" if key.descending else ">"
+        condition = f"({column} {further} {bound} OR {column} IS NULL OR ({column} = {bound} AND {condition}))"
+    return condition
+
+
+def kinds_of(sort: Sequence[SortKey]) -> list[Kind]:
+    """The kinds of what a page token holds."""
+    return [*(TYPES[key.name].kind for key in sort), Kind.TEXT]

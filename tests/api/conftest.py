@@ -37,7 +37,7 @@ from gis.store.cluster import Cluster
 from gis.store.database import Database
 from gis.store.postmaster import Postmaster
 from gis.store.runs import PlannedTile
-from tests.gis.store_samples import EAST, NORTH, building, register_layers, write_registers
+from tests.gis.store_samples import EAST, NORTH, building, lot, register_layers, write_registers
 
 Run = Callable[..., "tuple[int, str, str]"]
 """The command line: arguments in; exit code, stdout and stderr out."""
@@ -45,6 +45,8 @@ PARCELS = 40
 OLD, NEW = "2012", "2025"
 FLAGGED = "b-0003"
 TILE = "1206_2382"
+VARIOUS = 30
+STREETS = ("Đường Nguyễn Trãi", "ĐƯỜNG NGUYỄN TRÃI", "duong nguyen trai", "Hẻm 5%_\\ 'x'", "Lê Lợi", "")
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,31 @@ def store(make_store: Callable[..., CityStore], tmp_path_factory: pytest.TempPat
 def client(store: CityStore) -> Iterator[TestClient]:
     """The service without a network; errors inside of it are answers, as they are for clients."""
     with TestClient(create_app(store.settings, store.city), raise_server_exceptions=False) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def various(make_store: Callable[..., CityStore], tmp_path_factory: pytest.TempPathFactory) -> CityStore:
+    """A city whose parcels differ in everything, with values missing here and there."""
+    made = make_store("various")
+    layers = register_layers(VARIOUS)
+    frame, numbers = layers["parcels"], range(VARIOUS)
+    frame["land_use"] = [("ODT", "CLN", "LUC", None)[n % 4] for n in numbers]
+    frame["address"] = [STREETS[n % 6] or None for n in numbers]
+    frame["area_legal"] = [None if n % 7 == 3 else 20.0 + 12.5 * (n * 7 % VARIOUS) for n in numbers]
+    frame["ward_code"] = ["26734" if n % 3 else "26737" for n in numbers]
+    frame["sheet_no"] = [str(n % 5) for n in numbers]
+    frame["valid_from"] = [f"20{9 + n % 8:02d}-0{1 + n % 9}-15" for n in numbers]
+    frame.geometry = [lot(n, 5.0 if n % 2 else 6.0) for n in numbers]
+    with made.database.open(Role.WRITER) as connection:
+        registers.import_registers(connection, write_registers(tmp_path_factory.mktemp("various") / "r.gpkg", layers))
+    return made
+
+
+@pytest.fixture(scope="session")
+def various_client(various: CityStore) -> Iterator[TestClient]:
+    """The service of that city."""
+    with TestClient(create_app(various.settings, various.city), raise_server_exceptions=False) as made:
         yield made
 
 

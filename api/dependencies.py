@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -12,10 +12,12 @@ from psycopg.errors import QueryCanceled
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
 
 from api.crs_names import NamedCrs, offered, storage
 from api.errors import TooBusy, TooSlow
 from api.settings import ServiceSettings
+from api.stopping import Stopping
 from gis.access.roles import Role
 from gis.errors import StoreUnreachable
 from gis.settings import City
@@ -29,6 +31,7 @@ class Service:
     city: City
     database: Database
     limits: ServiceSettings
+    stopping: Stopping = field(default_factory=Stopping)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -54,6 +57,11 @@ class Service:
     def close(self) -> None:
         """Give the connections back."""
         self.database.engine(Role.READER).dispose()
+
+    def sessions(self) -> tuple[int, int]:
+        """Sessions with the store: in use, and open without use."""
+        pool = self.database.engine(Role.READER).pool
+        return (pool.checkedout(), pool.checkedin()) if isinstance(pool, QueuePool) else (0, 0)
 
     @property
     def crs_offered(self) -> tuple[NamedCrs, ...]:

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -40,10 +41,48 @@ class TooSlow(DiabaError, TimeoutError):
 
 
 class TooBusy(DiabaError):
-    """All connections to the store are in use."""
+    """All connections to the store are in use, or more requests wait than the service holds."""
 
     def __init__(self) -> None:
         super().__init__("the service is busy; try again in a moment")
+
+
+class UrlTooLong(DiabaError):
+    """Path and query have more bytes than the service reads."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"path and query have at most {most} bytes")
+
+
+class HeadersTooLarge(DiabaError):
+    """The header fields have more bytes than the service reads."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"header fields have at most {most} bytes in all")
+
+
+class BodyTooLarge(DiabaError):
+    """A body has more bytes than the service reads."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"a body has at most {most} bytes")
+
+
+class BodyTooSlow(DiabaError, TimeoutError):
+    """Nothing more came of a body for too long."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"nothing came of the body for {seconds:g} s")
+
+
+class TooManyRequests(DiabaError):
+    """A caller asks more often than it may, or for more at once."""
+
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, limit: str, wait_seconds: int, headers: Mapping[str, str]) -> None:
+        self.headers = {**headers, "Retry-After": str(wait_seconds)}
+        super().__init__(f"{limit}; try again in {wait_seconds} s")
 
 
 STATUS: Mapping[type[Exception], HTTPStatus] = {
@@ -52,7 +91,13 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     UnreadableFile: HTTPStatus.INTERNAL_SERVER_ERROR,
     BadInput: HTTPStatus.BAD_REQUEST,
     StoreUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
-    TooSlow: HTTPStatus.SERVICE_UNAVAILABLE,
+    # The client's to mend: asked again it would take as long.
+    TooSlow: HTTPStatus.BAD_REQUEST,
+    UrlTooLong: HTTPStatus.REQUEST_URI_TOO_LONG,
+    HeadersTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    BodyTooSlow: HTTPStatus.REQUEST_TIMEOUT,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     TooBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     DiabaError: HTTPStatus.INTERNAL_SERVER_ERROR,
     Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -64,7 +109,14 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         "description": status.phrase,
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-    for status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
+    for status in (
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUEST_URI_TOO_LONG,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    )
 }
 """What every route may answer, for its description."""
 
@@ -108,14 +160,21 @@ def handler(status: HTTPStatus, retry_seconds: int) -> Callable[[Request, Except
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("request failed", exc_info=error)
             return problem(status, "internal", "the service failed; its log has the details under this request id")
-        headers = {"Retry-After": str(retry_seconds)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-        if headers:
+        headers = dict(error.headers) if isinstance(error, TooManyRequests) else {}
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers["Retry-After"] = str(retry_seconds)
             log.warning("%s", error)
         detail = "the store does not answer" if isinstance(error, StoreUnreachable) else str(error)
         more = {"parameter": error.name} if isinstance(error, BadParameter) else {}
         return problem(status, _kind(error), detail, headers, **more)
 
     return handle
+
+
+def answer_to(error: DiabaError, request: Request, retry_seconds: int) -> Response:
+    """The problem document of an error that is raised before any route is asked."""
+    status = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+    return handler(status, retry_seconds)(request, error)
 
 
 def add_handlers(app: FastAPI, retry_seconds: int) -> None:

@@ -13,10 +13,12 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api.dependencies import Service
 from api.errors import add_handlers, handler
+from api.limits import Counted, Limits
 from api.middleware import Envelope
 from api.openapi import describe
 from api.routes import collections, health, landing, models, parcels, permits, raster, tilejson, tiles, viewer
 from api.settings import ServiceSettings
+from api.stopping import CloseStreams
 from gis.settings import City, Settings
 from gis.store.database import Database
 
@@ -48,15 +50,19 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
         redoc_url=None,
     )
     app.state.service = service
+    app.state.counted = Counted.by(service.limits.rates)
     add_handlers(app, service.limits.retry_seconds)
     for module in (landing, collections, tilejson, tiles, raster, models, parcels, permits, health, viewer):
         app.include_router(module.router)
     describe(app)
+    # From the inside out. Who asks is to be known before requests are counted.
+    app.add_middleware(CloseStreams, stopping=service.stopping)
+    app.add_middleware(Limits, settings=service.limits, counted=app.state.counted)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET", "HEAD"],
-        expose_headers=["Content-Crs", "ETag", "Retry-After", "X-Request-Id"],
+        expose_headers=["Content-Crs", "ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
         max_age=86_400,
     )
     app.add_middleware(Envelope, on_failure=handler(HTTPStatus.INTERNAL_SERVER_ERROR, service.limits.retry_seconds))

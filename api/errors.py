@@ -47,6 +47,13 @@ class TooBusy(DiabaError):
         super().__init__("the service is busy; try again in a moment")
 
 
+class Stopped(DiabaError):
+    """The service was told to stop, and what was asked did not end in time."""
+
+    def __init__(self) -> None:
+        super().__init__("the service is stopping; try again in a moment")
+
+
 class UrlTooLong(DiabaError):
     """Path and query have more bytes than the service reads."""
 
@@ -99,6 +106,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     BodyTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     TooBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    Stopped: HTTPStatus.SERVICE_UNAVAILABLE,
     DiabaError: HTTPStatus.INTERNAL_SERVER_ERROR,
     Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

@@ -18,7 +18,7 @@ from api.middleware import Envelope
 from api.openapi import describe
 from api.routes import collections, health, landing, models, parcels, permits, raster, tilejson, tiles, viewer
 from api.settings import ServiceSettings
-from api.stopping import CloseStreams
+from api.stopping import EndRequests
 from gis.settings import City, Settings
 from gis.store.database import Database
 
@@ -56,7 +56,7 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
         app.include_router(module.router)
     describe(app)
     # From the inside out. Who asks is to be known before requests are counted.
-    app.add_middleware(CloseStreams, stopping=service.stopping)
+    app.add_middleware(EndRequests, stopping=service.stopping, retry_seconds=service.limits.retry_seconds)
     app.add_middleware(Limits, settings=service.limits, counted=app.state.counted)
     app.add_middleware(
         CORSMiddleware,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
+
 import anyio
+from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import Stopped, answer_to
 
 EVENTS = "text/event-stream"
 
@@ -36,20 +41,21 @@ class Stopping:
         await self._event.wait()
 
 
-class CloseStreams:
-    """Ends streams of events, which last for ever, when the service stops; their clients ask again by themselves."""
+class EndRequests:
+    """When the service stops: ends streams of events, whose clients ask again by themselves; tells who is given up."""
 
-    def __init__(self, app: ASGIApp, stopping: Stopping) -> None:
-        self.app, self.stopping = app, stopping
+    def __init__(self, app: ASGIApp, stopping: Stopping, retry_seconds: int) -> None:
+        self.app, self.stopping, self.retry_seconds = app, stopping, retry_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  the protocol's
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_read = is_stream = is_complete = False
+        is_read = is_started = is_stream = is_complete = False
 
         async def send_on(message: Message) -> None:
-            nonlocal is_stream, is_complete
+            nonlocal is_started, is_stream, is_complete
+            is_started = True
             if message["type"] == "http.response.start":
                 kind = Headers(raw=list(message["headers"])).get("content-type", "")
                 is_stream = kind.startswith(EVENTS)
@@ -77,6 +83,12 @@ class CloseStreams:
                     tasks.cancel_scope.cancel()
             return found
 
-        await self.app(scope, receive_on, send_on)
+        try:
+            await self.app(scope, receive_on, send_on)
+        except CancelledError:
+            # By the server, when the time for what was asked is over.
+            if is_started or not self.stopping.told:
+                raise
+            await answer_to(Stopped(), Request(scope), self.retry_seconds)(scope, receive, send_on)
         if is_stream and not is_complete and self.stopping.told:
             await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -12,6 +12,7 @@ from api.dependencies import ServiceDep
 from api.dossiers import public_document
 from api.errors import PROBLEMS
 from api.limits import count_lookup
+from api.schemas import DOSSIER_STATUS
 from gis.calendar import today
 from gis.store import dossiers
 
@@ -22,7 +23,10 @@ router = APIRouter(prefix="/permits", tags=["Permits"])
     "/status",
     operation_id="getDossierStatus",
     summary="Tra cứu hồ sơ · Where a dossier stands",
-    responses={200: {"description": "Status, due date and next step.", "content": {JSON: {}}}, **PROBLEMS},
+    responses={
+        200: {"description": "Status, due date and next step.", "content": {JSON: {"schema": DOSSIER_STATUS}}},
+        **PROBLEMS,
+    },
     response_class=Response,
     dependencies=[Depends(count_lookup)],
 )

@@ -16,7 +16,7 @@ from api.errors import add_handlers, handler
 from api.limits import Counted, Limits
 from api.middleware import Envelope
 from api.openapi import describe
-from api.routes import collections, health, landing, models, parcels, permits, raster, tilejson, tiles, viewer
+from api.routes import collections, coverage, health, landing, models, parcels, permits, raster, tilejson, tiles, viewer
 from api.settings import ServiceSettings
 from api.stopping import EndRequests
 from gis.settings import City, Settings
@@ -52,7 +52,7 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
     app.state.service = service
     app.state.counted = Counted.by(service.limits.rates)
     add_handlers(app, service.limits.retry_seconds)
-    for module in (landing, collections, tilejson, tiles, raster, models, parcels, permits, health, viewer):
+    for module in (landing, collections, tilejson, tiles, coverage, raster, models, parcels, permits, health, viewer):
         app.include_router(module.router)
     describe(app)
     # From the inside out. Who asks is to be known before requests are counted.

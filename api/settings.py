@@ -55,8 +55,8 @@ class ServiceSettings:
     """Below, one picture would be read from thousands of files."""
     raster_files_most: int = 256
     """Most files read for one picture."""
-    raster_cells_most: int = 4_000_000
-    """Most cells of a raster sent as values: 16 MB of heights."""
+    raster_cells_most: int = 6_000_000
+    """Most cells of a raster sent as values: 24 MB of heights and as much of their σ."""
     statement_seconds: float = 15.0
     """A query that takes longer is stopped."""
     retry_seconds: int = 5

@@ -56,6 +56,10 @@ def test_a_long_url_and_large_headers_are_refused_with_their_limit(store: CitySt
         refused(client.get("/conformance", headers={"x": "y" * 1000}), 431, "1000 bytes")
 
 
+def test_a_large_area_of_terrain_is_refused_with_its_limit(client: TestClient) -> None:
+    refused(client.get("/raster/dtm/coverage?bbox=106,10,107,11"), 400, "6000000 cells")
+
+
 def test_a_large_body_is_refused_whether_it_says_so_or_comes_in_pieces(store: CityStore) -> None:
     with limited(store, replace(DEFAULTS, body_bytes_most=1000)) as client:
         assert client.post("/echo", json="x" * 900).json() == 900

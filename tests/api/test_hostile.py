@@ -110,6 +110,7 @@ def test_no_parameter_breaks_the_service(client: TestClient, path: str) -> None:
     for name in QUERIES[path]:
         for evil in CORPUS:
             given = {"x": "1", "y": "1"} if path.endswith("value") else {}
+            given |= {"bbox": "106.6,10.7,106.7,10.8"} if path.endswith("coverage") else {}
             given |= {"receipt": "760-2025-000001", "secret": "x"} if path.startswith("/permits") else {}
             if path == "/parcels/search":
                 given = {"parcel": {"sheet": "1"}, "sheet": {"parcel": "1"}, "at": {}, "text": {}}.get(

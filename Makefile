@@ -30,6 +30,10 @@ serve: setup ## The API and the viewer over what is stored; ARGS="--port 8000"
 bench: setup ## The benchmarks, against the peers that are installed
 	@.venv/bin/diaba bench $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## A running service against its description, ten minutes; ARGS="http://127.0.0.1:8000 --max-time 600"
+	@$(PYTHON_TOOLS) scripts.fuzz $(or $(ARGS),http://127.0.0.1:8000 --max-time 600)
+
 .PHONY: test
 test: ## Everything: set-up, lint, all tests; some of them with ARGS="tests/lidar -k ground"
 	@scripts/setup.sh test

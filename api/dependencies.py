@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -12,11 +12,13 @@ from psycopg.errors import QueryCanceled
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
 
 from api.caller import caller
 from api.crs_names import NamedCrs, offered, storage
 from api.errors import TooBusy, TooSlow
 from api.settings import ServiceSettings
+from api.stopping import Stopping
 from gis.access.roles import Role
 from gis.errors import StoreUnreachable
 from gis.settings import City
@@ -32,6 +34,7 @@ class Service:
     city: City
     database: Database
     limits: ServiceSettings
+    stopping: Stopping = field(default_factory=Stopping)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -86,6 +89,11 @@ class Service:
         """Give the connections back."""
         for role in (Role.READER, Role.WRITER):
             self.database.engine(role).dispose()
+
+    def sessions(self) -> tuple[int, int]:
+        """Sessions with the store: in use, and open without use."""
+        pool = self.database.engine(Role.READER).pool
+        return (pool.checkedout(), pool.checkedin()) if isinstance(pool, QueuePool) else (0, 0)
 
     @property
     def crs_offered(self) -> tuple[NamedCrs, ...]:

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -55,13 +56,6 @@ class PreconditionRequired(DiabaError):
         super().__init__("send the feature's ETag as If-Match, so that nobody's change is lost")
 
 
-class BodyTooLarge(DiabaError):
-    """A request's body is larger than what is read."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__(f"the body has more than {most} bytes")
-
-
 class UnknownMediaType(DiabaError):
     """A request's body is of a kind that is not read."""
 
@@ -70,7 +64,7 @@ class UnknownMediaType(DiabaError):
 
 
 class TooBusy(DiabaError):
-    """All connections to the store are in use."""
+    """All connections to the store are in use, or more requests wait than the service holds."""
 
     def __init__(self) -> None:
         super().__init__("the service is busy; try again in a moment")
@@ -83,12 +77,56 @@ class IssuerUnreachable(DiabaError, ConnectionError):
         super().__init__("the issuer of the token does not answer; without a token the public's data are had")
 
 
+class Stopped(DiabaError):
+    """The service was told to stop, and what was asked did not end in time."""
+
+    def __init__(self) -> None:
+        super().__init__("the service is stopping; try again in a moment")
+
+
+class UrlTooLong(DiabaError):
+    """Path and query have more bytes than the service reads."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"path and query have at most {most} bytes")
+
+
+class HeadersTooLarge(DiabaError):
+    """The header fields have more bytes than the service reads."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"header fields have at most {most} bytes in all")
+
+
+class BodyTooLarge(DiabaError):
+    """A body has more bytes than the service reads."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"a body has at most {most} bytes")
+
+
+class BodyTooSlow(DiabaError, TimeoutError):
+    """Nothing more came of a body for too long."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"nothing came of the body for {seconds:g} s")
+
+
+class TooManyRequests(DiabaError):
+    """A caller asks more often than it may, or for more at once."""
+
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, limit: str, wait_seconds: int, headers: Mapping[str, str]) -> None:
+        self.headers = {**headers, "Retry-After": str(wait_seconds)}
+        super().__init__(f"{limit}; try again in {wait_seconds} s")
+
+
 STATUS: Mapping[type[Exception], HTTPStatus] = {
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotAllowed: HTTPStatus.FORBIDDEN,
     IssuerUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
     PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
-    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnknownMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     StaleVersion: HTTPStatus.PRECONDITION_FAILED,
     NotFound: HTTPStatus.NOT_FOUND,
@@ -96,8 +134,15 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     UnreadableFile: HTTPStatus.INTERNAL_SERVER_ERROR,
     BadInput: HTTPStatus.BAD_REQUEST,
     StoreUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
-    TooSlow: HTTPStatus.SERVICE_UNAVAILABLE,
+    # The client's to mend: asked again it would take as long.
+    TooSlow: HTTPStatus.BAD_REQUEST,
+    UrlTooLong: HTTPStatus.REQUEST_URI_TOO_LONG,
+    HeadersTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    BodyTooSlow: HTTPStatus.REQUEST_TIMEOUT,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     TooBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    Stopped: HTTPStatus.SERVICE_UNAVAILABLE,
     DiabaError: HTTPStatus.INTERNAL_SERVER_ERROR,
     Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -116,7 +161,13 @@ def problems(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 
 PROBLEMS = problems(
-    HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.REQUEST_URI_TOO_LONG,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    HTTPStatus.SERVICE_UNAVAILABLE,
 )
 """What every route may answer, for its description."""
 
@@ -160,8 +211,9 @@ def handler(status: HTTPStatus, retry_seconds: int) -> Callable[[Request, Except
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("request failed", exc_info=error)
             return problem(status, "internal", "the service failed; its log has the details under this request id")
-        headers = {"Retry-After": str(retry_seconds)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-        if headers:
+        headers = dict(error.headers) if isinstance(error, TooManyRequests) else {}
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers["Retry-After"] = str(retry_seconds)
             log.warning("%s", error)
         if status == HTTPStatus.UNAUTHORIZED:
             # RFC 6750, 3.
@@ -173,14 +225,10 @@ def handler(status: HTTPStatus, retry_seconds: int) -> Callable[[Request, Except
     return handle
 
 
-def answering(retry_seconds: int) -> Callable[[Request, Exception], Response]:
-    """Make the handler of errors that are raised outside of the routes."""
-
-    def handle(request: Request, error: Exception) -> Response:
-        status = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
-        return handler(status, retry_seconds)(request, error)
-
-    return handle
+def answer_to(error: DiabaError, request: Request, retry_seconds: int) -> Response:
+    """The problem document of an error that is raised before any route is asked."""
+    status = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+    return handler(status, retry_seconds)(request, error)
 
 
 def add_handlers(app: FastAPI, retry_seconds: int) -> None:

@@ -16,12 +16,14 @@ from api.access.authority import Authority
 from api.access.dev_issuer import issuer as dev_issuer
 from api.access.settings import AccessSettings
 from api.dependencies import Service
-from api.errors import add_handlers, answering, handler
+from api.errors import add_handlers, answer_to, handler
+from api.limits import Counted, Limits
 from api.middleware import Envelope
 from api.openapi import describe
 from api.routes import (
-    changes,
     collections,
+    coverage,
+    edits,
     health,
     items,
     landing,
@@ -34,6 +36,7 @@ from api.routes import (
     viewer,
 )
 from api.settings import ServiceSettings
+from api.stopping import EndRequests
 from gis.settings import City, Settings
 from gis.store.database import Database
 
@@ -71,18 +74,22 @@ def create_app(
         redoc_url=None,
     )
     app.state.service = service
+    app.state.counted = Counted.by(service.limits.rates)
     add_handlers(app, service.limits.retry_seconds)
-    features = (collections, items, changes)
-    for module in (landing, *features, tilejson, tiles, raster, models, parcels, permits, health, viewer):
+    features = (collections, items, edits)
+    for module in (landing, *features, tilejson, tiles, coverage, raster, models, parcels, permits, health, viewer):
         app.include_router(module.router)
     describe(app)
-    app.add_middleware(Authenticate, authority=authority, on_failure=answering(service.limits.retry_seconds))
+    # From the inside out. Who asks is to be known before requests are counted.
+    app.add_middleware(EndRequests, stopping=service.stopping, retry_seconds=service.limits.retry_seconds)
+    app.add_middleware(Limits, settings=service.limits, counted=app.state.counted)
+    app.add_middleware(Authenticate, authority=authority, retry_seconds=service.limits.retry_seconds)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET", "HEAD"],
         allow_headers=["Authorization", "X-API-Key"],
-        expose_headers=["Content-Crs", "ETag", "Retry-After", "X-Request-Id"],
+        expose_headers=["Content-Crs", "ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
         max_age=86_400,
     )
     app.add_middleware(Envelope, on_failure=handler(HTTPStatus.INTERNAL_SERVER_ERROR, service.limits.retry_seconds))

@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import metrics
+
 log = logging.getLogger("diaba.api")
 
 HEADER = "x-request-id"
@@ -57,11 +59,13 @@ class Envelope:
         asked = dict(scope["headers"]).get(HEADER.encode(), b"").decode("latin-1")
         identity = asked if _ACCEPTED.fullmatch(asked) else uuid4().hex
         token = _request_id.set(identity)
-        method, status, started = scope["method"], 0, perf_counter()
+        method, status, size, started = scope["method"], 0, 0, perf_counter()
         is_head = method == "HEAD"
+        if is_head:
+            scope = {**scope, "method": "GET"}
 
         async def send_on(message: Message) -> None:
-            nonlocal status
+            nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
@@ -70,16 +74,29 @@ class Envelope:
                     headers.setdefault(name, value)
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
+            size += len(message.get("body", b""))
             await send(message)
 
+        metrics.in_flight.inc()
         try:
-            await self.app({**scope, "method": "GET"} if is_head else scope, receive, send_on)
+            await self.app(scope, receive, send_on)
         except Exception as error:
             if status:
                 raise
             # Answered here and not further out, so that this answer too carries its identity and the headers.
             await self.on_failure(Request(scope), error)(scope, receive, send_on)
         finally:
-            elapsed = 1000.0 * (perf_counter() - started)
-            log.info("%s %s %d %.1f ms", method, ascii(scope["path"])[1:-1], status, elapsed)
+            metrics.in_flight.dec()
+            seconds, path = perf_counter() - started, ascii(scope["path"])[1:-1]
+            route = route_of(scope)
+            metrics.answered(route, method, status, seconds, size)
+            facts = {"method": method, "path": path, "route": route, "status": status, "bytes": size}
+            facts["milliseconds"] = round(1000.0 * seconds, 1)
+            log.info("%s %s %d %.1f ms", method, path, status, 1000.0 * seconds, extra={"request": facts})
             _request_id.reset(token)
+
+
+def route_of(scope: Scope) -> str | None:
+    """The template of the route that answered, `/tiles/{z}/{x}/{y}.mvt`; None where none did."""
+    path = getattr(scope.get("route"), "path", None)
+    return path if isinstance(path, str) else None

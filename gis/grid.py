@@ -95,6 +95,15 @@ class Grid:
             self.rows + 2 * cells,
         )
 
+    def meeting(self, other: Grid) -> Grid | None:
+        """The cells that both have, of the same alignment; None where there are none."""
+        west, south = max(self.first_column, other.first_column), max(self.first_row, other.first_row)
+        east = min(self.first_column + self.columns, other.first_column + other.columns)
+        north = min(self.first_row + self.rows, other.first_row + other.rows)
+        if east <= west or north <= south:
+            return None
+        return Grid(self.crs, self.resolution, west, south, east - west, north - south)
+
     def window_in(self, larger: Grid) -> tuple[slice, slice]:
         """Rows and columns that this grid takes up in a larger one of the same alignment.
 

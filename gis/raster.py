@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.io import MemoryFile
+from rasterio.windows import Window
 
+from gis.bounds import BoundingBox
 from gis.crs import horizontal, normalise
 from gis.errors import BadParameter, UnreadableFile
 from gis.files import written_whole
@@ -64,11 +67,20 @@ def write_cog(
     overviews: str = "AVERAGE",
     **tags: str,
 ) -> None:
-    """Write a Cloud Optimized GeoTIFF: deflate, floating-point predictor, overviews by average, nodata −9999.
+    """Write a Cloud Optimized GeoTIFF, as `encode_cog` makes it; it appears whole or not at all."""
+    # Not by GDAL: on a full disk it speaks of strips and seeks, and what fails while it closes the file is lost.
+    made = encode_cog(raster, name=name, crs=crs, unit=unit, overviews=overviews, **tags)
+    with written_whole(path) as part:
+        part.write_bytes(made)
 
-    The file is made in memory and appears whole or not at all. `crs` may be the compound CRS whose horizontal part is
-    the grid's. `unit` is that of all bands. Overviews of what has no average (directions, kinds) are made by NEAREST or
-    MODE.
+
+def encode_cog(
+    raster: Raster, *, name: str, crs: CRS | None = None, unit: str = "", overviews: str = "AVERAGE", **tags: str
+) -> bytes:
+    """A Cloud Optimized GeoTIFF: deflate, floating-point predictor, overviews by average, nodata −9999.
+
+    `crs` may be the compound CRS whose horizontal part is the grid's. `unit` is that of all bands. Overviews of what
+    has no average (directions, kinds) are made by NEAREST or MODE.
     """
     bands = {name: raster.values, **raster.bands}
     data = np.stack([np.where(np.isnan(band), np.float32(NODATA), band) for band in bands.values()])
@@ -94,9 +106,7 @@ def write_cog(
             if unit:
                 sink.units = [unit] * len(bands)
             sink.update_tags(AREA_OR_POINT="Area", **tags)
-        # Not by GDAL: on a full disk it speaks of strips and seeks, and what fails while it closes the file is lost.
-        with written_whole(path) as part:
-            part.write_bytes(made.getbuffer())
+        return bytes(made.getbuffer())
 
 
 def read_raster(path: Path | str) -> Raster:
@@ -107,21 +117,71 @@ def read_raster(path: Path | str) -> Raster:
     """
     try:
         with rasterio.open(path) as source:
-            data = source.read(out_dtype="float32", masked=True).filled(np.nan)
-            transform, names = source.transform, source.descriptions
-            if source.crs is None:
-                raise UnreadableFile(path, "the raster has no coordinate reference system")
-            crs = horizontal(normalise(source.crs.to_wkt()))
+            grid = grid_of(source, path)
+            return _read(source, grid, grid)
     except (RasterioIOError, RasterioError) as error:
         raise UnreadableFile(path, f"not a readable raster ({error})") from error
+
+
+def decode_raster(data: bytes) -> Raster:
+    """As `read_raster`, of a file's bytes."""
+    with MemoryFile(data) as file:
+        return read_raster(file.name)
+
+
+def read_window(path: Path | str, bounds: BoundingBox) -> Raster | None:
+    """As `read_raster`, only the cells that the bounds touch; None where they touch none."""
+    try:
+        with rasterio.open(path) as source:
+            grid = grid_of(source, path)
+            part = grid.meeting(Grid.covering(bounds, grid.resolution))
+            return None if part is None else _read(source, grid, part)
+    except (RasterioIOError, RasterioError) as error:
+        raise UnreadableFile(path, f"not a readable raster ({error})") from error
+
+
+def grid_of(source: Any, path: Path | str) -> Grid:
+    """The grid of an open raster.
+
+    Raises:
+        UnreadableFile: it has no CRS, or its cells are not square and aligned.
+    """
+    if source.crs is None:
+        raise UnreadableFile(path, "the raster has no coordinate reference system")
+    transform = source.transform
     resolution = float(transform.a)
     column, row = transform.c / resolution, transform.f / resolution
     if transform.e != -resolution or abs(column - round(column)) > 1e-6 or abs(row - round(row)) > 1e-6:
         raise UnreadableFile(path, "its cells are not square or not aligned to multiples of their size")
-    rows, columns = data.shape[1:]
-    grid = Grid(crs, resolution, round(column), round(row) - rows, columns, rows)
-    bands = {names[i] or f"band{i + 1}": data[i] for i in range(1, len(data))}
-    return Raster(data[0], grid, bands)
+    crs = horizontal(normalise(source.crs.to_wkt()))
+    return Grid(crs, resolution, round(column), round(row) - source.height, source.width, source.height)
+
+
+def _read(source: Any, grid: Grid, part: Grid) -> Raster:
+    """The part of the grid of an open raster."""
+    window = Window.from_slices(*part.window_in(grid))
+    data = source.read(window=window, out_dtype="float32", masked=True).filled(np.nan)
+    bands = {name or f"band{i + 1}": data[i] for i, name in enumerate(source.descriptions) if i}
+    return Raster(data[0], part, bands)
+
+
+def read_over(paths: Sequence[Path], grid: Grid) -> Raster:
+    """The files over a grid of theirs; where several know a cell, the first gives it. Bands that all have are kept.
+
+    Raises:
+        UnreadableFile: one of them is none.
+    """
+    read = [part for path in paths if (part := read_window(path, grid.bounds)) is not None]
+    names = [name for name in read[0].bands if all(name in one.bands for one in read)] if read else []
+    values = np.full(grid.shape, np.nan, dtype=np.float32)
+    bands = {name: values.copy() for name in names}
+    for part in read:
+        window = part.grid.window_in(grid)
+        new = np.isnan(values[window]) & ~np.isnan(part.values)
+        values[window][new] = part.values[new]
+        for name in names:
+            bands[name][window][new] = part.bands[name][new]
+    return Raster(values, grid, bands)
 
 
 def mosaic(rasters: Sequence[Raster]) -> Raster:

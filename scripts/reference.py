@@ -1,18 +1,24 @@
-"""Write the reference pages of the command line and of the HTTP API, out of the code.
+"""Write the reference pages of the command line, the HTTP API and the service's settings, out of the code.
 
 Usage: python -m scripts.reference docs/reference
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
+from api import settings as settings_module
 from api.cli.main import diaba
+from api.settings import Rates, ServiceSettings, variable
 from gis.files import written_whole
 from gis.settings import DEFAULT_CITY, DEFAULT_CRS, City, Settings
 
@@ -58,13 +64,43 @@ def _parameter(parameter: dict[str, Any]) -> str:
     return f"| `{parameter['name']}` | {parameter['in']} | {'yes' if parameter.get('required') else 'no'} | {what} |"
 
 
+def service_settings() -> str:
+    """Every setting of the service with its default and what it says of itself, as Markdown."""
+    explained = _explained(Path(settings_module.__file__).read_text(encoding="utf-8"))
+    lines = [f"{MADE}# Settings of the service\n", "Read from the environment by `diaba serve`.\n"]
+    for kind in (ServiceSettings, Rates):
+        lines += [f"{inspect.getdoc(kind)}\n", "| variable | default | what |", "|---|---|---|"]
+        for one in fields(kind):
+            if one.name != "rates":
+                default = "" if one.default in (None, ()) else one.default
+                lines.append(f"| `{variable(one)}` | {default} | {explained.get((kind.__name__, one.name), '')} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _explained(source: str) -> dict[tuple[str, str], str]:
+    """Class and field → the text that stands below the field."""
+    found = {}
+    for kind in ast.parse(source).body:
+        if isinstance(kind, ast.ClassDef):
+            for field, below in pairwise(kind.body):
+                named = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+                if named and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+                    found[kind.name, field.target.id] = " ".join(str(below.value.value).split())
+    return found
+
+
 def write(folder: Path) -> None:
-    """Write both pages."""
+    """Write all pages."""
     from api.main import create_app
 
     settings = Settings.from_environment({})
     app = create_app(settings, City(DEFAULT_CITY, DEFAULT_CRS, settings.home))
-    pages = {"command_line.md": command_line(), "http_api.md": http_api(app.openapi())}
+    pages = {
+        "command_line.md": command_line(),
+        "http_api.md": http_api(app.openapi()),
+        "settings.md": service_settings(),
+    }
     for name, text in pages.items():
         with written_whole(folder / name) as part:
             part.write_text(text, encoding="utf-8")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access.authority import Authority, credential
 from api.caller import asking
+from api.errors import answer_to
 from gis.errors import DiabaError
 
 CHECKS_AT_ONCE = 4
@@ -21,10 +19,8 @@ CHECKS_AT_ONCE = 4
 class Authenticate:
     """Wraps the application. A token or key that is not good is refused, also where the public would be answered."""
 
-    def __init__(
-        self, app: ASGIApp, authority: Authority, on_failure: Callable[[Request, Exception], Response]
-    ) -> None:
-        self.app, self.authority, self.on_failure = app, authority, on_failure
+    def __init__(self, app: ASGIApp, authority: Authority, retry_seconds: int) -> None:
+        self.app, self.authority, self.retry_seconds = app, authority, retry_seconds
         self._limiter = CapacityLimiter(CHECKS_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  the protocol's
@@ -40,7 +36,7 @@ class Authenticate:
                     self.authority.caller_of, shown, limiter=self._limiter
                 )
         except DiabaError as error:
-            await self.on_failure(Request(scope), error)(scope, receive, send)
+            await answer_to(error, Request(scope), self.retry_seconds)(scope, receive, send)
             return
         if who is None:
             await self.app(scope, receive, send)

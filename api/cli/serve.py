@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import errno
-import logging
 import socket
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from api.cli.common import emit, existing_city, json_option
 from gis.errors import BadParameter, DiabaError
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(request_id)s %(message)s"
+if TYPE_CHECKING:
+    from api.logs import LogFormat
 
 
 class AddressTaken(DiabaError):
@@ -23,20 +24,34 @@ class AddressTaken(DiabaError):
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 for all.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of the log on stderr."
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Port at 127.0.0.1 for /metrics, which Prometheus reads; 0 takes a free one. Without it there are none.",
+)
 @click.option("--dev-issuer", is_flag=True, help="Believe tokens of `diaba token`; on this machine or for a demo only.")
 @json_option
-def command(host: str, port: int, dev_issuer: bool, as_json: bool) -> None:
-    """The API and the viewer, until it is stopped with Ctrl-C.
+def command(
+    host: str, port: int, log_format: LogFormat, metrics_port: int | None, dev_issuer: bool, as_json: bool
+) -> None:
+    """The API and the viewer, until it is stopped with Ctrl-C or SIGTERM.
+
+    Limits and times are read from the environment (docs/operator.md). It is one process with one set of caches and
+    counts; more of them stand behind a proxy, each with ports of its own.
 
     \b
     Examples:
       diaba serve
       diaba serve --host 0.0.0.0 --port 8080
       diaba serve --dev-issuer
+      diaba serve --log-format json --metrics-port 9108
     """
-    import uvicorn
-
+    from api import metrics, server
     from api.access.settings import LOOPBACK, AccessSettings
+    from api.logs import log_to_stderr
     from api.main import create_app
     from api.settings import ServiceSettings
     from gis.access.roles import Role
@@ -50,26 +65,21 @@ def command(host: str, port: int, dev_issuer: bool, as_json: bool) -> None:
     access = replace(AccessSettings.from_environment(), dev_issuer=dev_issuer)
     listener = listen(host, port)
     try:
+        places = {} if metrics_port is None else {"metrics": _expose_metrics(metrics_port)}
         city = existing_city()
         database = Database.of(city, settings, start=True)
         with database.open(Role.READER) as connection:
             openness.check(connection)
             if dev_issuer and host not in LOOPBACK and not is_demo(connection):
                 raise BadParameter("dev-issuer", host, "anybody here could make tokens; listen at 127.0.0.1")
+        app = create_app(settings, city, limits, access)
+        metrics.watch_sessions(app.state.service.sessions)
         address = _address(host, listener.getsockname()[1])
-        _log_to_stderr()
-        places = {"url": address, "viewer": f"{address}/viewer/", "collections": f"{address}/collections"}
+        log_to_stderr(log_format)
+        places |= {"url": address, "viewer": f"{address}/viewer/", "collections": f"{address}/collections"}
         emit({"city": city.name, **places}, as_json, lambda: _announce(city.name, places))
         sys.stdout.flush()
-        config = uvicorn.Config(
-            create_app(settings, city, limits, access),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=5,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(app, limits, [listener])
     finally:
         listener.close()
 
@@ -82,7 +92,9 @@ def listen(host: str, port: int) -> socket.socket:
         BadParameter: this machine has no such address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named as TCP, so that asyncio sends at once what is written (TCP_NODELAY): otherwise the body of an answer waits
+    # 40 ms for the client to acknowledge its header.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
@@ -100,6 +112,15 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _expose_metrics(port: int) -> str:
+    from api import metrics
+
+    try:
+        return f"http://{metrics.HOST}:{metrics.expose(port)}/metrics"
+    except OSError as error:
+        raise AddressTaken(f"port {port} at {metrics.HOST}, for metrics, is in use; choose another") from error
+
+
 def _address(host: str, port: int) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{port}"
@@ -109,13 +130,6 @@ def _announce(city: str, places: dict[str, str]) -> None:
     click.echo(f"{city} is served at {places['url']}")
     click.echo(f"  viewer       {places['viewer']}")
     click.echo(f"  collections  {places['collections']}   (QGIS: OGC API - Features, {places['url']})")
+    if "metrics" in places:
+        click.echo(f"  metrics      {places['metrics']}   (this machine only)")
     click.echo("Ctrl-C stops it.")
-
-
-def _log_to_stderr() -> None:
-    from api.middleware import RequestIdFilter
-
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    handler.addFilter(RequestIdFilter())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -13,6 +13,7 @@ from api.dependencies import ServiceDep
 from api.errors import PROBLEMS
 from api.geojson import features
 from api.query import moment, plain, position
+from api.register_schemas import FOUND_PARCELS
 from gis.errors import BadParameter
 from gis.store import parcel_search
 from gis.store.items import Item
@@ -25,7 +26,7 @@ router = APIRouter(prefix="/parcels", tags=["Parcels"])
     "/search",
     operation_id="searchParcels",
     summary="Search of parcels",
-    responses={200: {"description": "The parcels found.", "content": {GEOJSON: {}}}, **PROBLEMS},
+    responses={200: {"description": "The parcels found.", "content": {GEOJSON: {"schema": FOUND_PARCELS}}}, **PROBLEMS},
     response_class=Response,
 )
 def search(

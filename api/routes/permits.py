@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from api.answers import JSON, answer, json_bytes
 from api.dependencies import ServiceDep
 from api.dossiers import public_document
 from api.errors import PROBLEMS
+from api.limits import count_lookup
+from api.register_schemas import DOSSIER_STATUS
 from gis.calendar import today
 from gis.store import dossiers
 
@@ -21,8 +23,12 @@ router = APIRouter(prefix="/permits", tags=["Permits"])
     "/status",
     operation_id="getDossierStatus",
     summary="Tra cứu hồ sơ · Where a dossier stands",
-    responses={200: {"description": "Status, due date and next step.", "content": {JSON: {}}}, **PROBLEMS},
+    responses={
+        200: {"description": "Status, due date and next step.", "content": {JSON: {"schema": DOSSIER_STATUS}}},
+        **PROBLEMS,
+    },
     response_class=Response,
+    dependencies=[Depends(count_lookup)],
 )
 def status(
     request: Request,

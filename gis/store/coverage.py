@@ -12,7 +12,9 @@ from sqlalchemy import Connection, text
 
 from gis.bounds import BoundingBox
 from gis.crs import horizontal, srid
-from gis.errors import StoreUnreachable
+from gis.errors import BadParameter, NotFound, StoreUnreachable
+from gis.grid import Grid
+from gis.settings import City
 
 LOOKED_THROUGH = 20_000
 """Rows of a table whose extent is worked out one by one: some milliseconds."""
@@ -109,3 +111,43 @@ def rasters_over(
         },
     )
     return [RasterFile(Path(row[0]), row[1], row[2], row[3]) for row in rows]
+
+
+def rasters_to_read(
+    connection: Connection,
+    city: City,
+    product: str,
+    bounds: BoundingBox | None = None,
+    *,
+    epoch: str | None = None,
+    files_most: int,
+    cells_most: int,
+) -> tuple[list[Path], Grid]:
+    """The files of a product and the cells that the bounds touch (without them: all), for `gis.raster.read_over`.
+
+    The newest campaign comes first. The resolution is that of the newest file; files of another are left out.
+
+    Args:
+        connection: A connection that may read.
+        city: The city.
+        product: "dtm", "dsm" or "ndsm".
+        bounds: In the city's CRS.
+        epoch: Of this campaign alone.
+        files_most: Files at most.
+        cells_most: Cells at most.
+
+    Raises:
+        NotFound: no such product is there.
+        BadParameter: it would be too many files or cells.
+    """
+    area = bounds or extent(connection, city.crs, [("raster_product", "extent")])
+    found = [] if area is None else rasters_over(connection, product, area, epoch=epoch, most=files_most + 1)
+    files = [file for file in found if file.resolution == found[0].resolution and (city.folder / file.path).exists()]
+    if area is None or not files:
+        raise NotFound("raster", product)
+    if len(found) > files_most:
+        raise BadParameter("bbox", area.tuple, f"touches more than {files_most} files; ask for a smaller area")
+    grid = Grid.covering(area, files[0].resolution)
+    if grid.rows * grid.columns > cells_most:
+        raise BadParameter("bbox", area.tuple, f"has more than {cells_most} cells; ask for a smaller area")
+    return [city.folder / file.path for file in files], grid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from alembic import command
@@ -12,7 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from gis import crs
-from gis.errors import BadCrs, BadParameter
+from gis.errors import BadCrs, BadParameter, StoreUnreachable
 from gis.settings import City
 from gis.store import access_tables, grants, reference_systems, rights_tables
 from gis.store.schema import SCHEMA
@@ -30,9 +31,23 @@ def revision(connection: Connection) -> str | None:
     return context.get_current_revision()
 
 
+@lru_cache(maxsize=1)
 def newest() -> str:
     """The newest version this installation knows."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def check_version(connection: Connection) -> None:
+    """Refuse a database that is at another version of the schema than this installation.
+
+    Raises:
+        StoreUnreachable: it is.
+    """
+    found = revision(connection)
+    if found != newest():
+        raise StoreUnreachable(
+            "of the city", f"its schema is at version {found}, this program's at {newest()}; run: diaba db migrate"
+        )
 
 
 def migrate(connection: Connection, city: City, database: str, to: str = HEAD) -> str | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import jsonschema
 import pytest
 from fastapi.testclient import TestClient
 
+from api.register_schemas import DOSSIER_STATUS
 from gis.access.roles import Role
 from gis.construction.dossier import Action, DossierType
 from gis.construction.procedure import Procedure
@@ -74,6 +76,7 @@ def test_each_status_says_whose_turn_it_is(
 ) -> None:
     receipt = file(store, *actions)
     found = ask(client, receipt.receipt_no, receipt.secret).json()
+    jsonschema.validate(found, DOSSIER_STATUS)
     assert found["status"] == str(actions[-1])
     assert (found["clock"], found["next_step"] and found["next_step"]["step"]) == (clock, step)
 

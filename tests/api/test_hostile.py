@@ -65,6 +65,7 @@ QUERIES = {
     "/tiles/16/52190/30794.mvt": ("layers", "as_of", "known_at"),
     "/raster/dtm/value": ("x", "y", "crs", "epoch"),
     "/raster/dtm/16/52190/30794.png": ("epoch",),
+    "/raster/dtm/coverage": ("bbox", "bbox-crs", "epoch"),
     "/buildings/b-0003": ("crs", "datetime", "known_at"),
     "/buildings/b-0003/cityjson": ("datetime", "known_at"),
     "/permits/status": ("receipt", "secret"),
@@ -84,6 +85,7 @@ PATHS = (
     "/raster/dtm/16/1/{}.png",
     "/raster/{}/value?x=1&y=1",
     "/raster/{}/tiles.json",
+    "/raster/{}/coverage",
     "/buildings/{}",
     "/buildings/{}/cityjson",
     "/viewer/{}",
@@ -108,6 +110,7 @@ def test_no_parameter_breaks_the_service(client: TestClient, path: str) -> None:
     for name in QUERIES[path]:
         for evil in CORPUS:
             given = {"x": "1", "y": "1"} if path.endswith("value") else {}
+            given |= {"bbox": "106.6,10.7,106.7,10.8"} if path.endswith("coverage") else {}
             given |= {"receipt": "760-2025-000001", "secret": "x"} if path.startswith("/permits") else {}
             if path == "/parcels/search":
                 given = {"parcel": {"sheet": "1"}, "sheet": {"parcel": "1"}, "at": {}, "text": {}}.get(

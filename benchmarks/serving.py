@@ -1,0 +1,284 @@
+"""Tiles and features, side by side with tipg, pygeoapi and raw SQL, over the same PostGIS in one run.
+
+`python benchmarks/serving.py [--parcels 500000] [--houses 150000] [--samples 200] [--rounds 3] [--keep FOLDER]` makes a
+synthetic city in a private store and a table of its parcels in Web Mercator for the peers (the fastest they can have),
+and asks each server, one process each, one request after the other, gzip accepted:
+
+- vector tiles of the parcels at zoom levels 10, 12, 14, 16 and 17, each tile once after the server was started, so that
+  no cache of tiles has it; few tiles cover a city at the far levels, so servers are started anew in each round;
+- one tile again and again;
+- features in a box of about 100 m, at most 100, one client; and eight clients at once.
+
+Raw SQL is ST_AsMVT over the peers' table, and the same features as GeoJSON, by the driver and the login diaba has. All
+pages come from memory: raw SQL is asked first, and once before it counts. Printed are medians and 95 of 100 in ms,
+bytes on the wire and unpacked, and ratios. The cost of row security is told by the statement of diaba's tile as the
+reader, whom policies bind, and as the owner, whom they do not. Peers live in an environment of their own in the user's
+cache; where it is not there the command that makes it is printed and diaba is measured beside raw SQL alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import _peers
+import httpx
+import numpy as np
+from _city import Bench, bench_city, diaba, tile_of
+from sqlalchemy import Connection, text
+
+from gis.access.roles import Role
+
+ZOOMS = (10, 12, 14, 16, 17)
+BOX = 0.001
+"""Degrees, about 100 m."""
+AGAIN = 200
+TILE = """
+SELECT ST_AsMVT(t, 'parcels', 4096, 'g') FROM (
+  SELECT uid, ward_code, sheet_no, parcel_no, land_use, area_legal,
+    ST_AsMVTGeom(geom, ST_TileEnvelope(:z, :x, :y), 4096, 64, TRUE) AS g
+  FROM peers.parcels WHERE geom && ST_TileEnvelope(:z, :x, :y, margin => 64.0 / 4096)
+) AS t WHERE g IS NOT NULL
+"""
+ITEMS = """
+SELECT uid, ward_code, sheet_no, parcel_no, land_use, area_legal, ST_AsGeoJSON(ST_Transform(geom, 4326))
+FROM peers.parcels WHERE geom && ST_Transform(ST_MakeEnvelope(:west, :south, :east, :north, 4326), 3857) LIMIT 100
+"""
+Tile = tuple[int, int, int]
+Box = tuple[float, float, float, float]
+
+
+class Spent:
+    """Times and sizes of one kind of question to one server."""
+
+    def __init__(self) -> None:
+        self.ms: list[float] = []
+        self.wire: list[int] = []
+        self.plain: list[int] = []
+
+    def add(self, ms: float, wire: int, plain: int) -> None:
+        self.ms.append(ms)
+        self.wire.append(wire)
+        self.plain.append(plain)
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.ms)) if self.ms else float("nan")
+
+    def line(self) -> str:
+        p95 = np.percentile(self.ms, 95) if self.ms else float("nan")
+        return (
+            f"{len(self.ms):7} {self.median:9.2f} {p95:9.2f} {np.median(self.wire) / 1000:9.1f} "
+            f"{max(self.wire) / 1000:9.1f} {np.median(self.plain) / 1000:10.1f}"
+        )
+
+
+HEAD = f"{'':34} {'asked':>7} {'p50 ms':>9} {'p95 ms':>9} {'p50 kB':>9} {'most kB':>9} {'unpacked':>10}"
+
+
+def ask(client: httpx.Client, path: str, spent: Spent) -> None:
+    """One answer, read to its end; the peer must have one."""
+    began = time.perf_counter()
+    answer = client.get(path)
+    ms = 1000 * (time.perf_counter() - began)
+    # An empty tile is 204 with some.
+    if answer.status_code not in (200, 204):
+        raise SystemExit(f"{answer.url}: {answer.status_code} {answer.text[:300]}")
+    spent.add(ms, answer.num_bytes_downloaded, len(answer.content))
+
+
+def client_of(address: str) -> httpx.Client:
+    return httpx.Client(base_url=address, timeout=120, headers={"Accept-Encoding": "gzip"})
+
+
+def raw(connection: Connection, statement: str, values: dict[str, Any], spent: Spent) -> None:
+    """One statement, made once before it counts."""
+    connection.execute(text(statement), values).all()
+    began = time.perf_counter()
+    rows = connection.execute(text(statement), values).all()
+    ms = 1000 * (time.perf_counter() - began)
+    size = sum(len(value) for row in rows for value in row if isinstance(value, bytes | memoryview | str))
+    spent.add(ms, size, size)
+
+
+def tiles_of(bench: Bench, samples: int) -> dict[int, list[Tile]]:
+    """Of each zoom level different tiles, at most so many, in the order of chance."""
+    return {zoom: list(dict.fromkeys(tile_of(place, zoom) for place in bench.places))[:samples] for zoom in ZOOMS}
+
+
+def boxes_of(bench: Bench, samples: int) -> list[Box]:
+    return [(x, y, x + BOX, y + BOX) for x, y in bench.places[:samples]]
+
+
+class Server:
+    """One of those measured: how it is started, and its addresses."""
+
+    def __init__(
+        self,
+        name: str,
+        start: Callable[[], AbstractContextManager[str]],
+        items: str,
+        tile: str | None = None,
+    ) -> None:
+        self.name, self.start, self.items, self.tile = name, start, items, tile
+
+    def item_path(self, box: Box) -> str:
+        return f"{self.items}?bbox={','.join(map(str, box))}&limit=100"
+
+    def tile_path(self, tile: Tile) -> str:
+        z, x, y = tile
+        return str(self.tile).format(z=z, x=x, y=y)
+
+
+def servers(bench: Bench, work: Path) -> list[Server]:
+    @contextmanager
+    def own() -> Iterator[str]:
+        with diaba(bench) as service:
+            yield service.url
+
+    found = [Server("diaba", own, "/collections/parcels/items", "/tiles/{z}/{x}/{y}.mvt?layers=parcels")]
+    program = _peers.python()
+    if program is not None:
+        print(_peers.versions(program))
+        collection = f"/collections/{_peers.TABLE}"
+        tiles = f"{collection}/tiles/WebMercatorQuad/{{z}}/{{x}}/{{y}}"
+        found += [
+            Server("tipg", lambda: _peers.tipg(bench, program), f"{collection}/items", tiles),
+            Server("pygeoapi", lambda: _peers.pygeoapi(bench, program, work), "/collections/parcels/items"),
+        ]
+    return found
+
+
+def measure(
+    server: Server, tiles: dict[int, list[Tile]], boxes: Sequence[Box], rounds: int
+) -> tuple[dict[str, Spent], float]:
+    """Of each kind what was spent; and features' answers a second at eight clients."""
+    found: dict[str, Spent] = defaultdict(Spent)
+    rate = 0.0
+    for turn in range(rounds):
+        with server.start() as address, client_of(address) as client:
+            ask(client, server.item_path(boxes[-1]), Spent())
+            if server.tile is not None:
+                # A tile that is not asked again, so that what is made at the first question does not count.
+                ask(client, server.tile_path((18, 0, 0)), Spent())
+                for zoom, listed in tiles.items():
+                    for tile in listed[turn::rounds] if len(listed) >= 10 * rounds else listed:
+                        ask(client, server.tile_path(tile), found[f"tile z{zoom}"])
+                for _ in range(AGAIN if turn == 0 else 0):
+                    ask(client, server.tile_path(tiles[16][0]), found["tile z16 again"])
+            for box in boxes[turn::rounds]:
+                ask(client, server.item_path(box), found["items in a box"])
+            if turn == rounds - 1:
+                rate = throughput(server, address, boxes)
+    return found, rate
+
+
+def throughput(server: Server, address: str, boxes: Sequence[Box]) -> float:
+    def work(number: int) -> None:
+        with client_of(address) as client:
+            for box in boxes[number::8]:
+                ask(client, server.item_path(box), Spent())
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    return len(boxes) / (time.perf_counter() - began)
+
+
+def raw_sql(bench: Bench, tiles: dict[int, list[Tile]], boxes: Sequence[Box]) -> dict[str, Spent]:
+    found: dict[str, Spent] = defaultdict(Spent)
+    with bench.database.open(Role.READER) as connection:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL jit = off"))
+        connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+        for zoom, listed in tiles.items():
+            for z, x, y in listed:
+                raw(connection, TILE, {"z": z, "x": x, "y": y}, found[f"tile z{zoom}"])
+        for box in boxes:
+            raw(
+                connection,
+                ITEMS,
+                dict(zip(("west", "south", "east", "north"), box, strict=True)),
+                found["items in a box"],
+            )
+    return found
+
+
+def row_security(bench: Bench, tiles: dict[int, list[Tile]]) -> None:
+    """Diaba's own tile as the reader and as the owner."""
+    from gis.store.tiles import LAYERS, TileQuery, vector_tile
+
+    spent = {Role.READER: Spent(), Role.OWNER: Spent()}
+    for zoom in (14, 16, 17):
+        for z, x, y in tiles[zoom]:
+            for role, mine in spent.items():
+                with bench.database.open(role) as connection:
+                    connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+                    query = TileQuery(z, x, y, (LAYERS["parcels"],))
+                    vector_tile(connection, bench.city.crs, query)
+                    began = time.perf_counter()
+                    body = vector_tile(connection, bench.city.crs, query)
+                    mine.add(1000 * (time.perf_counter() - began), len(body), len(body))
+    with bench.database.open(Role.OWNER) as connection:
+        on = connection.scalar(text("SELECT relrowsecurity FROM pg_class WHERE oid = 'diaba.parcel_version'::regclass"))
+    print(f"\nrow security {'is on' if on else 'is not on in this store'}; tiles of z14, 16, 17 without HTTP")
+    for role, mine in spent.items():
+        print(f"{'as the ' + role.value:34} {mine.line()}")
+    print(f"reader / owner: {spent[Role.READER].median / spent[Role.OWNER].median:.2f}")
+
+
+def report(results: dict[str, dict[str, Spent]], rates: dict[str, float]) -> None:
+    kinds = list(dict.fromkeys(kind for found in results.values() for kind in found))
+    for kind in kinds:
+        print(f"\n{kind}\n{HEAD}")
+        for name, found in results.items():
+            if kind in found:
+                print(f"  {name:32} {found[kind].line()}")
+        own, sql = results["diaba"].get(kind), results["raw SQL"].get(kind)
+        if own is None:
+            continue
+        ratios = [f"diaba / raw SQL {own.median / sql.median:.2f}"] if sql else []
+        ratios += [
+            f"{name} / diaba {found[kind].median / own.median:.1f}"
+            for name, found in results.items()
+            if kind in found and name not in ("diaba", "raw SQL")
+        ]
+        print(f"  {'; '.join(ratios)}")
+    again = results["diaba"]["tile z16 again"]
+    if "tipg" in results:
+        print(f"\na cached tile: tipg / diaba {results['tipg']['tile z16 again'].median / again.median:.1f}")
+    print("\nfeatures in a box, eight clients at once, answers a second: ", end="")
+    print(", ".join(f"{name} {rate:.0f}" for name, rate in rates.items()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parcels", type=int, default=500_000)
+    parser.add_argument("--houses", type=int, default=150_000)
+    parser.add_argument("--samples", type=int, default=200, help="tiles of a zoom level and boxes, at most")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="folder in which the city stays for the next run")
+    chosen = parser.parse_args()
+    with bench_city(chosen.parcels, chosen.houses, chosen.keep) as bench, TemporaryDirectory() as work:
+        _peers.make_table(bench)
+        tiles, boxes = tiles_of(bench, chosen.samples), boxes_of(bench, chosen.samples)
+        results: dict[str, dict[str, Spent]] = {"raw SQL": raw_sql(bench, tiles, boxes)}
+        rates: dict[str, float] = {}
+        for server in servers(bench, Path(work)):
+            print(f"{server.name} …", flush=True)
+            results[server.name], rates[server.name] = measure(server, tiles, boxes, chosen.rounds)
+        report(results, rates)
+        row_security(bench, tiles)
+        print(f"\n{chosen.parcels:,} parcels, {chosen.houses:,} houses; load at the end {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()

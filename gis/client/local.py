@@ -1,0 +1,107 @@
+"""A city in this installation's store, read under the reader's login: no identities, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import shapely
+from pyproj import CRS
+
+from gis.access.roles import Role
+from gis.bounds import BoundingBox
+from gis.client.tables import Feature
+from gis.client.view import CityView
+from gis.crs import horizontal, srid
+from gis.errors import BadParameter, NotFound
+from gis.raster import Raster, read_over
+from gis.settings import City, Settings
+from gis.store import parcel_search
+from gis.store.collections import COLLECTIONS, Moment
+from gis.store.coverage import rasters_to_read
+from gis.store.database import Database
+from gis.store.items import ItemQuery, find_items
+from gis.store.parcel_search import When
+
+AT_ONCE = 20_000
+"""Features of one statement."""
+FILES_MOST = 100_000
+CELLS_MOST = 500_000_000
+"""Of a raster: 2 GB."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCity(CityView):
+    """A city and its database."""
+
+    city: City
+    database: Database
+
+    @classmethod
+    def named(cls, name: str | None, token: str | None = None) -> LocalCity:
+        """The named city, or the only one there is; starts the private store if it sleeps."""
+        if token is not None:
+            raise BadParameter("token", "…", "a store takes no token; give the address of a service")
+        settings = Settings.from_environment()
+        city = settings.city(name)
+        if not city.exists and settings.database_url is None:
+            raise NotFound("city", f"{city.name}; make demo makes one")
+        return cls(city, Database.of(city, settings, start=True))
+
+    @property
+    def name(self) -> str:  # noqa: D102
+        return self.city.name
+
+    @property
+    def crs(self) -> CRS:  # noqa: D102
+        return horizontal(self.city.crs)
+
+    def _features(
+        self,
+        collection: str,
+        bounds: BoundingBox | None,
+        day: date | None,
+        known_at: datetime | None,
+        properties: Mapping[str, str],
+    ) -> Iterator[Feature]:
+        if collection not in COLLECTIONS:
+            raise NotFound("collection", collection)
+        layer = COLLECTIONS[collection]
+        if unknown := set(properties) - set(layer.filters):
+            raise BadParameter(min(unknown), "…", f"no such parameter; there are {', '.join(layer.filters)}")
+        area = None if bounds is None else shapely.set_srid(bounds.polygon, srid(self.crs))
+        after = None
+        with self.database.open(Role.READER) as connection:
+            while True:
+                query = ItemQuery(AT_ONCE, area, Moment(day, known_at=known_at), properties, after)
+                page = find_items(connection, layer, query)
+                yield from (Feature(item.geometry, item.properties) for item in page.items)
+                if not page.has_more:
+                    return
+                after = page.items[-1].key
+
+    def _search(self, text: str, day: date | None, known_at: datetime | None, limit: int) -> Iterable[Feature]:
+        with self.database.open(Role.READER) as connection:
+            found = parcel_search.find(connection, text, When(day, known_at), limit=limit)
+        return [Feature(one.shape, {**one.attributes, "found_by": str(one.by)}) for one in found.parcels]
+
+    def _raster(self, product: str, bounds: BoundingBox | None, epoch: str | None) -> Raster:
+        with self.database.open(Role.READER) as connection:
+            files, grid = rasters_to_read(
+                connection,
+                self.city,
+                product,
+                bounds,
+                epoch=epoch,
+                files_most=FILES_MOST,
+                cells_most=CELLS_MOST,
+            )
+        return read_over(files, grid)
+
+    def _height(self, product: str, x: float, y: float, epoch: str | None) -> float:
+        try:
+            cell = self._raster(product, BoundingBox(x, y, x, y, self.crs), epoch)
+        except NotFound:
+            return float("nan")
+        return float(cell.values[0, 0])

@@ -1,0 +1,172 @@
+"""A city behind a service, through its public interface: OGC API - Features, the search, and terrain as values."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import httpx
+import shapely
+from pyproj import CRS
+
+from gis.bounds import BoundingBox
+from gis.client.tables import Feature
+from gis.client.view import CityView
+from gis.crs import normalise
+from gis.errors import BadInput, BadParameter, DiabaError, NotFound, StoreUnreachable
+from gis.raster import Raster, decode_raster
+
+TIME_LIMIT = httpx.Timeout(60.0, connect=10.0)
+PAGE = 1000
+"""Features of one answer; a service that gives fewer at most gives fewer."""
+TRIES = 6
+WAIT_MOST = 30.0
+"""Seconds that are waited at most before asking again, whatever the service says."""
+_CODE = re.compile(r"/EPSG/[0-9.]+/([0-9]+)$")
+
+
+class Refused(DiabaError):
+    """The service does not do what it was asked, and says why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        self.status, self.why = status, why
+        super().__init__(f"the service refuses ({status}): {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCity(CityView):
+    """A city's service and what it says of itself."""
+
+    client: httpx.Client
+    url: str
+    title: str
+    storage: str
+    """URI of the register's CRS."""
+    flat: CRS
+
+    @classmethod
+    def at(cls, url: str, token: str | None = None) -> RemoteCity:
+        """The city served at an address.
+
+        Raises:
+            BadParameter: it is no http or https address, or no service of this kind is there.
+            StoreUnreachable: it does not answer.
+        """
+        url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        client = httpx.Client(headers=headers, timeout=TIME_LIMIT, follow_redirects=True)
+        try:
+            title = _ask(client, f"{url}/", {"f": "json"}).json()["title"]
+            storage = _ask(client, f"{url}/collections/parcels", {}).json()["storageCrs"]
+            code = _CODE.search(storage)
+            return cls(client, url, str(title), storage, normalise(int(code[1]) if code else storage))
+        except (ValueError, KeyError, TypeError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise BadParameter("where", url, "no service of a city is there") from error
+
+    @property
+    def name(self) -> str:  # noqa: D102
+        return self.title.rpartition(" · ")[2]
+
+    @property
+    def crs(self) -> CRS:  # noqa: D102
+        return self.flat
+
+    @property
+    def _is_north_first(self) -> bool:
+        """Whether coordinates of the register's CRS come as (north, east), the order its authority set."""
+        return self.flat.axis_info[0].direction.lower() in ("north", "south")
+
+    def _features(
+        self,
+        collection: str,
+        bounds: BoundingBox | None,
+        day: date | None,
+        known_at: datetime | None,
+        properties: Mapping[str, str],
+    ) -> Iterator[Feature]:
+        asked = {**properties, "crs": self.storage, "limit": str(PAGE), **self._box(bounds)}
+        asked |= {"datetime": day.isoformat()} if day else {}
+        asked |= {"known_at": known_at.isoformat()} if known_at else {}
+        url: str | None = f"{self.url}/collections/{collection}/items"
+        while url is not None:
+            page = _ask(self.client, url, asked).json()
+            yield from map(self._feature, page["features"])
+            # The link has all that was asked in it.
+            url, asked = next((link["href"] for link in page["links"] if link["rel"] == "next"), None), {}
+
+    def _search(self, text: str, day: date | None, known_at: datetime | None, limit: int) -> Iterable[Feature]:
+        asked = {"text": text, "crs": self.storage, "limit": str(limit)}
+        asked |= {"as_of": day.isoformat()} if day else {}
+        asked |= {"known_at": known_at.isoformat()} if known_at else {}
+        found = _ask(self.client, f"{self.url}/parcels/search", asked).json()
+        return [self._feature(one) for one in found["features"]]
+
+    def _raster(self, product: str, bounds: BoundingBox | None, epoch: str | None) -> Raster:
+        asked = self._box(bounds) | ({"epoch": epoch} if epoch else {})
+        return decode_raster(_ask(self.client, f"{self.url}/raster/{product}/coverage", asked).content)
+
+    def _height(self, product: str, x: float, y: float, epoch: str | None) -> float:
+        # Easting and northing in this order, whatever the CRS's.
+        asked = {"x": _text(x), "y": _text(y), "crs": self.storage} | ({"epoch": epoch} if epoch else {})
+        try:
+            return float(_ask(self.client, f"{self.url}/raster/{product}/value", asked).json()["value"])
+        except NotFound:
+            return float("nan")
+
+    def _box(self, bounds: BoundingBox | None) -> dict[str, str]:
+        if bounds is None:
+            return {}
+        west, south, east, north = bounds.tuple
+        box = (south, west, north, east) if self._is_north_first else (west, south, east, north)
+        return {"bbox": ",".join(map(_text, box)), "bbox-crs": self.storage}
+
+    def _feature(self, document: Mapping[str, Any]) -> Feature:
+        told = document["geometry"]
+        shape = None if told is None else shapely.geometry.shape(told)
+        if shape is not None and self._is_north_first:
+            shape = shapely.transform(shape, lambda xy: xy[:, ::-1])
+        return Feature(shape, document["properties"])
+
+
+def _text(value: float) -> str:
+    """All digits of it, so that the service asks for the very same place."""
+    return repr(float(value))
+
+
+def _ask(client: httpx.Client, url: str, asked: Mapping[str, str]) -> httpx.Response:
+    """The answer; asked again after the time the service names while it is busy or counts too many requests.
+
+    Raises:
+        NotFound: there is nothing of that name.
+        BadInput: the service cannot use what was asked.
+        Refused: it does not answer this caller.
+        StoreUnreachable: it does not answer at all.
+    """
+    for tries_left in reversed(range(TRIES)):
+        try:
+            answer = client.get(url, params=asked or None)
+        except httpx.UnsupportedProtocol:
+            raise
+        except httpx.TransportError as error:
+            raise StoreUnreachable(url.split("?")[0], str(error) or type(error).__name__) from error
+        if answer.status_code not in (429, 503) or not tries_left:
+            break
+        wait = answer.headers.get("retry-after", "")
+        time.sleep(min(float(wait) if wait.isdigit() else 1.0, WAIT_MOST))
+    if answer.is_success:
+        return answer
+    try:
+        why = str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        why = answer.reason_phrase
+    if answer.status_code == 404:
+        raise NotFound("answer", f"at {answer.url.path}: {why}")
+    if answer.status_code == 400:
+        raise BadInput(why)
+    if answer.status_code >= 500:
+        raise StoreUnreachable(url.split("?")[0], why)
+    raise Refused(answer.status_code, why)

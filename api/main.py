@@ -13,9 +13,22 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api.dependencies import Service
 from api.errors import add_handlers, handler
+from api.kept import Keeper
 from api.middleware import Envelope
 from api.openapi import describe
-from api.routes import collections, health, landing, models, parcels, permits, raster, tilejson, tiles, viewer
+from api.routes import (
+    collections,
+    health,
+    landing,
+    models,
+    parcels,
+    permits,
+    raster,
+    tilejson,
+    tiles,
+    tiles3d,
+    viewer,
+)
 from api.settings import ServiceSettings
 from gis.settings import City, Settings
 from gis.store.database import Database
@@ -48,8 +61,9 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
         redoc_url=None,
     )
     app.state.service = service
+    app.state.tiles3d = Keeper(tiles3d.KEPT_BYTES)
     add_handlers(app, service.limits.retry_seconds)
-    for module in (landing, collections, tilejson, tiles, raster, models, parcels, permits, health, viewer):
+    for module in (landing, collections, tilejson, tiles, raster, tiles3d, models, parcels, permits, health, viewer):
         app.include_router(module.router)
     describe(app)
     app.add_middleware(

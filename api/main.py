@@ -17,6 +17,7 @@ from api.kept import Keeper
 from api.middleware import Envelope
 from api.openapi import describe
 from api.routes import (
+    city_models,
     collections,
     health,
     landing,
@@ -63,7 +64,20 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
     app.state.service = service
     app.state.tiles3d = Keeper(tiles3d.KEPT_BYTES)
     add_handlers(app, service.limits.retry_seconds)
-    for module in (landing, collections, tilejson, tiles, raster, tiles3d, models, parcels, permits, health, viewer):
+    for module in (
+        landing,
+        collections,
+        tilejson,
+        tiles,
+        raster,
+        tiles3d,
+        city_models,
+        models,
+        parcels,
+        permits,
+        health,
+        viewer,
+    ):
         app.include_router(module.router)
     describe(app)
     app.add_middleware(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def properties(document: dict[str, Any], binary: bytes) -> dict[str, list[Any]]:
                 view(column["stringOffsets"]), {"UINT16": "<u2", "UINT32": "<u4"}[column["stringOffsetType"]]
             )
             assert len(offsets) == table["count"] + 1
-            found[name] = [raw[a:b].decode() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+            found[name] = [raw[a:b].decode() for a, b in pairwise(offsets)]
         elif kind["type"] == "ENUM":
             values = {one["value"]: one["name"] for one in extension["schema"]["enums"][kind["enumType"]]["values"]}
             found[name] = [values[code] for code in raw[: table["count"]]]

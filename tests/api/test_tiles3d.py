@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from pyproj import Transformer
+from shapely import box
 
 from api.caller import Caller, _caller
 from api.main import create_app
@@ -24,9 +26,8 @@ from gis.access.roles import Role
 from gis.bounds import BoundingBox
 from gis.city_model.building import Building, Solid
 from gis.crs import horizontal, transformer
-from gis.store import building_tiles, catalog, runs
+from gis.store import catalog, runs
 from gis.store.runs import PlannedTile
-from lidar.validate import signed_volume
 from tests.api.conftest import FLAGGED, PARCELS, CityStore
 from tests.gis.city_model.gltf_reading import chunks, numbers, positions, properties
 from tests.gis.city_model.roof_samples import hip_roof, house
@@ -122,18 +123,11 @@ def roofed(number: int, rise: float = 0.0) -> Building:
     east, ground = EAST + APART * number, 2.0 + rise
     solid = hip_roof(east=east, ground=ground)
     low, high = solid.vertices.min(axis=0), solid.vertices.max(axis=0)
-    from shapely import box
-
-    made = house(f"h-{number}", solid, box(low[0], low[1], high[0], high[1]), ground)
-    return made
+    return house(f"h-{number}", solid, box(low[0], low[1], high[0], high[1]), ground)
 
 
 def tower() -> Building:
     """130 m, so that it is seen from afar."""
-    from dataclasses import replace
-
-    from shapely import box
-
     solid: Solid = block(EAST + 40, NORTH + 40, 30, 30, 2.0, 132.0)
     made = house("tower", solid, box(EAST + 40, NORTH + 40, EAST + 70, NORTH + 70), 2.0)
     return replace(made, height=130.0, lod="1.2", coarser={})
@@ -239,8 +233,6 @@ def test_the_content_lies_in_its_tile(roofs_client: TestClient, client: TestClie
     for asked in (roofs_client, client):
         for url, _, region in tiles_of(asked):
             place = positions(*chunks(asked.get(url).content))
-            from pyproj import Transformer
-
             lon, lat, height = Transformer.from_crs(4978, 4979, always_xy=True).transform(*place.T)
             lon, lat = np.radians(lon), np.radians(lat)
             assert region[0] <= lon.min() < lon.max() <= region[2]
@@ -275,17 +267,3 @@ def judged(files: list[Path]) -> list[dict[str, Any]]:
         check=True,
     )
     return [json.loads(line) for line in told.stdout.splitlines()]
-
-
-def test_tiles_are_found_by_place(roofs: CityStore) -> None:
-    with roofs.database.open(Role.READER) as connection:
-        connection.exec_driver_sql("SET enable_seqscan = off")
-        rows = building_tiles.tile_rows(
-            connection,
-            roofs.city.crs,
-            building_tiles.Address(4, int(EAST // 256), int(NORTH // 256)),
-            verdict=True,
-            most=10,
-        )
-    assert {row.uid for row in rows} == {"h-0", "tower"}
-    assert signed_volume(tower().models["1.2"]) == pytest.approx(30 * 30 * 130)

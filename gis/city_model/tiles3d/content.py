@@ -36,7 +36,7 @@ def tile_content(mesh: TileMesh, rows: Sequence[Mapping[str, Any]], shown: Mappi
         shown: which properties are told.
     """
     buffer = Buffer()
-    positions, node = _positions(mesh.positions)
+    positions, node = quantised(mesh.positions)
     attributes = {
         "POSITION": buffer.add(positions, VERTICES, extent=True),
         "NORMAL": buffer.add(_normals(mesh.normals), VERTICES, normalised=True),
@@ -84,7 +84,7 @@ def placed(frame: LocalFrame) -> dict[str, Any]:
     return {"name": "place", "matrix": [float(value) for value in matrix.T.ravel()], "children": [1]}
 
 
-def _positions(metres: NDArray[np.float64]) -> tuple[NDArray[Any], dict[str, Any]]:
+def quantised(metres: NDArray[np.float64]) -> tuple[NDArray[Any], dict[str, Any]]:
     """Positions as they are written, and the node that brings them back to metres."""
     low = metres.min(axis=0)
     # One step for all axes: an uneven scale would bend the normals.

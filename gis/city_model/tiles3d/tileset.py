@@ -14,10 +14,11 @@ from math import radians
 from typing import Any, Final
 
 import numpy as np
+from pyproj import CRS
 
 from gis.bounds import BoundingBox
 from gis.city_model.tiles3d.levels import LEVELS, ROOT_ERROR, Address
-from gis.crs import WGS84, CrsLike, transformer, vertical_label
+from gis.crs import WGS84, CrsLike, horizontal, transformer, vertical_label
 
 REFINE: Final = "REPLACE"
 MARGIN: Final = 0.5
@@ -43,6 +44,11 @@ class Datum:
 
     crs: CrsLike
     geoid_offset: float
+
+    @property
+    def horizontal(self) -> CRS:
+        """The CRS on the map."""
+        return horizontal(self.crs)
 
     def described(self) -> dict[str, Any]:
         """For `asset.extras`."""
@@ -109,13 +115,13 @@ def city_tileset(
         for (address, _), volume in zip(districts, volumes, strict=True)
     ]
     root: dict[str, Any] = {
-        "boundingVolume": _around(volumes) if volumes else _NOWHERE,
+        "boundingVolume": around(volumes),
         "geometricError": ROOT_ERROR,
         "refine": REFINE,
         # A list without members is not allowed.
         **({"children": children} if children else {}),
     }
-    return _tileset(datum, root, ROOT_ERROR)
+    return document(datum, root, ROOT_ERROR)
 
 
 def district_tileset(
@@ -139,7 +145,7 @@ def district_tileset(
         layer = above
     if not known:
         root = {"boundingVolume": _NOWHERE, "geometricError": 0.0, "refine": REFINE}
-        return _tileset(datum, root, LEVELS[0].geometric_error)
+        return document(datum, root, LEVELS[0].geometric_error)
     order = sorted(known)
     volumes = dict(zip(order, datum.regions([_box(known[address]) for address in order]), strict=True))
     below: dict[Address, list[Address]] = {}
@@ -158,16 +164,19 @@ def district_tileset(
             made["children"] = [tile(child) for child in children]
         return made
 
-    return _tileset(datum, tile(district), LEVELS[0].geometric_error)
+    return document(datum, tile(district), LEVELS[0].geometric_error)
 
 
 _NOWHERE: Final = {"sphere": [0.0, 0.0, 0.0, 0.0]}
 """Of a tileset without buildings."""
 
 
-def _tileset(datum: Datum, root: dict[str, Any], error: float) -> dict[str, Any]:
+def document(
+    datum: Datum, root: dict[str, Any], error: float, extras: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A tileset of that root, with what it is without it, in metres."""
     return {
-        "asset": {"version": "1.1", "extras": datum.described()},
+        "asset": {"version": "1.1", "extras": {**datum.described(), **(extras or {})}},
         "geometricError": error,
         "root": root,
     }
@@ -188,8 +197,10 @@ def _both(one: Covered | None, other: Covered) -> Covered:
     )
 
 
-def _around(volumes: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, Any]:
-    """The region around regions."""
+def around(volumes: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, Any]:
+    """The region around regions; a place within the earth where there are none."""
+    if not volumes:
+        return _NOWHERE
     table = np.array([volume["region"] for volume in volumes])
     low, high = table.min(axis=0), table.max(axis=0)
     return {"region": [*low[:2].tolist(), *high[2:4].tolist(), float(low[4]), float(high[5])]}

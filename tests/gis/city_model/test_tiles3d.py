@@ -27,6 +27,7 @@ from tests.gis.city_model.roof_samples import hip_roof, random_roofs
 from tests.gis.store_samples import EAST, NORTH, block, courtyard
 
 CRS = "EPSG:9210+5727"
+CORNER = np.array([EAST, NORTH])
 
 
 def stored(solids: list[Solid]) -> tuple[list[bytes], list[str]]:
@@ -56,10 +57,10 @@ def test_any_polygon_with_holes_is_covered_once(seed: int) -> None:
     for _ in range(60):
         angle = np.sort(random.uniform(0, 2 * np.pi, random.integers(3, 30)))
         reach = random.uniform(10, 30, len(angle))[:, None]
-        ring = (np.column_stack([np.cos(angle), np.sin(angle)]) * reach).round(3) + (EAST, NORTH)
+        ring = (np.column_stack([np.cos(angle), np.sin(angle)]) * reach).round(3) + CORNER
         polygon = shapely.make_valid(shapely.Polygon(ring))
         for _ in range(random.integers(0, 6)):
-            x, y = random.uniform(-12, 12, 2).round(3) + (EAST, NORTH)
+            x, y = random.uniform(-12, 12, 2).round(3) + CORNER
             polygon = polygon.difference(shapely.Point(x, y).buffer(random.uniform(0.5, 4), quad_segs=2))
         # The second takes the grid off again: a buffer would be rounded to it.
         polygon = shapely.set_precision(shapely.set_precision(polygon, 0.001), 0)
@@ -91,7 +92,8 @@ def test_faces_of_roofs_are_covered_whichever_way_they_look() -> None:
 
 
 def test_what_is_no_polygon_is_left_out_and_the_rest_drawn() -> None:
-    bow = np.array([[0, 0, 0], [10, 0, 0], [0, 10, 0], [10, 12, 0]], dtype=float) + (EAST, NORTH, 0)
+    bow = np.array([[0, 0, 0], [10, 0, 0], [0, 10, 0], [10, 12, 0]], dtype=float)
+    bow[:, :2] += CORNER
     solid = Solid(bow, (Face(((0, 1, 2, 3),), Surface.ROOF),))
     whole = block(EAST + 50, NORTH, 5, 5, 0, 3)
     mesh = tile_mesh(*stored([solid, whole]), CRS)

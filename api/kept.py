@@ -47,6 +47,12 @@ class Keeper:
                 _, gone = self._held.popitem(last=False)
                 self._bytes -= len(gone.body)
 
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._held.clear()
+            self._bytes = 0
+
     @property
     def bytes(self) -> int:
         """Held now."""

@@ -8,35 +8,43 @@ from datetime import date
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
+import shapely
 from pyproj import CRS
 from sqlalchemy import Connection, text
 
 from gis.bounds import BoundingBox
 from gis.city_model.tiles3d.levels import DISTRICT_SIDE, LEAF, Address
-from gis.crs import srid
-from gis.store.collections import NEWEST_MEASURED, NOW, Moment, known, so_on_day
+from gis.crs import horizontal, srid
+from gis.store.collections import NOW, Moment, known, so_on_day
 from gis.store.coverage import extent
 
 LOOKED_AT = 16_384
 """Squares of level 0 that are looked up one by one: a country of 500 km; of a city spread wider all rows are read."""
+_PLACE = "v.footprint && ST_MakeEnvelope(:west, :south, :east, :north, :srid)"
 _MIDDLE = tuple(f"(ST_{axis}Min(v.footprint) + ST_{axis}Max(v.footprint)) / 2.0" for axis in "XY")
-_SHOWN = (
-    "v.footprint && ST_MakeEnvelope(:west, :south, :east, :north, :srid) AND v.solid IS NOT NULL "
-    f"AND {so_on_day('v')} AND {known('v')} AND {NEWEST_MEASURED} "
-    f"AND {_MIDDLE[0]} >= :west AND {_MIDDLE[0]} < :east AND {_MIDDLE[1]} >= :south AND {_MIDDLE[1]} < :north"
+_INSIDE = f"{_MIDDLE[0]} >= :west AND {_MIDDLE[0]} < :east AND {_MIDDLE[1]} >= :south AND {_MIDDLE[1]} < :north"
+"""The middle of a building's rectangle lies in a square; who is there fulfils `_PLACE` too."""
+_NEWEST = (
+    "SELECT DISTINCT ON (v.uid) v.* FROM diaba.building_version v "  # noqa: S608  constants of this project
+    f"WHERE v.uid = ANY(ARRAY(SELECT v.uid FROM diaba.building_version v WHERE {_PLACE})) "
+    f"AND {so_on_day('v')} AND {known('v')} ORDER BY v.uid, lower(v.valid) DESC, v.epoch DESC"
 )
-"""Buildings with a model whose middle lies in a square."""
-_PERMIT = (
-    "SELECT p.permit_no FROM diaba.permit_limit l JOIN diaba.permit p "  # noqa: S608  constants of this project
-    "ON p.permit_no = l.permit_no AND p.version = l.version WHERE l.geom && v.footprint "
-    f"AND ST_Intersects(l.geom, ST_PointOnSurface(v.footprint)) AND p.status = 'valid' AND {known('p')} "
+"""Of all buildings that were ever in a square, what the last campaign measured, wherever that is. One scan by place and
+one by key: a look-up for each building took several times as long."""
+_PERMITS = (
+    "SELECT p.permit_no, p.issued, ST_AsBinary(l.geom) FROM diaba.permit_limit l JOIN diaba.permit p "  # noqa: S608
+    "ON p.permit_no = l.permit_no AND p.version = l.version "
+    "WHERE l.geom && ST_MakeEnvelope(:west, :south, :east, :north, :srid) AND p.permit_no = ANY(ARRAY("
+    "SELECT l.permit_no FROM diaba.permit_limit l WHERE l.geom && ST_MakeEnvelope(:west, :south, :east, :north, :srid)"
+    f")) AND p.status = 'valid' AND {known('p')} "
     "AND (p.issued IS NULL OR p.issued <= COALESCE(CAST(:day AS date), CURRENT_DATE)) "
-    "ORDER BY p.issued DESC NULLS LAST, p.permit_no LIMIT 1"
+    "ORDER BY p.issued DESC NULLS LAST, p.permit_no"
 )
-"""The permit in force in whose outline a building stands."""
+"""Permits in force in a rectangle, the newest first."""
 _FLAGGED = (
-    "SELECT 1 FROM diaba.discrepancy d "  # noqa: S608
-    f"WHERE d.building_uid = v.uid AND d.epoch = v.epoch AND d.status = 'flagged' AND {known('d')}"
+    "SELECT DISTINCT d.building_uid, d.epoch FROM diaba.discrepancy d "  # noqa: S608
+    f"WHERE d.building_uid = ANY(CAST(:uids AS text[])) AND d.status = 'flagged' AND {known('d')}"
 )
 
 
@@ -88,20 +96,53 @@ def tile_rows(
         verdict: whether to look for differences to be inspected.
         most: buildings of one tile.
     """
-    flagged = f"CASE WHEN EXISTS ({_FLAGGED}) THEN 'flagged' ELSE 'none' END" if verdict else "NULL"
     lod = "v.lod" if address.level.is_detailed else "CASE WHEN v.coarser ? '1.2' THEN '1.2' ELSE v.lod END"
     sql = (
         f"SELECT v.uid, v.epoch, v.version, v.height, v.sigma_height, v.attributes ->> 'roof_type' AS roof_type, "  # noqa: S608
-        f"{lod} AS lod, p.permit_no AS permit, {flagged} AS verdict FROM diaba.building_version v "
-        f"LEFT JOIN LATERAL ({_PERMIT}) p ON TRUE WHERE {_SHOWN} AND (:least <= 0 OR v.height >= :least) "
+        f"{lod} AS lod, ST_AsBinary(v.footprint) AS footprint FROM ({_NEWEST}) v "
+        f"WHERE v.solid IS NOT NULL AND {_INSIDE} AND (:least <= 0 OR v.height >= :least) "
         "ORDER BY v.height DESC NULLS LAST, v.uid LIMIT :most"
     )
-    values = _values(city, address.bounds(city), moment) | {"least": address.level.least_height, "most": most}
-    found = []
-    for row in connection.execute(text(sql), values):
-        facts = dict(row._mapping)
-        found.append(TileRow(row.uid, row.epoch, facts.pop("version"), facts))
-    return sorted(found, key=lambda one: one.uid)
+    values = _values(city, address.bounds(city), moment)
+    more = {"least": address.level.least_height, "most": most}
+    rows = sorted(connection.execute(text(sql), values | more), key=lambda row: str(row.uid))
+    if not rows:
+        return []
+    permits = _permits(connection, city, moment, [bytes(row.footprint) for row in rows])
+    uids = [row.uid for row in rows]
+    flagged: set[tuple[str, str]] = set()
+    if verdict:
+        found = connection.execute(text(_FLAGGED), {"uids": uids, "known_at": moment.known_at})
+        flagged = {(row[0], row[1]) for row in found}
+    return [
+        TileRow(
+            row.uid,
+            row.epoch,
+            row.version,
+            {
+                **{name: getattr(row, name) for name in ("uid", "epoch", "height", "sigma_height", "roof_type", "lod")},
+                "permit": permit,
+                **({"verdict": "flagged" if (row.uid, row.epoch) in flagged else "none"} if verdict else {}),
+            },
+        )
+        for row, permit in zip(rows, permits, strict=True)
+    ]
+
+
+def _permits(connection: Connection, city: CRS, moment: Moment, footprints: list[bytes]) -> list[str | None]:
+    """For each footprint the newest permit in force in whose outline it stands."""
+    places = shapely.point_on_surface(shapely.from_wkb(footprints))
+    west, south, east, north = shapely.total_bounds(places).tolist()
+    bounds = BoundingBox(west, south, east, north, horizontal(city))
+    permits = connection.execute(text(_PERMITS), _values(city, bounds, moment)).all()
+    found: list[str | None] = [None] * len(footprints)
+    if permits:
+        tree = shapely.STRtree(shapely.from_wkb([bytes(row[2]) for row in permits]))
+        place, permit = tree.query(places, predicate="intersects")
+        # The newest is first; of several pairs of a place the last one written stays.
+        for one in np.lexsort((-permit, place)):
+            found[place[one]] = permits[permit[one]][0]
+    return found
 
 
 def fingerprint(rows: Sequence[TileRow]) -> bytes:
@@ -142,13 +183,19 @@ def tile_models(connection: Connection, rows: Sequence[TileRow], *, is_detailed:
 
 
 def cells(connection: Connection, city: CRS, district: Address, moment: Moment = NOW) -> list[Cell]:
-    """The squares of the lowest level in a square of level 0 that hold buildings, by column and row."""
+    """The squares of the lowest level in a square of level 0 that hold buildings, by column and row.
+
+    Whether a later campaign measured a building again is not asked, which would take long: what a square holds may be
+    somewhat less than it says, or nothing.
+    """
     side = Address(LEAF, 0, 0).side
     sql = (
         f"SELECT floor({_MIDDLE[0]} / :side) AS x, floor({_MIDDLE[1]} / :side) AS y, count(*) AS buildings, "  # noqa: S608
         "min(ST_XMin(v.footprint)) AS west, min(ST_YMin(v.footprint)) AS south, max(ST_XMax(v.footprint)) AS east, "
         "max(ST_YMax(v.footprint)) AS north, min(v.model_low) AS low, max(v.model_high) AS high, "
-        f"max(v.height) AS tallest FROM diaba.building_version v WHERE {_SHOWN} GROUP BY 1, 2 ORDER BY 1, 2"
+        f"max(v.height) AS tallest FROM diaba.building_version v "
+        f"WHERE {_PLACE} AND {_INSIDE} AND v.solid IS NOT NULL AND {so_on_day('v')} AND {known('v')} "
+        "GROUP BY 1, 2 ORDER BY 1, 2"
     )
     bounds = district.bounds(city)
     return [

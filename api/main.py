@@ -16,25 +16,13 @@ from api.access.authority import Authority
 from api.access.dev_issuer import issuer as dev_issuer
 from api.access.settings import AccessSettings
 from api.dependencies import Service
-from api.errors import add_handlers, answer_to, handler
+from api.errors import add_handlers, handler
+from api.kept import Keeper
 from api.limits import Counted, Limits
 from api.middleware import Envelope
 from api.openapi import describe
-from api.routes import (
-    collections,
-    coverage,
-    edits,
-    health,
-    items,
-    landing,
-    models,
-    parcels,
-    permits,
-    raster,
-    tilejson,
-    tiles,
-    viewer,
-)
+from api.routes.tiles3d import KEPT_BYTES
+from api.routing import ROUTERS
 from api.settings import ServiceSettings
 from api.stopping import EndRequests
 from gis.settings import City, Settings
@@ -75,10 +63,10 @@ def create_app(
     )
     app.state.service = service
     app.state.counted = Counted.by(service.limits.rates)
+    app.state.tiles3d = Keeper(KEPT_BYTES)
     add_handlers(app, service.limits.retry_seconds)
-    features = (collections, items, edits)
-    for module in (landing, *features, tilejson, tiles, coverage, raster, models, parcels, permits, health, viewer):
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     describe(app)
     # From the inside out. Who asks is to be known before requests are counted.
     app.add_middleware(EndRequests, stopping=service.stopping, retry_seconds=service.limits.retry_seconds)

@@ -19,6 +19,8 @@ from gis.files import written_whole
 CITY_FILE = "city.toml"
 DEFAULT_CITY = "hcmc"
 DEFAULT_CRS = normalise(f"EPSG:{VN2000_TM3_105_45}+{HON_DAU_1992}")
+GEOID_MOST = 200.0
+"""Metres that geoid and ellipsoid are less than apart everywhere (EGM2008: −107 to 86)."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
@@ -31,6 +33,8 @@ class City:
     """The register's CRS: compound, horizontal and height."""
     folder: Path
     """Where its rasters, point clouds and models lie."""
+    geoid_offset: float = 0.0
+    """Metres from the ellipsoid of WGS 84 up to the zero of its vertical datum, for globes; no geoid model is known."""
 
     @property
     def database(self) -> str:
@@ -44,8 +48,11 @@ class City:
 
     def save(self) -> None:
         """Write its `city.toml`, whole."""
+        lines = [f'name = "{self.name}"', f"crs = '''{name_of(self.crs)}'''"]
+        if self.geoid_offset:
+            lines.append(f"geoid_offset_m = {self.geoid_offset!r}")
         with written_whole(self.folder / CITY_FILE) as part:
-            part.write_text(f"name = \"{self.name}\"\ncrs = '''{name_of(self.crs)}'''\n", encoding="utf-8")
+            part.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +101,11 @@ class Settings:
             return new
         try:
             stored = tomllib.loads((folder / CITY_FILE).read_text(encoding="utf-8"))
-            return City(stored["name"], normalise(stored["crs"]), folder)
-        except (tomllib.TOMLDecodeError, KeyError, UnicodeDecodeError) as error:
+            offset = float(stored.get("geoid_offset_m", 0.0))
+            if not abs(offset) < GEOID_MOST:
+                raise ValueError(f"geoid_offset_m is {offset:g}, the geoid is within {GEOID_MOST:g} m of the ellipsoid")
+            return City(stored["name"], normalise(stored["crs"]), folder, offset)
+        except (ValueError, TypeError, KeyError) as error:
             raise UnreadableFile(folder / CITY_FILE, f"not a city's settings ({error})") from error
 
 

@@ -88,7 +88,7 @@ def to_cityjson(
         metadata: further members of `metadata`, for example `{"title": …}`.
     """
     buildings = list(buildings)
-    document = _first_line(buildings, crs, metadata)
+    document = _header(_extent(buildings), crs, metadata)
     vertices = _Vertices(document["transform"])
     document["CityObjects"] = {b.uid: _city_object(b, vertices) for b in buildings}
     document["vertices"] = vertices.list
@@ -100,18 +100,35 @@ def write_cityjsonseq(
 ) -> None:
     """Write a CityJSONSeq: the metadata on the first line, then a CityJSONFeature a building. Whole or not at all."""
     buildings = list(buildings)
-    first = _first_line(buildings, crs, metadata)
     with written_whole(path) as part, part.open("wb") as sink:
-        sink.write(orjson.dumps(first) + b"\n")
-        for building in buildings:
-            vertices = _Vertices(first["transform"])
-            feature = {
-                "type": "CityJSONFeature",
-                "id": building.uid,
-                "CityObjects": {building.uid: _city_object(building, vertices)},
-                "vertices": vertices.list,
-            }
-            sink.write(orjson.dumps(feature) + b"\n")
+        sink.writelines(cityjsonseq(buildings, _extent(buildings), crs, metadata))
+
+
+def cityjsonseq(
+    buildings: Iterable[Building],
+    extent: Sequence[float],
+    crs: CrsLike,
+    metadata: Mapping[str, Any] | None = None,
+) -> Iterator[bytes]:
+    """The lines of a CityJSONSeq, each made when it is asked for.
+
+    Args:
+        buildings: in the CRS.
+        extent: [min x, min y, min z, max x, max y, max z] of all of them; empty when there is none.
+        crs: horizontal or compound, with an EPSG number.
+        metadata: further members of `metadata`.
+    """
+    first = _header(extent, crs, metadata)
+    yield orjson.dumps(first) + b"\n"
+    for building in buildings:
+        vertices = _Vertices(first["transform"])
+        feature = {
+            "type": "CityJSONFeature",
+            "id": building.uid,
+            "CityObjects": {building.uid: _city_object(building, vertices)},
+            "vertices": vertices.list,
+        }
+        yield orjson.dumps(feature) + b"\n"
 
 
 def write_cityjson(
@@ -169,13 +186,12 @@ class _Vertices:
         return [*self._known]
 
 
-def _first_line(buildings: Sequence[Building], crs: CrsLike, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+def _header(extent: Sequence[float], crs: CrsLike, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     """A CityJSON object without city objects, whose transform fits all the buildings."""
-    extent = _extent(buildings)
     translate = [float(np.floor(value)) for value in extent[:3]] if extent else [0.0, 0.0, 0.0]
     described: dict[str, Any] = {"referenceSystem": reference_system(crs)}
     if extent:
-        described["geographicalExtent"] = extent
+        described["geographicalExtent"] = list(extent)
     return {
         "type": "CityJSON",
         "version": VERSION,

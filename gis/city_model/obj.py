@@ -31,14 +31,20 @@ def local_origin(buildings: Iterable[Building]) -> Origin:
 
 
 def write_obj(buildings: Iterable[Building], path: Path | str, crs: CrsLike, *, origin: Origin | None = None) -> None:
-    """Write the best models; the file appears whole or not at all.
+    """Write the best models; the file appears whole or not at all. Arguments and errors as `to_obj`."""
+    made = to_obj(buildings, crs, origin=origin)
+    with written_whole(path) as part:
+        part.write_text(made, encoding="utf-8")
+
+
+def to_obj(buildings: Iterable[Building], crs: CrsLike, *, origin: Origin | None = None) -> str:
+    """The best models as the text of a .obj file.
 
     A face is one polygon; only one with holes, which the format has no place for, is parted into triangles. Buildings
     without a model are counted in a comment.
 
     Args:
         buildings: in the CRS.
-        path: ends in .obj.
         crs: named in a comment.
         origin: what is taken off the coordinates; whole metres in the middle of all unless given.
 
@@ -60,8 +66,7 @@ def write_obj(buildings: Iterable[Building], path: Path | str, crs: CrsLike, *, 
             lines.append(f"o {'_'.join(building.uid.split())}")
             lines.extend(_lines(building.solid, start, before))
             before += len(building.solid.vertices)
-    with written_whole(path) as part:
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"
 
 
 def _lines(solid: Solid, origin: Origin, before: int) -> list[str]:

@@ -339,11 +339,22 @@ building_version = _register(
     _required("attributes", JSONB),
     # Models below the best, by level of detail: {"1.2": {"solid": EWKB in hexadecimal, "surfaces": letters}}.
     _required("coarser", JSONB),
+    # Lowest and highest corner of all its models; PostgreSQL writes them.
+    Column("model_low", Double, Computed("LEAST(ST_ZMin(solid), …)", persisted=True)),
+    Column("model_high", Double, Computed("GREATEST(ST_ZMax(solid), …)", persisted=True)),
     _required("valid", DATERANGE),
     tail=(
         ForeignKeyConstraint(["uid"], [building.c.uid]),
         ForeignKeyConstraint(["tile_key", "epoch"], [build_tile.c.tile_key, build_tile.c.epoch]),
     ),
+)
+
+# How often each register that building tiles show was written to; triggers count.
+register_mark = Table(
+    "register_mark",
+    metadata,
+    Column("register", Text, primary_key=True),
+    _required("changes", BigInteger),
 )
 
 discrepancy = _register(

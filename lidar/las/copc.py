@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from math import isfinite
 from typing import BinaryIO
 
@@ -16,6 +18,35 @@ MAX_LEVEL = 30
 MAX_ENTRIES = 20_000_000
 
 Rectangle = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The octree's cube, in the file's units."""
+
+    corner: tuple[float, float, float]
+    """Lowest of x, y and z."""
+    side: float
+    spacing: float
+    """Between the points of level 0."""
+    page: tuple[int, int]
+    """Place and size of the hierarchy's first page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voxel:
+    """A part of the octree that holds points."""
+
+    level: int
+    x: int
+    y: int
+    z: int
+    chunk: Chunk
+
+    @property
+    def key(self) -> tuple[int, int, int, int]:
+        """Level, x, y, z."""
+        return (self.level, self.x, self.y, self.z)
 
 
 def chunks_within(
@@ -36,16 +67,47 @@ def chunks_within(
     Raises:
         UnreadableFile: the hierarchy is missing or damaged.
     """
-    info, hierarchy = header.find("copc", 1), header.find("copc", 1000)
-    if info is None or len(info.data) < 160 or hierarchy is None:
+    root = root_of(header)
+    deepest = MAX_LEVEL if resolution is None else _level_of(header, root.spacing, resolution)
+    west, south, _ = root.corner
+
+    def wanted(level: int, column: int, row: int) -> bool:
+        side = root.side / (1 << level)
+        return level <= deepest and (
+            rectangle is None or _touches(west + column * side, south + row * side, side, rectangle)
+        )
+
+    return sorted((voxel.chunk for voxel in _voxels(handle, header, wanted)), key=lambda chunk: chunk.offset)
+
+
+def voxels_of(handle: BinaryIO, header: LasHeader, levels: int = MAX_LEVEL) -> list[Voxel]:
+    """The voxels that hold points, the coarsest first, down to a level.
+
+    Raises:
+        UnreadableFile: the hierarchy is missing or damaged.
+    """
+    found = _voxels(handle, header, lambda level, column, row: level <= levels)
+    return sorted(found, key=lambda voxel: voxel.key)
+
+
+def root_of(header: LasHeader) -> Root:
+    """The cube that the octree divides.
+
+    Raises:
+        UnreadableFile: the file does not say, or nonsense.
+    """
+    info = header.find("copc", 1)
+    if info is None or len(info.data) < 160 or header.find("copc", 1000) is None:
         raise UnreadableFile(header.path, "damaged: its COPC hierarchy is missing")
-    centre_x, centre_y, _, half, spacing, root_offset, root_size = struct.unpack_from("<5d2Q", info.data, 0)
+    x, y, z, half, spacing, offset, size = struct.unpack_from("<5d2Q", info.data, 0)
     if not half > 0:
         raise UnreadableFile(header.path, f"damaged: its COPC octree has a half size of {half!r}")
-    deepest = MAX_LEVEL if resolution is None else _level_of(header, spacing, resolution)
-    west, south = centre_x - half, centre_y - half
-    found: list[Chunk] = []
-    pages, seen = [(root_offset, root_size)], set()
+    return Root((x - half, y - half, z - half), 2 * half, spacing, (offset, size))
+
+
+def _voxels(handle: BinaryIO, header: LasHeader, wanted: Callable[[int, int, int], bool]) -> Iterator[Voxel]:
+    """The voxels whose level, column and row are wanted and which hold points, page by page."""
+    pages, seen = [root_of(header).page], set()
     read_entries = 0
     while pages:
         page = pages.pop()
@@ -56,21 +118,17 @@ def chunks_within(
         read_entries += len(raw) // ENTRY.size
         if read_entries > MAX_ENTRIES:
             raise UnreadableFile(header.path, "damaged: its COPC hierarchy has no end")
-        for level, column, row, _, offset, size, count in ENTRY.iter_unpack(raw):
+        for level, column, row, layer, offset, size, count in ENTRY.iter_unpack(raw):
             if not (0 <= level <= MAX_LEVEL and 0 <= column < 1 << level and 0 <= row < 1 << level and size >= 0):
                 raise UnreadableFile(header.path, "damaged: its COPC hierarchy has an impossible voxel")
-            side = 2 * half / (1 << level)
-            if level > deepest or (
-                rectangle is not None and not _touches(west + column * side, south + row * side, side, rectangle)
-            ):
+            if not wanted(level, column, row):
                 continue
             if count == -1:
                 pages.append((offset, size))
             elif count > 0:
-                found.append(_chunk(header, offset, size, count))
+                yield Voxel(level, column, row, layer, _chunk(header, offset, size, count))
             elif count < -1:
                 raise UnreadableFile(header.path, f"damaged: its COPC hierarchy has a voxel of {count} points")
-    return sorted(found, key=lambda chunk: chunk.offset)
 
 
 def _level_of(header: LasHeader, spacing: float, resolution: float) -> int:

@@ -78,6 +78,17 @@ def all_columns(
     return columns
 
 
+def chunk_columns(
+    handle: BinaryIO, header: LasHeader, chunk: Chunk, across: float, up: float, attributes: frozenset[str]
+) -> Columns:
+    """The points of one chunk, as `all_columns` has those of a file.
+
+    Raises:
+        UnreadableFile: it is damaged or cannot be decompressed.
+    """
+    return _in_place(_Source(handle, header, None, None, attributes, [chunk]), across, up)[0]
+
+
 def batches(handle: BinaryIO, header: LasHeader) -> Iterator[RawPoints]:
     """All point records of an open file, some ten thousand at a time, as they stand in it, unchecked.
 
@@ -99,6 +110,7 @@ class _Source:
         window: Window | None,
         resolution: float | None,
         attributes: frozenset[str] = ATTRIBUTES,
+        chunks: list[Chunk] | None = None,
     ) -> None:
         self.header, self._handle, self._lock = header, handle, Lock()
         self.attributes, self._layers_wanted = attributes, layers_for(attributes)
@@ -111,7 +123,9 @@ class _Source:
         elif header.point_count:
             self._record = laz_record(header)
             self._integrity = Integrity(header, self._record)
-            if header.is_copc and (window is not None or resolution is not None):
+            if chunks is not None:
+                self.chunks = chunks
+            elif header.is_copc and (window is not None or resolution is not None):
                 self.chunks = chunks_within(handle, header, window, resolution)
             else:
                 self.chunks = chunk_table(handle, header, self._record)

@@ -1,0 +1,46 @@
+"""All routes of the service, in the order they are tried and described."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.routes import (
+    city_models,
+    collections,
+    coverage,
+    edits,
+    health,
+    items,
+    landing,
+    models,
+    parcels,
+    permits,
+    point_tiles,
+    raster,
+    tilejson,
+    tiles,
+    tiles3d,
+    viewer,
+)
+
+ROUTERS: tuple[APIRouter, ...] = tuple(
+    module.router
+    for module in (
+        landing,
+        collections,
+        items,
+        edits,
+        tilejson,
+        tiles,
+        coverage,
+        raster,
+        tiles3d,
+        point_tiles,
+        city_models,
+        models,
+        parcels,
+        permits,
+        health,
+        viewer,
+    )
+)

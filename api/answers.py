@@ -41,7 +41,7 @@ def answer(
 
     The ETag is strong: it names the bytes, so the compressed and the plain body have different ones.
     """
-    encoded = compress and len(body) >= WORTH_COMPRESSING and _accepts_gzip(request.headers.get("accept-encoding", ""))
+    encoded = compress and len(body) >= WORTH_COMPRESSING and accepts_gzip(request.headers.get("accept-encoding", ""))
     etag = f'"{blake2b(body, digest_size=12).hexdigest()}{"-gzip" if encoded else ""}"'
     common = {
         "ETag": etag,
@@ -49,15 +49,21 @@ def answer(
         "Vary": "Accept, Accept-Encoding" if compress else "Accept",
         **(headers or {}),
     }
-    if _has(request.headers.get("if-none-match"), etag):
+    if has_etag(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=common)
     if encoded:
-        body = gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
+        body = gzipped(body)
         common["Content-Encoding"] = "gzip"
     return Response(body, headers=common, media_type=media_type)
 
 
-def _accepts_gzip(header: str) -> bool:
+def gzipped(body: bytes) -> bytes:
+    """Compressed; equal bodies give equal bytes."""
+    return gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
+
+
+def accepts_gzip(header: str) -> bool:
+    """Whether an `Accept-Encoding` takes gzip."""
     for part in header.lower().split(","):
         coding, _, parameters = part.partition(";")
         if coding.strip() in ("gzip", "*"):
@@ -65,8 +71,8 @@ def _accepts_gzip(header: str) -> bool:
     return False
 
 
-def _has(if_none_match: str | None, etag: str) -> bool:
-    """Weak comparison after RFC 9110, 13.1.2."""
+def has_etag(if_none_match: str | None, etag: str) -> bool:
+    """Whether `If-None-Match` names the ETag: weak comparison after RFC 9110, 13.1.2."""
     if if_none_match is None:
         return False
     return any(candidate.strip().removeprefix("W/") in (etag, "*") for candidate in if_none_match.split(","))

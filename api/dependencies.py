@@ -15,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api.crs_names import NamedCrs, offered, storage
 from api.errors import TooBusy, TooSlow
+from api.open_rasters import OpenRasters
+from api.rendered import Rendered
 from api.settings import ServiceSettings
 from gis.access.roles import Role
 from gis.errors import StoreUnreachable
@@ -24,11 +26,18 @@ from gis.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service: one city, its store, its limits."""
+    """A running service: one city, its store, its limits, and what it keeps at hand."""
 
     city: City
     database: Database
     limits: ServiceSettings
+    rasters: OpenRasters
+    rendered: Rendered
+
+    @classmethod
+    def of(cls, city: City, database: Database, limits: ServiceSettings) -> Service:
+        """A service that has nothing at hand yet."""
+        return cls(city, database, limits, OpenRasters(limits.open_rasters_most), Rendered(limits.rendered_bytes))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -52,8 +61,9 @@ class Service:
             raise
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back and close the files."""
         self.database.engine(Role.READER).dispose()
+        self.rasters.close()
 
     @property
     def crs_offered(self) -> tuple[NamedCrs, ...]:

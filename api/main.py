@@ -27,7 +27,7 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
     Nothing is opened here: the lifespan opens what requests need and closes it. A store that does not answer does not
     keep the service from starting; requests are told so until it does.
     """
-    service = Service(city, Database.of(city, settings), limits or ServiceSettings())
+    service = Service.of(city, Database.of(city, settings), limits or ServiceSettings())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

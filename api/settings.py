@@ -29,6 +29,10 @@ class ServiceSettings:
     """Below, one picture would be read from thousands of files."""
     raster_files_most: int = 256
     """Most files read for one picture."""
+    open_rasters_most: int = 256
+    """Most raster files kept open between requests."""
+    rendered_bytes: int = 64 * 2**20
+    """Pictures and meshes kept in memory, per process."""
     statement_seconds: float = 15.0
     """A query that takes longer is stopped."""
     retry_seconds: int = 5

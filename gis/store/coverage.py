@@ -27,6 +27,9 @@ class RasterFile:
     flown: date | None
     """Last day of the campaign."""
     resolution: float
+    """Cell size in metres."""
+    sha256: str = ""
+    """Of the file."""
 
 
 def city_name(connection: Connection) -> str:
@@ -80,7 +83,7 @@ def rasters_over(
     """The files of a product that touch an area in the city's CRS, the newest campaign first."""
     rows = connection.execute(
         text(
-            "SELECT r.path, r.epoch, c.flown_to, r.resolution FROM diaba.raster_product r "
+            "SELECT r.path, r.epoch, c.flown_to, r.resolution, r.sha256 FROM diaba.raster_product r "
             "LEFT JOIN diaba.lidar_campaign c ON c.epoch = r.epoch "
             "WHERE r.product = :product AND (CAST(:epoch AS text) IS NULL OR r.epoch = :epoch) "
             "AND r.extent && ST_MakeEnvelope(:west, :south, :east, :north, :srid) "
@@ -94,4 +97,4 @@ def rasters_over(
             **dict(zip(("west", "south", "east", "north"), area.tuple, strict=True)),
         },
     )
-    return [RasterFile(Path(row[0]), row[1], row[2], row[3]) for row in rows]
+    return [RasterFile(Path(row[0]), row[1], row[2], row[3], row[4]) for row in rows]

@@ -15,7 +15,7 @@ from api.dependencies import Service
 from api.errors import add_handlers, handler
 from api.middleware import Envelope
 from api.openapi import describe
-from api.routes import collections, health, landing, models, parcels, permits, raster, tilejson, tiles, viewer
+from api.routes import collections, health, landing, models, parcels, permits, raster, terrain, tilejson, tiles, viewer
 from api.settings import ServiceSettings
 from gis.settings import City, Settings
 from gis.store.database import Database
@@ -49,7 +49,7 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
     )
     app.state.service = service
     add_handlers(app, service.limits.retry_seconds)
-    for module in (landing, collections, tilejson, tiles, raster, models, parcels, permits, health, viewer):
+    for module in (landing, collections, tilejson, tiles, raster, terrain, models, parcels, permits, health, viewer):
         app.include_router(module.router)
     describe(app)
     app.add_middleware(

@@ -54,8 +54,9 @@ class Lattice:
         """(node rows, node columns, 2) x and y in the city's CRS of the net that holds all places."""
         row, column = self.first_node
         last_row, last_column = self.first_row + self.rows - 1, self.first_column + self.columns - 1
-        rows = np.arange(row, max(ceil(last_row / NET), row + 1) + 1)
-        columns = np.arange(column, max(ceil(last_column / NET), column + 1) + 1)
+        # A place on a node belongs to the part that begins there.
+        rows = np.arange(row, floor(last_row / NET) + 2)
+        columns = np.arange(column, floor(last_column / NET) + 2)
         x = self.origin[0] + (columns * NET + self.offset) * self.step
         y = self.origin[1] - (rows * NET + self.offset) * self.step
         east, north = np.meshgrid(x, y)

@@ -45,40 +45,48 @@ def refined(
         used[rows[k], columns[k]] = True
     corners[:6] = np.array([0, 1, 2, 0, 2, 3], np.int32)
     twins[2], twins[3] = 3, 2
-    points, triangles = 4, 2
-    waiting = [0]
-    waiting.clear()
-    for k in range(seeds.shape[0]):
-        r, c = seeds[k]
-        if used[r, c]:
-            continue
-        used[r, c] = True
-        rows[points], columns[points] = r, c
-        points += 1
-        found = _triangle_with(rows, columns, corners, triangles, r, c)
-        triangles = _insert(rows, columns, corners, twins, triangles, found, points - 1, waiting)
-    queue = [(0.0, 0, 0)]
-    queue.clear()
+    points, triangles, seed = 4, 2, 0
     stamps = np.zeros(2 * most_points, np.int64)
     worst = np.zeros((2 * most_points, 2), np.int32)
-    for t in range(triangles):
-        _measure(heights, rows, columns, corners, t, tolerance, worst, stamps, queue)
-    waiting.clear()
+    queue = [(0.0, 0, 0)]
+    changed = [0, 1]
+    while True:
+        if seed < seeds.shape[0]:
+            # Seeds need no measure: all triangles are measured after the last of them.
+            r, c = seeds[seed]
+            seed += 1
+            if used[r, c]:
+                continue
+            used[r, c] = True
+            rows[points], columns[points] = r, c
+            t = _triangle_with(rows, columns, corners, triangles, r, c)
+        else:
+            if seed == seeds.shape[0]:
+                seed += 1
+                queue.clear()
+                changed.clear()
+                for k in range(triangles):
+                    changed.append(k)
+            for k in changed:
+                _measure(heights, rows, columns, corners, k, tolerance, worst, stamps, queue)
+            t = _next(queue, stamps)
+            if t == NONE:
+                break
+            rows[points], columns[points] = worst[t]
+        points += 1
+        changed.clear()
+        triangles = _insert(rows, columns, corners, twins, triangles, t, points - 1, changed)
+    return rows[:points].copy(), columns[:points].copy(), corners[: 3 * triangles].copy().reshape(triangles, 3)
+
+
+@njit(nogil=True, cache=True)
+def _next(queue: Any, stamps: Any) -> int:
+    """The triangle that is farthest off; NONE if all are near enough."""
     while len(queue) > 0:
         _, t, stamp = heappop(queue)
-        if stamps[t] != stamp:
-            continue
-        rows[points], columns[points] = worst[t]
-        points += 1
-        before = triangles
-        waiting.clear()
-        triangles = _insert(rows, columns, corners, twins, triangles, t, points - 1, waiting)
-        for changed in waiting:
-            _measure(heights, rows, columns, corners, changed, tolerance, worst, stamps, queue)
-        for new in range(before, triangles):
-            if stamps[new] == 0:
-                _measure(heights, rows, columns, corners, new, tolerance, worst, stamps, queue)
-    return rows[:points].copy(), columns[:points].copy(), corners[: 3 * triangles].copy().reshape(triangles, 3)
+        if stamps[t] == stamp:
+            return t
+    return NONE
 
 
 @njit(nogil=True, cache=True)

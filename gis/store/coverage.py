@@ -98,3 +98,15 @@ def rasters_over(
         },
     )
     return [RasterFile(Path(row[0]), row[1], row[2], row[3], row[4]) for row in rows]
+
+
+def extents_of(connection: Connection, product: str, city: CRS) -> list[BoundingBox]:
+    """The rectangles that a product's files cover, each once, in the city's CRS."""
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT ST_XMin(extent), ST_YMin(extent), ST_XMax(extent), ST_YMax(extent) "
+            "FROM diaba.raster_product WHERE product = :product ORDER BY 1, 2, 3, 4"
+        ),
+        {"product": product},
+    )
+    return [BoundingBox(row[0], row[1], row[2], row[3], horizontal(city)) for row in rows]

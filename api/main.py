@@ -15,7 +15,21 @@ from api.dependencies import Service
 from api.errors import add_handlers, handler
 from api.middleware import Envelope
 from api.openapi import describe
-from api.routes import collections, health, landing, models, parcels, permits, raster, terrain, tilejson, tiles, viewer
+from api.routes import (
+    collections,
+    files,
+    health,
+    landing,
+    models,
+    parcels,
+    permits,
+    raster,
+    stac,
+    terrain,
+    tilejson,
+    tiles,
+    viewer,
+)
 from api.settings import ServiceSettings
 from gis.settings import City, Settings
 from gis.store.database import Database
@@ -49,14 +63,18 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
     )
     app.state.service = service
     add_handlers(app, service.limits.retry_seconds)
-    for module in (landing, collections, tilejson, tiles, raster, terrain, models, parcels, permits, health, viewer):
+    for module in (
+        *(landing, collections, tilejson, tiles, raster, terrain, stac, files),
+        *(models, parcels, permits, health, viewer),
+    ):
         app.include_router(module.router)
     describe(app)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD"],
-        expose_headers=["Content-Crs", "ETag", "Retry-After", "X-Request-Id"],
+        allow_methods=["GET", "HEAD", "POST"],
+        allow_headers=["Content-Type", "If-None-Match", "Range"],
+        expose_headers=["Accept-Ranges", "Content-Crs", "Content-Length", "Content-Range", "ETag", "Retry-After", "X-Request-Id"],
         max_age=86_400,
     )
     app.add_middleware(Envelope, on_failure=handler(HTTPStatus.INTERNAL_SERVER_ERROR, service.limits.retry_seconds))

@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 log = logging.getLogger("diaba.api")
 
 HEADER = "x-request-id"
+HEAD_ONLY = "diaba.head_only"
+"""In the scope of a GET that was a HEAD: its body is dropped, so a large one need not be read."""
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -73,7 +75,7 @@ class Envelope:
             await send(message)
 
         try:
-            await self.app({**scope, "method": "GET"} if is_head else scope, receive, send_on)
+            await self.app({**scope, "method": "GET", HEAD_ONLY: True} if is_head else scope, receive, send_on)
         except Exception as error:
             if status:
                 raise

@@ -153,8 +153,9 @@ def _add_file(
 ) -> None:
     """Add the cells of a file that lie under the net, at the level that suits the map; a damaged one is logged."""
     try:
-        resolution, factors = opened.levels(path)
-        fitting = [number for number, factor in enumerate(factors) if factor * resolution <= LEVEL_SLACK * wanted]
+        facts = opened.described(path)
+        most = LEVEL_SLACK * wanted / facts.resolution
+        fitting = [number for number, factor in enumerate(facts.factors) if factor <= most]
         with opened.open(path, fitting[-1] if fitting else None) as source:
             transform = source.transform
             width, height = float(transform.a), -float(transform.e)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +11,10 @@ from threading import Lock
 from typing import Any
 
 import rasterio
+from rasterio.errors import RasterioError
 
-log = logging.getLogger("diaba.api")
+FACTS_KEPT = 16
+"""Files of which is known what they say of themselves, for each one that may be open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,19 @@ class Shelf:
     """Number of the overview; None for the file's own cells."""
 
 
+@dataclass(frozen=True, slots=True)
+class RasterFacts:
+    """What a raster file says of itself."""
+
+    resolution: float
+    """Cell size."""
+    factors: tuple[int, ...]
+    """How many times coarser each overview is."""
+    bands: tuple[str, ...]
+    data_type: str
+    nodata: float | None
+
+
 class OpenRasters:
     """Handles of GDAL, each lent to one thread at a time; those lent longest ago are closed above the most.
 
@@ -39,7 +53,7 @@ class OpenRasters:
         self._lock = Lock()
         self._idle: OrderedDict[Shelf, list[Any]] = OrderedDict()
         self._count = 0
-        self._factors: OrderedDict[Shelf, tuple[float, tuple[int, ...]]] = OrderedDict()
+        self._facts: OrderedDict[Shelf, RasterFacts] = OrderedDict()
 
     @contextmanager
     def open(self, path: Path, level: int | None = None) -> Iterator[Any]:
@@ -61,8 +75,8 @@ class OpenRasters:
             raise
         self._put_back(shelf, source)
 
-    def levels(self, path: Path) -> tuple[float, tuple[int, ...]]:
-        """Cell size of a file and how many times coarser each of its overviews is.
+    def described(self, path: Path) -> RasterFacts:
+        """What a file says of itself, read once.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -71,15 +85,25 @@ class OpenRasters:
         state = path.stat()
         shelf = Shelf(path, state.st_ino, state.st_mtime_ns, None)
         with self._lock:
-            found = self._factors.get(shelf)
+            found = self._facts.get(shelf)
         if found is None:
             with self.open(path) as source:
-                found = float(source.transform.a), tuple(source.overviews(1))
+                names = tuple(name or f"band{i}" for i, name in enumerate(source.descriptions, start=1))
+                found = RasterFacts(
+                    float(source.transform.a), tuple(source.overviews(1)), names, source.dtypes[0], source.nodata
+                )
             with self._lock:
-                self._factors[shelf] = found
-                while len(self._factors) > 16 * self._most:
-                    self._factors.popitem(last=False)
+                self._facts[shelf] = found
+                while len(self._facts) > FACTS_KEPT * self._most:
+                    self._facts.popitem(last=False)
         return found
+
+    def facts(self, path: Path) -> RasterFacts | None:
+        """`described`; None of a file that is missing or damaged."""
+        try:
+            return self.described(path)
+        except (OSError, RasterioError):
+            return None
 
     def close(self) -> None:
         """Close all that are not lent."""

@@ -23,12 +23,14 @@ from api.routes import (
     models,
     parcels,
     permits,
+    profile,
     raster,
     stac,
     terrain,
     tilejson,
     tiles,
     viewer,
+    wmts,
 )
 from api.settings import ServiceSettings
 from gis.settings import City, Settings
@@ -64,7 +66,7 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
     app.state.service = service
     add_handlers(app, service.limits.retry_seconds)
     for module in (
-        *(landing, collections, tilejson, tiles, raster, terrain, stac, files),
+        *(landing, collections, tilejson, tiles, profile, raster, wmts, terrain, stac, files),
         *(models, parcels, permits, health, viewer),
     ):
         app.include_router(module.router)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import shapely
 from pyproj import CRS
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, text
 
 from gis.bounds import BoundingBox
 from gis.crs import horizontal, srid
-from gis.errors import StoreUnreachable
+from gis.errors import BadParameter, StoreUnreachable
 
 LOOKED_THROUGH = 20_000
 """Rows of a table whose extent is worked out one by one: some milliseconds."""
@@ -110,3 +112,32 @@ def extents_of(connection: Connection, product: str, city: CRS) -> list[Bounding
         {"product": product},
     )
     return [BoundingBox(row[0], row[1], row[2], row[3], horizontal(city)) for row in rows]
+
+
+def rasters_meeting(
+    connection: Connection, product: str, shape: BaseGeometry, *, epoch: str | None = None, most: int
+) -> list[RasterFile]:
+    """The files of a product that share a point with a geometry (with its SRID), the newest campaign first.
+
+    Raises:
+        BadParameter: they are more than the most.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT r.path, r.epoch, c.flown_to, r.resolution, r.sha256 FROM diaba.raster_product r "
+            "LEFT JOIN diaba.lidar_campaign c ON c.epoch = r.epoch "
+            "WHERE r.product = :product AND (CAST(:epoch AS text) IS NULL OR r.epoch = :epoch) "
+            "AND ST_Intersects(r.extent, ST_GeomFromWKB(:shape, :srid)) "
+            "ORDER BY c.flown_to DESC NULLS LAST, r.epoch DESC, r.tile_key LIMIT :most"
+        ),
+        {
+            "product": product,
+            "epoch": epoch,
+            "shape": shapely.to_wkb(shape),
+            "srid": shapely.get_srid(shape),
+            "most": most + 1,
+        },
+    ).all()
+    if len(rows) > most:
+        raise BadParameter("coords", "…", f"meets more than {most} files of {product}; ask for less at once")
+    return [RasterFile(Path(row[0]), row[1], row[2], row[3], row[4]) for row in rows]

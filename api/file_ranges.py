@@ -27,11 +27,11 @@ class Span:
     end: int
 
 
-class Unsatisfiable(Exception):  # noqa: N818  named by what happened
+class Unsatisfiable(Exception):
     """The range lies beyond the file."""
 
 
-class SeveralRanges(Exception):  # noqa: N818
+class SeveralRanges(Exception):
     """More than one range is asked for."""
 
 

@@ -76,7 +76,15 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
         allow_origins=["*"],
         allow_methods=["GET", "HEAD", "POST"],
         allow_headers=["Content-Type", "If-None-Match", "Range"],
-        expose_headers=["Accept-Ranges", "Content-Crs", "Content-Length", "Content-Range", "ETag", "Retry-After", "X-Request-Id"],
+        expose_headers=[
+            "Accept-Ranges",
+            "Content-Crs",
+            "Content-Length",
+            "Content-Range",
+            "ETag",
+            "Retry-After",
+            "X-Request-Id",
+        ],
         max_age=86_400,
     )
     app.add_middleware(Envelope, on_failure=handler(HTTPStatus.INTERNAL_SERVER_ERROR, service.limits.retry_seconds))

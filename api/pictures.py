@@ -49,7 +49,11 @@ LAYERS: Mapping[str, PictureLayer] = MappingProxyType(
         layer.id: layer
         for layer in (
             PictureLayer(
-                "dtm", "Địa hình · Terrain", "Terrain: colours of height, lit", "dtm", ("azimuth", "altitude", "steeper")
+                "dtm",
+                "Địa hình · Terrain",
+                "Terrain: colours of height, lit",
+                "dtm",
+                ("azimuth", "altitude", "steeper"),
             ),
             PictureLayer(
                 "dsm",
@@ -123,10 +127,15 @@ class Drawn:
     @property
     def settled(self) -> Drawn:
         """The same with what does not change it at its default, so that equal pictures have equal names."""
-        fixed = {"azimuth": 315.0, "altitude": 45.0, "steeper": 1.0, "interval": 0.0}
-        kept = {name: value for name, value in fixed.items() if name not in self.layer.choices}
-        interval = self.interval or interval_at(self.z)
-        return replace(self, **kept) if "interval" in kept else replace(self, **kept, interval=interval)
+        kept = self.layer.choices
+        lit = "azimuth" in kept
+        return replace(
+            self,
+            azimuth=self.azimuth if lit else 315.0,
+            altitude=self.altitude if lit else 45.0,
+            steeper=self.steeper if lit else 1.0,
+            interval=(self.interval or interval_at(self.z)) if "interval" in kept else 0.0,
+        )
 
     @property
     def pixels(self) -> int:
@@ -147,9 +156,7 @@ def files_of(service: Service, wanted: Drawn) -> list[RasterFile]:
     if window is None:
         return []
     with service.reading() as connection:
-        return rasters_over(
-            connection, wanted.shows, window, epoch=wanted.epoch, most=service.limits.raster_files_most
-        )
+        return rasters_over(connection, wanted.shows, window, epoch=wanted.epoch, most=service.limits.raster_files_most)
 
 
 def parts_of(wanted: Drawn, files: Sequence[RasterFile]) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import shapely
@@ -16,6 +16,7 @@ from pyproj import CRS
 from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
 from rasterio.windows import Window
+from shapely import LineString
 from shapely.geometry.base import BaseGeometry
 
 from api.mosaic import existing
@@ -54,12 +55,10 @@ def places_along(line: BaseGeometry, step: float) -> tuple[NDArray[np.float64], 
     distances = np.arange(0, length, step)
     if length - distances[-1] > 1e-6 * step:
         distances = np.append(distances, length)
-    return distances, shapely.get_coordinates(shapely.line_interpolate_point(line, distances))
+    return distances, shapely.get_coordinates(shapely.line_interpolate_point(cast("LineString", line), distances))
 
 
-def sampled(
-    files: Sequence[RasterFile], folder: Path, opened: OpenRasters, places: NDArray[np.float64]
-) -> Sampled:
+def sampled(files: Sequence[RasterFile], folder: Path, opened: OpenRasters, places: NDArray[np.float64]) -> Sampled:
     """The values of the cells that places (n, 2) in the files' CRS lie in, from the first file that knows each."""
     n = len(places)
     found = Sampled(np.full(n, np.nan, np.float32), np.full(n, np.nan, np.float32), np.full(n, -1))
@@ -136,7 +135,8 @@ def _cells(source: Any, places: NDArray[np.float64]) -> NDArray[np.int64]:
     transform = source.transform
     columns = np.floor((places[:, 0] - transform.c) / transform.a)
     rows = np.floor((places[:, 1] - transform.f) / transform.e)
-    return np.clip(np.stack([rows, columns], axis=1), -1, 2**31).astype(np.int64)
+    found: NDArray[np.int64] = np.clip(np.stack([rows, columns], axis=1), -1, 2**31).astype(np.int64)
+    return found
 
 
 def _read_cells(source: Any, cells: NDArray[np.int64], at: NDArray[np.int64], found: Sampled, number: int) -> None:
@@ -158,9 +158,7 @@ def _read_cells(source: Any, cells: NDArray[np.int64], at: NDArray[np.int64], fo
         found.sigmas[at[known]] = sigmas[rows, columns][known]
 
 
-def _lay(
-    opened: OpenRasters, path: Path, grid: Grid, values: NDArray[np.float32], sigmas: NDArray[np.float32]
-) -> bool:
+def _lay(opened: OpenRasters, path: Path, grid: Grid, values: NDArray[np.float32], sigmas: NDArray[np.float32]) -> bool:
     """Write a file's cells into those of the grid that have no value; whether it had any of them."""
     with opened.open(path) as source:
         transform = source.transform

@@ -133,9 +133,7 @@ def _light(heights: NDArray[np.float32], resolution: float, azimuth: float, alti
     return light
 
 
-def _joint_palette(
-    level: NDArray[np.uint16], light: NDArray[np.uint16], known: NDArray[np.bool_], ramp: Ramp
-) -> bytes:
+def _joint_palette(level: NDArray[np.uint16], light: NDArray[np.uint16], known: NDArray[np.bool_], ramp: Ramp) -> bytes:
     """A picture whose palette holds the pairs of height and light that occur, as finely as it can."""
     levels = HEIGHTS_A_STEP * (len(ramp) - 1) + 1
     coarser = 0, 0

@@ -42,9 +42,7 @@ def shape(parameter: str, text: str, kind: str, crs: NamedCrs, city: CRS) -> Bas
     if given is None or given.geom_type != kind or given.is_empty:
         raise BadParameter(parameter, ascii(text[:40])[1:-1], f"not WKT such as {example}")
     change = transformer(crs.crs, horizontal(city))
-    moved = shapely.transform(
-        shapely.force_2d(given), lambda xy: np.column_stack(change.transform(xy[:, 0], xy[:, 1]))
-    )
+    moved = shapely.transform(shapely.force_2d(given), lambda xy: np.column_stack(change.transform(xy[:, 0], xy[:, 1])))
     if not np.isfinite(shapely.get_coordinates(moved)).all():
         raise BadParameter(parameter, ascii(text[:40])[1:-1], "reaches outside of the city's coordinate system")
     if kind == "Polygon" and not shapely.is_valid(moved):

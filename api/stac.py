@@ -192,13 +192,18 @@ def _projection(crs: CRS) -> dict[str, Any]:
 
 def _grid(holding: Holding, city: CRS) -> dict[str, Any]:
     """The raster's shape and place, as `diaba lidar build` makes it: the aligned cells that cover its extent."""
-    bounds = BoundingBox(*(float(v) for v in holding.extent.bounds), crs=horizontal(city))
+    bounds = _box(holding.extent, city)
     grid = Grid.covering(bounds, float(holding.resolution or 1.0))
     return {
         "proj:bbox": list(grid.bounds.tuple),
         "proj:shape": list(grid.shape),
         "proj:transform": list(grid.transform)[:6],
     }
+
+
+def _box(extent: BaseGeometry, city: CRS) -> BoundingBox:
+    west, south, east, north = (float(value) for value in extent.bounds)
+    return BoundingBox(west, south, east, north, horizontal(city))
 
 
 def _bands(rasters: OpenRasters, place: Path | str, holding: Holding) -> list[dict[str, Any]]:

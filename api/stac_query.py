@@ -29,9 +29,7 @@ NAMES_MOST = 1_000
 """Ids or collections in one search."""
 GEOMETRY_BYTES = 200_000
 VERTICES_MOST = 10_000
-_RFC3339 = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:)(\d{2})(?:\.(\d{1,30}))?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
-)
+_RFC3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:)(\d{2})(?:\.(\d{1,30}))?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 _GEOMETRIES = frozenset(
     ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection")
 )
@@ -154,7 +152,7 @@ def geometry(given: Any, city: CRS) -> BaseGeometry:
 
 
 def _cut(collection: BaseGeometry, around: BaseGeometry) -> BaseGeometry:
-    return shapely.geometrycollections(shapely.intersection(shapely.get_parts(collection), around))
+    return shapely.GeometryCollection(list(shapely.intersection(shapely.get_parts(collection), around)))
 
 
 def _numbers(given: Any) -> str:

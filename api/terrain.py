@@ -52,7 +52,7 @@ class TerrainKey:
 
 def tolerance(z: int) -> float:
     """Metres that a level's triangles are off at most, rounding included, at the places where heights are read."""
-    return SHARE_OF_ERROR * ZERO_LEVEL_ERROR / 2**z
+    return SHARE_OF_ERROR * ZERO_LEVEL_ERROR / float(2**z)
 
 
 def parts_least(z: int) -> int:
@@ -70,7 +70,9 @@ def files_of(service: Service, key: TerrainKey, epoch: str | None) -> list[Raste
     west, south, east, north = key.bounds
     margin = (east - west) / GRID * 2
     use = service.city.crs.area_of_use
-    if use is not None and (west > use.east + 3 or east < use.west - 3 or south > use.north + 3 or north < use.south - 3):
+    if use is not None and (
+        west > use.east + 3 or east < use.west - 3 or south > use.north + 3 or north < use.south - 3
+    ):
         return []
     box = BoundingBox(west, south, east, north, normalise(WGS84)).buffered(margin).to(horizontal(service.city.crs))
     with service.reading() as connection:

@@ -87,7 +87,7 @@ def _limits(zoom: int, metres: Sequence[float]) -> str:
     west, south, east, north = metres
 
     def number(distance: float) -> int:
-        return min(max(floor(distance / side), 0), last)
+        return int(min(max(floor(distance / side), 0), last))
 
     return (
         f"<TileMatrixLimits><TileMatrix>{zoom}</TileMatrix>"

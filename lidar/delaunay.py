@@ -65,8 +65,7 @@ def refined(
                 seed += 1
                 queue.clear()
                 changed.clear()
-                for k in range(triangles):
-                    changed.append(k)
+                changed.extend(range(triangles))
             for k in changed:
                 _measure(heights, rows, columns, corners, k, tolerance, worst, stamps, queue)
             t = _next(queue, stamps)
@@ -80,7 +79,7 @@ def refined(
 
 
 @njit(nogil=True, cache=True)
-def _next(queue: Any, stamps: Any) -> int:
+def _next(queue: Any, stamps: Any) -> Any:
     """The triangle that is farthest off; NONE if all are near enough."""
     while len(queue) > 0:
         _, t, stamp = heappop(queue)
@@ -90,14 +89,14 @@ def _next(queue: Any, stamps: Any) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _turn(rows: Any, columns: Any, a: int, b: int, r: int, c: int) -> int:
+def _turn(rows: Any, columns: Any, a: int, b: int, r: int, c: int) -> Any:
     """Positive where (r, c) lies to the right of a → b, seen with rows running down: the inside of a triangle."""
     across, down = np.int64(columns[b]) - columns[a], np.int64(rows[b]) - rows[a]
     return across * (np.int64(r) - rows[a]) - down * (np.int64(c) - columns[a])
 
 
 @njit(nogil=True, cache=True)
-def _in_circle(rows: Any, columns: Any, a: int, b: int, c: int, d: int) -> bool:
+def _in_circle(rows: Any, columns: Any, a: int, b: int, c: int, d: int) -> Any:
     """Whether d lies within the circle through the triangle a, b, c."""
     ax, ay = np.int64(columns[a]) - columns[d], np.int64(rows[a]) - rows[d]
     bx, by = np.int64(columns[b]) - columns[d], np.int64(rows[b]) - rows[d]
@@ -120,9 +119,7 @@ def _triangle_with(rows: Any, columns: Any, corners: Any, triangles: int, r: int
 
 
 @njit(nogil=True, cache=True)
-def _insert(
-    rows: Any, columns: Any, corners: Any, twins: Any, triangles: int, t: int, point: int, changed: Any
-) -> int:
+def _insert(rows: Any, columns: Any, corners: Any, twins: Any, triangles: int, t: int, point: int, changed: Any) -> int:
     """Put a point into a triangle, or onto one of its edges, and flip; adds the triangles changed to a list.
 
     In each triangle made of the point its third corner is the point and its first edge lies opposite. Returns how many
@@ -242,7 +239,10 @@ def _measure(
     hi, hj, hk = heights[rows[i], columns[i]], heights[rows[j], columns[j]], heights[rows[k], columns[k]]
     most = tolerance
     top, bottom = max(1, min(rows[i], rows[j], rows[k])), min(last - 1, max(rows[i], rows[j], rows[k]))
-    left, right = max(1, min(columns[i], columns[j], columns[k])), min(last - 1, max(columns[i], columns[j], columns[k]))
+    left, right = (
+        max(1, min(columns[i], columns[j], columns[k])),
+        min(last - 1, max(columns[i], columns[j], columns[k])),
+    )
     for r in range(top, bottom + 1):
         for c in range(left, right + 1):
             of_k = _turn(rows, columns, i, j, r, c)

@@ -17,7 +17,7 @@ SHADES = 15
 LINE, INDEX_LINE = 0.6, 1.1
 """Half the width of a line, pixels."""
 LEVEL = 0.02
-"""Of the interval a pixel: flatter ground is taken to rise by this, or a level place at a line's height were all line."""
+"""Of the interval a pixel: flatter ground is taken to rise by this, or a level place would be all line."""
 
 
 def drawn_contours(heights: NDArray[np.float32], interval: float) -> NDArray[np.uint8]:

@@ -63,7 +63,9 @@ def _shade(z: Any, scale: Any, sun_east: Any, sun_north: Any, sun_up: Any, lit: 
             across, along = z[r, c + 1] - z[r, c - 1], z[r - 1, c] - z[r + 1, c]
             east = (rising - falling + across + across) * scale
             north = (rising + falling + along + along) * scale
-            light = (sun_up - east * sun_east - north * sun_north) / np.sqrt(np.float32(1) + east * east + north * north)
+            light = (sun_up - east * sun_east - north * sun_north) / np.sqrt(
+                np.float32(1) + east * east + north * north
+            )
             if np.isnan(light) or np.isnan(z[r, c]):
                 continue
             lit[r, c] = np.uint8(np.rint(LOWEST_SHADE + (255.0 - LOWEST_SHADE) * max(light, np.float32(0))))

@@ -44,9 +44,7 @@ def gradients(raster: Raster) -> tuple[NDArray[np.float32], NDArray[np.float32]]
     return gradients_of(raster.values, raster.grid.resolution)
 
 
-def gradients_of(
-    heights: NDArray[np.float32], resolution: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def gradients_of(heights: NDArray[np.float32], resolution: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """`gradients` of heights (rows, columns) alone, whose cells are `resolution` wide, in the unit of the heights."""
     z = np.ascontiguousarray(heights, dtype=np.float32)
     east, north = np.full(z.shape, np.nan, dtype=np.float32), np.full(z.shape, np.nan, dtype=np.float32)

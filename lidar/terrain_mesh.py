@@ -45,7 +45,9 @@ def grid_mesh(heights: NDArray[np.float64], tolerance: float, least: int = 1) ->
     """
     n = heights.shape[0]
     if heights.shape != (n, n) or not 2 <= n <= LARGEST or not np.isfinite(heights).all():
-        raise BadParameter("heights", heights.shape, f"a mesh is made of a square of 2 to {LARGEST} finite heights a side")
+        raise BadParameter(
+            "heights", heights.shape, f"a mesh is made of a square of 2 to {LARGEST} finite heights a side"
+        )
     if (n - 1) % least:
         raise BadParameter("least", least, f"does not divide the {n - 1} steps of the grid")
     z = heights.astype(np.float64)

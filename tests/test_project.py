@@ -30,7 +30,7 @@ REQUIREMENTS = [
 CONDA_NAMES = {"dask": "dask-core", "lazrs": "lazrs-python"}
 """Packages conda-forge has under another name."""
 
-NOT_ON_CONDA = {"cjio", "manifold3d", "startinpy", "types-shapely"}
+NOT_ON_CONDA = {"cjio", "manifold3d", "stac-api-validator", "startinpy", "types-shapely"}
 """Packages conda-forge does not have: environment.yml takes them by pip."""
 
 PROGRAMS = {"python", "pip", "nodejs", "pdal", "postgis", "postgresql", "python-pdal"}

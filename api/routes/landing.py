@@ -73,6 +73,9 @@ def _links(base: str) -> list[dict[str, Any]]:
             "application/json",
             "Địa hình · Shaded relief (TileJSON)",
         ),
+        link("related", "/wmts/1.0.0/WMTSCapabilities.xml", "application/xml", "Ảnh địa hình · Terrain as WMTS"),
+        link("related", "/terrain/layer.json", "application/json", "Địa hình 3D · Terrain for globes (quantized-mesh)"),
+        link("related", "/stac", "application/json", "Danh mục LIDAR · LIDAR catalogue (STAC API)"),
         link("related", "/viewer/", "text/html", "Bản đồ · Viewer"),
         link("status", "/health/ready", "application/json", "Health"),
     ]

@@ -45,9 +45,7 @@ ITEMS: dict[int | str, dict[str, Any]] = {200: {"description": "Items.", "conten
 @router.get("", operation_id="getStacLandingPage", summary="STAC catalogue", responses=PROBLEMS)
 def landing(request: Request, service: ServiceDep, base: BaseDep) -> Response:
     """The catalogue of what was measured: surveys, points and rasters."""
-    children = [
-        _link("child", f"{base}/stac/collections/{name}", JSON, TITLES[name][0]) for name in COLLECTIONS
-    ]
+    children = [_link("child", f"{base}/stac/collections/{name}", JSON, TITLES[name][0]) for name in COLLECTIONS]
     document = {
         "type": "Catalog",
         "stac_version": VERSION,

@@ -75,8 +75,8 @@ def by_key(
 
 
 def _capabilities(request: Request, service: Service, base: str) -> Response:
-    degrees = bounds_of(service)
-    metres = BoundingBox(*degrees, crs=normalise(WGS84)).to(WEB_MERCATOR).tuple
+    west, south, east, north = degrees = bounds_of(service)
+    metres = BoundingBox(west, south, east, north, normalise(WGS84)).to(WEB_MERCATOR).tuple
     reach = Reach(degrees, metres, service.limits.raster_zoom_least, service.limits.zoom_most - 2)
     datums = {product: datum_of(service, product) for product in PRODUCTS}
     return answer(request, capabilities(f"diaba · {service.city.name}", base, reach, datums).encode(), XML)

@@ -88,7 +88,9 @@ def ecef(
     along, up = np.radians(longitude), np.radians(latitude)
     radius = SEMI_MAJOR / np.sqrt(1 - ECCENTRICITY_2 * np.sin(up) ** 2)
     out = (radius + heights) * np.cos(up)
-    return np.stack([out * np.cos(along), out * np.sin(along), (radius * (1 - ECCENTRICITY_2) + heights) * np.sin(up)], 1)
+    return np.stack(
+        [out * np.cos(along), out * np.sin(along), (radius * (1 - ECCENTRICITY_2) + heights) * np.sin(up)], 1
+    )
 
 
 def _by_first_use(triangles: NDArray[np.int32], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -150,7 +152,8 @@ def _occlusion(points: NDArray[np.float64], centre: NDArray[np.float64]) -> NDAr
 
 def _vertices(u: NDArray[np.int64], v: NDArray[np.int64], heights: NDArray[np.int64]) -> bytes:
     """Differences from one vertex to the next, signs folded in (zig-zag)."""
-    deltas = np.diff(np.stack([u, v, heights]), axis=1, prepend=0)
+    columns = np.stack([u, v, heights])
+    deltas: NDArray[np.int64] = columns - np.concatenate([np.zeros((3, 1), np.int64), columns[:, :-1]], axis=1)
     return struct.pack("<I", len(u)) + ((deltas << 1) ^ (deltas >> 63)).astype("<u2").tobytes()
 
 
@@ -202,4 +205,3 @@ def _oct_encoded(vectors: NDArray[np.float64]) -> bytes:
     folded = (1 - np.abs(flat[:, ::-1])) * np.where(flat >= 0, 1.0, -1.0)
     flat = np.where((vectors[:, 2] < 0)[:, None], folded, flat)
     return np.asarray(np.rint((np.clip(flat, -1, 1) * 0.5 + 0.5) * 255), dtype=np.uint8).tobytes()
-

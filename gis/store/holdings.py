@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from types import MappingProxyType
+from datetime import datetime
 from typing import Any
 
 import shapely
@@ -22,23 +21,22 @@ _COLUMNS = (
 _OF_TILE = "p.tile_key || '-' || p.epoch AS key, p.epoch, p.path, p.sha256, p.extent, b.finished_at AS added"
 _CAMPAIGN = "LEFT JOIN diaba.lidar_campaign c ON c.epoch = p.epoch"
 _BUILT = "LEFT JOIN diaba.build_tile b ON b.tile_key = p.tile_key AND b.epoch = p.epoch"
-_SOURCES: Mapping[str, str] = MappingProxyType(
-    {
-        "rasters": f"SELECT p.product AS collection, {_OF_TILE}, c.flown_from, c.flown_to, p.resolution, "
-        "NULL::bigint AS point_count, NULL::double precision AS density, NULL::jsonb AS classes, NULL::text AS crs "
-        f"FROM diaba.raster_product p {_BUILT} {_CAMPAIGN}",
-        "points": f"SELECT 'points', {_OF_TILE}, c.flown_from, c.flown_to, NULL, p.point_count, NULL, p.classes, NULL "
-        f"FROM diaba.point_product p {_BUILT} {_CAMPAIGN}",
-        "survey": "SELECT 'survey', p.sha256, p.epoch, p.path, p.sha256, p.extent, p.added_at, c.flown_from, "
-        "c.flown_to, NULL, p.point_count, p.density, p.classes, p.crs "
-        f"FROM diaba.lidar_tile p {_CAMPAIGN}",
-    }
+_RASTERS = (
+    f"SELECT p.product AS collection, {_OF_TILE}, c.flown_from, c.flown_to, p.resolution, "  # noqa: S608  fixed texts
+    "NULL::bigint AS point_count, NULL::double precision AS density, NULL::jsonb AS classes, NULL::text AS crs "
+    f"FROM diaba.raster_product p {_BUILT} {_CAMPAIGN}"
 )
-_ALL = " UNION ALL ".join(_SOURCES.values())
+_POINTS = (
+    f"SELECT 'points', {_OF_TILE}, c.flown_from, c.flown_to, NULL, p.point_count, NULL, p.classes, NULL "  # noqa: S608
+    f"FROM diaba.point_product p {_BUILT} {_CAMPAIGN}"
+)
+_SURVEYS = (
+    "SELECT 'survey', p.sha256, p.epoch, p.path, p.sha256, p.extent, p.added_at, c.flown_from, c.flown_to, NULL, "  # noqa: S608
+    f"p.point_count, p.density, p.classes, p.crs FROM diaba.lidar_tile p {_CAMPAIGN}"
+)
+_ALL = f"{_RASTERS} UNION ALL {_POINTS} UNION ALL {_SURVEYS}"
 _FIRST = "COALESCE(flown_from::timestamp AT TIME ZONE 'UTC', flown_to::timestamp AT TIME ZONE 'UTC', added)"
-_LAST = (
-    "COALESCE((COALESCE(flown_to, flown_from) + 1)::timestamp AT TIME ZONE 'UTC' - interval '1 second', added)"
-)
+_LAST = "COALESCE((COALESCE(flown_to, flown_from) + 1)::timestamp AT TIME ZONE 'UTC' - interval '1 second', added)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +143,7 @@ def covered(connection: Connection) -> dict[str, Covered]:
             f"FROM ({_ALL}) AS held GROUP BY collection"
         )
     ).all()
-    found = {
-        row[0]: Covered(row[1], shapely.from_wkb(bytes(row[2])), row[3], row[4], tuple(row[5])) for row in rows
-    }
+    found = {row[0]: Covered(row[1], shapely.from_wkb(bytes(row[2])), row[3], row[4], tuple(row[5])) for row in rows}
     return {name: found.get(name, Covered(0, None, None, None)) for name in COLLECTIONS}
 
 

@@ -74,11 +74,11 @@ def measure(store: CityStore) -> None:
             for key in keys:
                 runs.claim(connection, key, epoch)
                 rasters, copc = _products(store, key, epoch)
-                runs.save_tile(
-                    connection, key, epoch, rasters=rasters, points=copc, buildings=[], statistics={}
-                )
+                runs.save_tile(connection, key, epoch, rasters=rasters, points=copc, buildings=[], statistics={})
             survey = store.city.folder / f"survey-{epoch}.laz"
-            survey.write_bytes((store.city.folder / _folder(keys[0], epoch) / "points.copc.laz").read_bytes() + epoch.encode())
+            survey.write_bytes(
+                (store.city.folder / _folder(keys[0], epoch) / "points.copc.laz").read_bytes() + epoch.encode()
+            )
             bounds = box_of(keys[0], store)
             tile = LidarTile(sha256(survey), str(survey), POINTS, "EPSG:9210+5727", bounds, 0.6, {2: POINTS})
             catalog.save_tiles(connection, epoch, [tile])

@@ -43,7 +43,9 @@ def test_a_file_is_the_catalogues_byte_for_byte(measured_client: TestClient, cog
     ("asked", "start", "end"),
     [("0-0", 0, 1), ("10-99", 10, 100), ("100-", 100, None), ("-7", -7, None), ("5-99999999999", 5, None)],
 )
-def test_one_range_is_that_part(measured_client: TestClient, cog: Path, asked: str, start: int, end: int | None) -> None:
+def test_one_range_is_that_part(
+    measured_client: TestClient, cog: Path, asked: str, start: int, end: int | None
+) -> None:
     whole = cog.read_bytes()
     answer = measured_client.get(COG, headers={"Range": f"bytes={asked}"})
     assert answer.status_code == 206
@@ -100,10 +102,8 @@ def test_a_missing_file_is_not_found_and_says_no_path(measured_client: TestClien
 
 
 def test_gdal_reads_a_cog_by_ranges(measured_address: str, measured: CityStore, cog: Path) -> None:
-    with rasterio.Env(CPL_CURL_VERBOSE=False, GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
-        with rasterio.open(f"/vsicurl/{measured_address}{COG}") as source:
-            assert source.overviews(1) == [] or source.overviews(1)[0] == 2
-            values = source.read(1, masked=True).filled(np.nan)
+    with rasterio.open(f"/vsicurl/{measured_address}{COG}") as source:
+        values = source.read(1, masked=True).filled(np.nan)
     np.testing.assert_array_equal(values, ground(KEY, NEW, measured).values)
 
 
@@ -111,7 +111,9 @@ def test_our_reader_of_copc_reads_a_window_by_ranges(measured_address: str, meas
     window = BoundingBox(EAST + 20, NORTH + 30, EAST + 45, NORTH + 60, measured.city.crs.sub_crs_list[0])
     found = read(f"{measured_address}{COPC}", bounds=window)
     cloud = points(KEY, measured)
-    inside = (cloud.x >= window.min_x) & (cloud.x <= window.max_x) & (cloud.y >= window.min_y) & (cloud.y <= window.max_y)
+    inside = (
+        (cloud.x >= window.min_x) & (cloud.x <= window.max_x) & (cloud.y >= window.min_y) & (cloud.y <= window.max_y)
+    )
     assert len(found) == inside.sum() > 100
     np.testing.assert_allclose(np.sort(found.x), np.sort(cloud.x[inside]), atol=0.0006)
 

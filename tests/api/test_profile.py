@@ -144,7 +144,11 @@ def test_statistics_of_heights_above_ground(measured_client: TestClient, measure
         ("profile", {"epochs": ",".join(map(str, range(9)))}, "epochs"),
         ("dtm/statistics", {"coords": "POLYGON((0 0, 1 1, 1 0, 0 1, 0 0))"}, "coords"),
         ("dtm/statistics", {"coords": "LINESTRING(106.69 10.76, 106.7 10.77)"}, "coords"),
-        ("dtm/statistics", {"coords": "POLYGON((106.5 10.6, 106.9 10.6, 106.9 10.9, 106.5 10.9, 106.5 10.6))"}, "coords"),
+        (
+            "dtm/statistics",
+            {"coords": "POLYGON((106.5 10.6, 106.9 10.6, 106.9 10.9, 106.5 10.9, 106.5 10.6))"},
+            "coords",
+        ),
     ],
 )
 def test_what_is_too_much_or_no_shape_is_refused(

@@ -311,7 +311,9 @@ def test_what_the_client_has_is_not_drawn(client: TestClient, monkeypatch: pytes
     assert (again.status_code, again.content) == (304, b"")
     # Kept for others too; but another sun is another picture, which must be drawn.
     assert client.get(path, params={"azimuth": 123}).content == first.content
-    assert client.get(path, params={"azimuth": 124}, headers={"If-None-Match": first.headers["etag"]}).status_code == 500
+    assert (
+        client.get(path, params={"azimuth": 124}, headers={"If-None-Match": first.headers["etag"]}).status_code == 500
+    )
 
 
 def test_a_replaced_product_has_a_new_etag(make_store: Callable[..., CityStore], tmp_path: Path) -> None:

@@ -142,7 +142,11 @@ def test_pages_hold_each_item_once(measured_client: TestClient) -> None:
 
 
 def _pages(client: TestClient, method: str, size: int) -> list[dict[str, Any]]:
-    answer = client.get(f"/stac/search?limit={size}") if method == "GET" else client.post("/stac/search", json={"limit": size})
+    answer = (
+        client.get(f"/stac/search?limit={size}")
+        if method == "GET"
+        else client.post("/stac/search", json={"limit": size})
+    )
     items: list[dict[str, Any]] = []
     for _ in range(20):
         document = answer.json()
@@ -206,5 +210,10 @@ def test_what_is_no_search_is_refused(measured_client: TestClient, body: dict[st
 
 
 def test_what_does_not_exist_is_not_found(measured_client: TestClient) -> None:
-    for path in ("collections/secret", "collections/secret/items", "collections/dtm/items/x", "collections/dtm/items/%00"):
+    for path in (
+        "collections/secret",
+        "collections/secret/items",
+        "collections/dtm/items/x",
+        "collections/dtm/items/%00",
+    ):
         assert measured_client.get(f"/stac/{path}").status_code == 404

@@ -205,7 +205,9 @@ def test_header_bounds_the_tile_in_space(decode: Decode) -> None:
             Transformer.from_crs(4979, 4978, always_xy=True).transform(longitude, latitude, tile.heights), axis=1
         )
         header = tile.header
-        centre = np.array([header["boundingSphereCenterX"], header["boundingSphereCenterY"], header["boundingSphereCenterZ"]])
+        centre = np.array(
+            [header["boundingSphereCenterX"], header["boundingSphereCenterY"], header["boundingSphereCenterZ"]]
+        )
         away = np.linalg.norm(points - centre, axis=1)
         # Coordinates are cut into 32767 parts, after which they are a little elsewhere.
         slack = 2 * np.radians(180 / 2**tile.key.z) * 6_378_137 / STEPS

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.answers import has_etag
+from api.caller import caller
 from api.errors import problem
 
 PIECE = 256 * 1024
@@ -52,8 +53,8 @@ def file_answer(request: Request, path: Path, etag: str, media_type: str, *, is_
     common = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
-        # Whether the caller may still have it is asked each time.
-        "Cache-Control": "no-cache",
+        # Whether the caller may still have it is asked each time; who may see more shares no cache with the public.
+        "Cache-Control": "no-cache" if caller().scope_key == "public" else "private, no-cache",
     }
     if has_etag(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=common)

@@ -159,9 +159,14 @@ def files_of(service: Service, wanted: Drawn) -> list[RasterFile]:
         return rasters_over(connection, wanted.shows, window, epoch=wanted.epoch, most=service.limits.raster_files_most)
 
 
-def parts_of(wanted: Drawn, files: Sequence[RasterFile]) -> tuple[object, ...]:
+def parts_of(service: Service, wanted: Drawn, files: Sequence[RasterFile]) -> tuple[object, ...]:
     """What the picture's name is made of."""
-    return DRAWING, wanted, tuple(file.sha256 for file in files)
+    return DRAWING, wanted, identities(service, files)
+
+
+def identities(service: Service, files: Sequence[RasterFile]) -> tuple[tuple[str, bool], ...]:
+    """Which files something is made from: the digest of each, and whether it is there: a missing one may come back."""
+    return tuple((file.sha256, (service.city.folder / file.path).exists()) for file in files)
 
 
 def draw(service: Service, wanted: Drawn, files: Sequence[RasterFile]) -> bytes:

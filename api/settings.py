@@ -27,8 +27,8 @@ class ServiceSettings:
     """Most features of a layer in one tile: the largest are kept."""
     raster_zoom_least: int = 10
     """Below, one picture would be read from thousands of files."""
-    raster_files_most: int = 256
-    """Most files read for one picture."""
+    raster_files_most: int = 1024
+    """Most files read for one picture, profile or mesh: 16 km × 16 km of tiles of half a kilometre."""
     open_rasters_most: int = 256
     """Most raster files kept open between requests."""
     rendered_bytes: int = 64 * 2**20

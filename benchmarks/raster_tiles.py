@@ -90,7 +90,7 @@ def measure(ask: Ask, tiles: Sequence[tuple[int, int, int]]) -> dict[str, float]
 
 
 def ours(path: Path, side: int, tiles: Sequence[tuple[int, int, int]], folder: Path) -> dict[str, Any]:
-    """diaba's service on a city of one tile, asked without a network."""
+    """Diaba's service on a city of one tile, asked without a network."""
     from fastapi.testclient import TestClient
 
     from api.main import create_app
@@ -116,9 +116,7 @@ def ours(path: Path, side: int, tiles: Sequence[tuple[int, int, int]], folder: P
             runs.plan(connection, "2025", [PlannedTile("whole", bounds, "h")])
             runs.claim(connection, "whole", "2025")
             raster = RasterProduct("dtm", str(path), sha256(path), 1.0, bounds)
-            runs.save_tile(
-                connection, "whole", "2025", rasters=[raster], points=None, buildings=[], statistics={}
-            )
+            runs.save_tile(connection, "whole", "2025", rasters=[raster], points=None, buildings=[], statistics={})
         found: dict[str, Any] = {}
         for layer in ("hillshade", "dtm", "terrain-rgb", "contours"):
             with TestClient(create_app(settings, city)) as client:
@@ -131,7 +129,7 @@ def ours(path: Path, side: int, tiles: Sequence[tuple[int, int, int]], folder: P
 
 
 def theirs(path: Path, tiles: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
-    """titiler's service, in its own environment (this file is run there)."""
+    """Titiler's service, in its own environment (this file is run there)."""
     from fastapi import FastAPI  # type: ignore[import-not-found,unused-ignore]
     from fastapi.testclient import TestClient
     from titiler.core.factory import TilerFactory  # type: ignore[import-not-found,unused-ignore]
@@ -203,16 +201,16 @@ def main() -> None:
             print("titiler-core is not installed: python benchmarks/raster_tiles.py --peers")
         own = ours(path, given.side, tiles, folder)
     print(f"{len(tiles) - WARM} tiles of zoom {ZOOM}, 256 × 256, half of them by {CLIENTS} clients at once")
-    print(f"{'layer':18}{'ms':>8}{'95 %':>8}{'kB':>7}{'/s':>7}   {'titiler ms':>10}{'95 %':>8}{'kB':>7}{'/s':>7}{'ratio':>8}")
+    columns = f"{'ms':>8}{'95 %':>8}{'kB':>8}{'/s':>8}"
+    print(f"{'layer':18}{columns}   titiler{columns}{'ratio':>8}")
     for layer, mine in own.items():
-        line = f"{layer:18}{mine['ms']:8.1f}{mine['ms_95']:8.1f}{mine['bytes'] / 1000:7.1f}{mine['tiles_a_second']:7.0f}"
         other = peer.get(layer.split(",")[0])
-        if other:
-            line += (
-                f"   {other['ms']:10.1f}{other['ms_95']:8.1f}{other['bytes'] / 1000:7.1f}{other['tiles_a_second']:7.0f}"
-                f"{other['ms'] / mine['ms']:7.1f}×"
-            )
-        print(line)
+        ratio = f"          {row(other)}{other['ms'] / mine['ms']:7.1f}×" if other else ""
+        print(f"{layer:18}{row(mine)}{ratio}")
+
+
+def row(found: dict[str, float]) -> str:
+    return f"{found['ms']:8.1f}{found['ms_95']:8.1f}{found['bytes'] / 1000:8.1f}{found['tiles_a_second']:8.0f}"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from api.answers import JSON, answer, json_bytes
 from api.dependencies import BaseDep, Service, ServiceDep
 from api.errors import PROBLEMS
+from api.pictures import identities
 from api.query import plain
 from api.rendered import name_of, rendered
 from api.routes.raster import Epoch, bounds_of
@@ -46,7 +48,7 @@ def layer(request: Request, service: ServiceDep, base: BaseDep, epoch: Epoch = N
         "format": "quantized-mesh-1.0",
         "scheme": "tms",
         "projection": "EPSG:4326",
-        "tiles": [f"{base}/terrain/{{z}}/{{x}}/{{y}}.terrain" + (f"?epoch={wanted}" if wanted else "")],
+        "tiles": [f"{base}/terrain/{{z}}/{{x}}/{{y}}.terrain" + (f"?epoch={quote(wanted, safe='')}" if wanted else "")],
         "minzoom": 0,
         "maxzoom": LEVEL_MOST,
         # Of the whole scheme, as clients expect; the city's are under `extent`.
@@ -98,7 +100,7 @@ def tile(
     files = files_of(service, key, wanted)
     metadata = _metadata(service, key) if "metadata" in chosen and z % METADATA_EVERY == 0 else None
     with_normals = "octvertexnormals" in chosen
-    name = name_of("terrain", MESHING, key, with_normals, metadata, tuple(file.sha256 for file in files))
+    name = name_of("terrain", MESHING, key, with_normals, metadata, identities(service, files))
 
     def make() -> bytes:
         return mesh_of(service, key, files, with_normals=with_normals, metadata=metadata)

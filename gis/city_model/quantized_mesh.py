@@ -74,7 +74,10 @@ def encode(tile: TerrainTile, *, with_normals: bool = True, metadata: Mapping[st
 
 
 def height_step(low: float, high: float) -> float:
-    """Metres that heights between these are rounded to: 2⁻⁷, coarser only where they range over more than 256 m."""
+    """Metres that heights between these are rounded to: 2⁻⁷, coarser only where they range over more than 256 m.
+
+    There an edge may differ from the neighbour's by that coarser step.
+    """
     step = HEIGHT_STEP
     while high - low + 2 * step > step * STEPS:
         step *= 2

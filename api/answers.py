@@ -48,24 +48,24 @@ def answer(
     The ETag is strong: it names the bytes, so the compressed and the plain body have different ones. Before them it
     names the version of what the body shows, for those who change it (`revision_of`).
     """
-    encoded = compress and len(body) >= WORTH_COMPRESSING and _accepts_gzip(request.headers.get("accept-encoding", ""))
+    encoded = compress and len(body) >= WORTH_COMPRESSING and accepts_gzip(request.headers.get("accept-encoding", ""))
     named = "" if revision is None else f"v{revision}."
     etag = f'"{named}{blake2b(body, digest_size=12).hexdigest()}{"-gzip" if encoded else ""}"'
     common = {
         "ETag": etag,
-        "Cache-Control": _kept(max_age),
+        "Cache-Control": kept_by_whom(max_age),
         "Vary": f"Accept, Accept-Encoding, {CREDENTIALS}" if compress else f"Accept, {CREDENTIALS}",
         **(headers or {}),
     }
-    if request.method in ("GET", "HEAD") and _has(request.headers.get("if-none-match"), etag):
+    if request.method in ("GET", "HEAD") and has_etag(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=common)
     if encoded:
-        body = gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
+        body = gzipped(body)
         common["Content-Encoding"] = "gzip"
     return Response(body, headers=common, media_type=media_type)
 
 
-def _kept(max_age: int) -> str:
+def kept_by_whom(max_age: int) -> str:
     """Who may keep the answer: what is shown to somebody known stays out of caches that others are answered from."""
     if not caller().is_public:
         return f"private, max-age={max_age}" if max_age else "private, no-cache"
@@ -81,7 +81,13 @@ def revision_of(etag: str) -> int | None:
 _REVISION = re.compile(r'"v(\d{1,9})\.[0-9a-f]{24}(?:-gzip)?"', re.ASCII)
 
 
-def _accepts_gzip(header: str) -> bool:
+def gzipped(body: bytes) -> bytes:
+    """Compressed; equal bodies give equal bytes."""
+    return gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
+
+
+def accepts_gzip(header: str) -> bool:
+    """Whether an `Accept-Encoding` takes gzip."""
     for part in header.lower().split(","):
         coding, _, parameters = part.partition(";")
         if coding.strip() in ("gzip", "*"):
@@ -89,8 +95,8 @@ def _accepts_gzip(header: str) -> bool:
     return False
 
 
-def _has(if_none_match: str | None, etag: str) -> bool:
-    """Weak comparison after RFC 9110, 13.1.2."""
+def has_etag(if_none_match: str | None, etag: str) -> bool:
+    """Whether `If-None-Match` names the ETag: weak comparison after RFC 9110, 13.1.2."""
     if if_none_match is None:
         return False
     return any(candidate.strip().removeprefix("W/") in (etag, "*") for candidate in if_none_match.split(","))

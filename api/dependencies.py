@@ -17,6 +17,8 @@ from sqlalchemy.pool import QueuePool
 from api.caller import caller
 from api.crs_names import NamedCrs, offered, storage
 from api.errors import TooBusy, TooSlow
+from api.open_rasters import OpenRasters
+from api.rendered import Rendered
 from api.settings import ServiceSettings
 from api.stopping import Stopping
 from gis.access.roles import Role
@@ -29,12 +31,19 @@ from gis.store.row_scope import SETTING
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service: one city, its store, its limits."""
+    """A running service: one city, its store, its limits, and what it keeps at hand."""
 
     city: City
     database: Database
     limits: ServiceSettings
+    rasters: OpenRasters
+    rendered: Rendered
     stopping: Stopping = field(default_factory=Stopping)
+
+    @classmethod
+    def of(cls, city: City, database: Database, limits: ServiceSettings) -> Service:
+        """A service that has nothing at hand yet."""
+        return cls(city, database, limits, OpenRasters(limits.open_rasters_most), Rendered(limits.rendered_bytes))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -86,9 +95,10 @@ class Service:
             return api_keys.find(connection, told)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back and close the files."""
         for role in (Role.READER, Role.WRITER):
             self.database.engine(role).dispose()
+        self.rasters.close()
 
     def sessions(self) -> tuple[int, int]:
         """Sessions with the store: in use, and open without use."""

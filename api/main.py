@@ -37,7 +37,7 @@ def create_app(
     Nothing is opened here: the lifespan opens what requests need and closes it. A store that does not answer does not
     keep the service from starting; requests are told so until it does.
     """
-    service = Service(city, Database.of(city, settings).as_public(), limits or ServiceSettings())
+    service = Service.of(city, Database.of(city, settings).as_public(), limits or ServiceSettings())
     believed = access or AccessSettings()
     further = (dev_issuer(settings, city, believed),) if believed.dev_issuer else ()
     authority = Authority(believed, city.folder, service.key_of, further)
@@ -75,9 +75,20 @@ def create_app(
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD"],
-        allow_headers=["Authorization", "X-API-Key"],
-        expose_headers=["Content-Crs", "ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
+        # STAC's search is a POST; what changes a register is asked for by programs, not by other sites' pages.
+        allow_methods=["GET", "HEAD", "POST"],
+        allow_headers=["Authorization", "Content-Type", "If-None-Match", "Range", "X-API-Key"],
+        expose_headers=[
+            "Accept-Ranges",
+            "Content-Crs",
+            "Content-Length",
+            "Content-Range",
+            "ETag",
+            "RateLimit",
+            "RateLimit-Policy",
+            "Retry-After",
+            "X-Request-Id",
+        ],
         max_age=86_400,
     )
     app.add_middleware(Envelope, on_failure=handler(HTTPStatus.INTERNAL_SERVER_ERROR, service.limits.retry_seconds))

@@ -19,6 +19,8 @@ from api import metrics
 log = logging.getLogger("diaba.api")
 
 HEADER = "x-request-id"
+HEAD_ONLY = "diaba.head_only"
+"""In the scope of a GET that was a HEAD: its body is dropped, so a large one need not be read."""
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -62,7 +64,7 @@ class Envelope:
         method, status, size, started = scope["method"], 0, 0, perf_counter()
         is_head = method == "HEAD"
         if is_head:
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", HEAD_ONLY: True}
 
         async def send_on(message: Message) -> None:
             nonlocal status, size

@@ -23,7 +23,8 @@ TAGS = [
     {"name": "Features", "description": "The registers' layers as GeoJSON (OGC API Features, parts 1, 2 and 3)."},
     {"name": "Changes", "description": "Features created, replaced, updated and ended (OGC API Features, part 4)."},
     {"name": "Tiles", "description": "Vector tiles of WebMercatorQuad (MVT 2.1) and their TileJSON."},
-    {"name": "Raster", "description": "Terrain as pictures and as values."},
+    {"name": "Raster", "description": "Terrain as pictures, values, profiles and meshes for globes."},
+    {"name": "Catalogue", "description": "What LIDAR measured, as STAC, and the files themselves by HTTP ranges."},
     {"name": "Permits", "description": "Giấy phép xây dựng · Building permits: where a dossier stands."},
     {"name": "Buildings", "description": "Measured buildings with their uncertainty, and as CityJSON."},
 ]

@@ -53,10 +53,14 @@ class ServiceSettings:
     """Most features of a layer in one tile: the largest are kept."""
     raster_zoom_least: int = 10
     """Below, one picture would be read from thousands of files."""
-    raster_files_most: int = 256
-    """Most files read for one picture."""
+    raster_files_most: int = 1024
+    """Most files read for one picture, profile or mesh: 16 km × 16 km of tiles of half a kilometre."""
     raster_cells_most: int = 6_000_000
     """Most cells of a raster sent as values: 24 MB of heights and as much of their σ."""
+    open_rasters_most: int = 256
+    """Most raster files kept open between requests."""
+    rendered_bytes: int = 64 * 2**20
+    """Pictures and meshes kept in memory, per process."""
     statement_seconds: float = 15.0
     """A query that takes longer is stopped."""
     retry_seconds: int = 5

@@ -41,9 +41,14 @@ def gradients(raster: Raster) -> tuple[NDArray[np.float32], NDArray[np.float32]]
     NaN where the cell or one of its neighbours has no height, hence also along the raster's edge: give a raster with
     one more cell all round, and crop the result, where the surroundings are known.
     """
-    z = np.ascontiguousarray(raster.values, dtype=np.float32)
+    return gradients_of(raster.values, raster.grid.resolution)
+
+
+def gradients_of(heights: NDArray[np.float32], resolution: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """`gradients` of heights (rows, columns) alone, whose cells are `resolution` wide, in the unit of the heights."""
+    z = np.ascontiguousarray(heights, dtype=np.float32)
     east, north = np.full(z.shape, np.nan, dtype=np.float32), np.full(z.shape, np.nan, dtype=np.float32)
-    scale = np.float32(1.0 / (8.0 * raster.grid.resolution))
+    scale = np.float32(1.0 / (8.0 * resolution))
     if z.size <= SMALL:
         _rows(z, scale, east, north, 1, z.shape[0] - 1)
     else:

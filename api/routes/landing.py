@@ -128,4 +128,7 @@ def _links(base: str) -> list[Link]:
         ),
         link("related", f"{base}/viewer/", "text/html", "Bản đồ · Viewer"),
         link("status", f"{base}/health/ready", JSON, "Health"),
+        link("related", f"{base}/wmts/1.0.0/WMTSCapabilities.xml", "application/xml", "Ảnh địa hình · Terrain as WMTS"),
+        link("related", f"{base}/terrain/layer.json", JSON, "Địa hình 3D · Terrain for globes (quantized-mesh)"),
+        link("related", f"{base}/stac", JSON, "Danh mục LIDAR · LIDAR catalogue (STAC API)"),
     ]

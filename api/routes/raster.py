@@ -1,58 +1,67 @@
-"""Rasters: shaded relief, heights for 3D terrain, and the value at a place."""
+"""Rasters: pictures of the terrain, heights coded for 3D maps, and the value at a place."""
 
 from __future__ import annotations
 
-from math import cos, radians
-from typing import Annotated, Literal
+from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, Path, Query, Request
-from numpy.typing import NDArray
-from rio_tiler.models import ImageData
 from starlette.responses import Response
 
 from api.answers import JSON, PNG, answer, json_bytes
 from api.crs_names import named
 from api.dependencies import BaseDep, Service, ServiceDep
 from api.errors import PROBLEMS
-from api.mosaic import TILE_PIXELS, tile_heights, value_at
+from api.mosaic import value_at
+from api.pictures import LAYERS, Drawn, LayerName, Product, draw, files_of, parts_of
 from api.query import plain, position
-from api.relief import shaded, terrain_rgb
+from api.rendered import name_of, rendered
 from api.routes.collections import lonlat
 from api.routes.tilejson import ATTRIBUTION, WORLD
 from api.routes.tiles import Column, Row, Zoom, check_tile
 from gis.bounds import BoundingBox
-from gis.crs import WGS84, horizontal, transformer, vertical
-from gis.raster import Raster
+from gis.crs import horizontal, vertical, vertical_label
+from gis.errors import BadParameter
 from gis.store.coverage import extent, rasters_over
-from gis.store.tiles import tile_bounds, window_of
 
 router = APIRouter(prefix="/raster", tags=["Raster"])
 
-Picture = Literal["dtm", "terrain-rgb"]
-Product = Literal["dtm", "dsm", "ndsm"]
+LAYER = Path(description="A layer of pictures.")
 Epoch = Annotated[str | None, Query(description="Of this campaign only; without it the newest that knows the place.")]
-SHADE_MARGIN = 1
-"""Pixels around a tile that its slopes look at."""
+Shows = Annotated[
+    Product | None, Query(alias="of", description="The raster shown; without it the layer's own.", examples=["dsm"])
+]
+Azimuth = Annotated[float, Query(ge=0, le=360, description="Where the sun stands, degrees clockwise from north.")]
+Altitude = Annotated[float, Query(ge=1, le=90, description="Of the sun, degrees above the horizon.")]
+Steeper = Annotated[float, Query(ge=0.1, le=50, description="How much steeper than it is the ground is lit.")]
+Interval = Annotated[
+    float | None, Query(ge=0.1, le=1000, description="Metres between contours; without it what suits the zoom level.")
+]
+PICTURE = {200: {"description": "A picture; transparent where nothing is known.", "content": {PNG: {}}}, **PROBLEMS}
 
 
 @router.get(
-    "/{product}/tiles.json", operation_id="getRasterTileJson", summary="TileJSON of a raster", responses=PROBLEMS
+    "/{layer}/tiles.json", operation_id="getRasterTileJson", summary="TileJSON of a raster layer", responses=PROBLEMS
 )
-def tilejson(request: Request, service: ServiceDep, base: BaseDep, product: Picture) -> Response:
-    """Where the pictures are: `dtm` shaded relief, `terrain-rgb` heights (Mapbox's code, metres above the datum)."""
-    with service.reading() as connection:
-        reach = extent(connection, service.city.crs, [("raster_product", "extent")])
+def tilejson(
+    request: Request,
+    service: ServiceDep,
+    base: BaseDep,
+    layer: Annotated[LayerName, LAYER],
+) -> Response:
+    """Where a layer's pictures are, how heights are coded in it, and above which datum they are."""
+    shown = LAYERS[layer]
     document = {
         "tilejson": "3.0.0",
-        "name": f"diaba · {service.city.name} · {product}",
+        "name": f"diaba · {service.city.name} · {layer}",
+        "description": f"{shown.description}. Heights above: {datum_of(service, shown.shows)}",
         "attribution": ATTRIBUTION,
         "scheme": "xyz",
-        "tiles": [f"{base}/raster/{product}/{{z}}/{{x}}/{{y}}.png"],
+        "tiles": [f"{base}/raster/{layer}/{{z}}/{{x}}/{{y}}.png"],
         "minzoom": service.limits.raster_zoom_least,
         "maxzoom": service.limits.zoom_most - 2,
-        "bounds": WORLD if reach is None else lonlat(reach),
-        **({"encoding": "mapbox"} if product == "terrain-rgb" else {}),
+        "bounds": bounds_of(service),
+        "verticalDatum": datum_of(service, shown.shows),
+        **({"encoding": shown.encoding} if shown.encoding else {}),
     }
     return answer(request, json_bytes(document), JSON)
 
@@ -80,14 +89,13 @@ def value(
     wanted = None if epoch is None else plain("epoch", epoch)
     with service.reading() as connection:
         files = rasters_over(connection, product, place, epoch=wanted, most=service.limits.raster_files_most)
-    height, sigma, file = value_at(files, service.city.folder, east, north)
-    datum = vertical(city)
+    height, sigma, file = value_at(files, service.city.folder, service.rasters, east, north)
     document = {
         "product": product,
         "value": round(height, 3),
         "sigma": None if sigma is None else round(sigma, 3),
         "unit": "m",
-        "reference": "ground" if product == "ndsm" else (datum.name if datum else None),
+        "reference": reference_of(service, product),
         "x": round(east, 3),
         "y": round(north, 3),
         "crs": service.crs_stored.uri,
@@ -99,43 +107,107 @@ def value(
 
 
 @router.get(
-    "/{product}/{z}/{x}/{y}.png",
+    "/{layer}/{z}/{x}/{y}@2x.png",
+    operation_id="getRasterTileDouble",
+    summary="Raster tile of 512 pixels",
+    responses=PICTURE,
+    response_class=Response,
+)
+def double_tile(
+    request: Request,
+    service: ServiceDep,
+    layer: Annotated[LayerName, LAYER],
+    z: Zoom,
+    x: Column,
+    y: Row,
+    of: Shows = None,
+    epoch: Epoch = None,
+    azimuth: Azimuth = 315.0,
+    altitude: Altitude = 45.0,
+    steeper: Steeper = 1.0,
+    interval: Interval = None,
+) -> Response:
+    """The same tile in 512 × 512 pixels, for fine screens and for clients whose tiles are that large."""
+    shown = LAYERS[layer]
+    wanted = Drawn(shown, z, x, y, 2, of or shown.shows, epoch, azimuth, altitude, steeper, interval or 0.0)
+    return picture(request, service, wanted)
+
+
+@router.get(
+    "/{layer}/{z}/{x}/{y}.png",
     operation_id="getRasterTile",
     summary="Raster tile",
-    responses={200: {"description": "A picture of 256 × 256 pixels.", "content": {PNG: {}}}, **PROBLEMS},
+    responses=PICTURE,
     response_class=Response,
 )
 def tile(
-    request: Request, service: ServiceDep, product: Picture, z: Zoom, x: Column, y: Row, epoch: Epoch = None
+    request: Request,
+    service: ServiceDep,
+    layer: Annotated[LayerName, LAYER],
+    z: Zoom,
+    x: Column,
+    y: Row,
+    of: Shows = None,
+    epoch: Epoch = None,
+    azimuth: Azimuth = 315.0,
+    altitude: Altitude = 45.0,
+    steeper: Steeper = 1.0,
+    interval: Interval = None,
 ) -> Response:
-    """Terrain of WebMercatorQuad: shaded relief (`dtm`) or coded heights (`terrain-rgb`); transparent where unknown."""
-    check_tile(z, x, y, service.limits.zoom_most)
-    heights = _heights(service, z, x, y, None if epoch is None else plain("epoch", epoch))
-    if heights is None:
-        picture = np.zeros((4, TILE_PIXELS, TILE_PIXELS), dtype=np.uint8)
-    elif product == "terrain-rgb":
-        picture = _inner(terrain_rgb(heights))
-    else:
-        middle = tile_bounds(z, x, y)
-        latitude = transformer(middle.crs, WGS84).transform(middle.min_x, (middle.min_y + middle.max_y) / 2)[1]
-        picture = _inner(shaded(heights, 1.0 / cos(radians(latitude))))
-    body: bytes = ImageData(np.ma.MaskedArray(picture)).render(img_format="PNG", add_mask=False, ZLEVEL=6)
-    return answer(request, body, PNG, max_age=service.limits.tile_age_seconds, compress=False)
+    """A tile of WebMercatorQuad, 256 × 256 pixels: hill shade, slope, contours, colours of height, or coded heights.
+
+    The ETag names the files drawn from, the tile and the choices: what a client has already is not drawn again. A
+    choice that does not concern the layer (the sun for contours) changes nothing.
+    """
+    shown = LAYERS[layer]
+    wanted = Drawn(shown, z, x, y, 1, of or shown.shows, epoch, azimuth, altitude, steeper, interval or 0.0)
+    return picture(request, service, wanted)
 
 
-def _heights(service: Service, z: int, x: int, y: int, epoch: str | None) -> Raster | None:
-    """Heights of a tile with the margin; None where no file is."""
-    city, limits = service.city.crs, service.limits
-    if z < limits.raster_zoom_least:
-        return None
-    bounds = tile_bounds(z, x, y)
-    window = window_of(city, z, x, y, margin=2 * SHADE_MARGIN / TILE_PIXELS)
-    if window is None:
-        return None
+def picture(request: Request, service: Service, wanted: Drawn) -> Response:
+    """Answer with a picture.
+
+    Raises:
+        BadParameter: no such zoom level, or the epoch is no plain text.
+        NotFound: the zoom level has no such tile.
+    """
+    check_tile(wanted.z, wanted.x, wanted.y, service.limits.zoom_most)
+    if wanted.epoch is not None:
+        plain("epoch", wanted.epoch)
+    settled = wanted.settled
+    files = files_of(service, settled)
+    name = name_of(*parts_of(service, settled, files))
+    age = service.limits.tile_age_seconds
+    return rendered(request, service.rendered, name, lambda: draw(service, settled, files), PNG, max_age=age)
+
+
+def bounds_of(service: Service) -> list[float]:
+    """West, south, east, north of all rasters, in degrees; the world while there is none."""
     with service.reading() as connection:
-        files = rasters_over(connection, "dtm", window, epoch=epoch, most=limits.raster_files_most)
-    return tile_heights(files, service.city.folder, city, bounds, SHADE_MARGIN) if files else None
+        reach = extent(connection, service.city.crs, [("raster_product", "extent")])
+    return WORLD if reach is None else lonlat(reach)
 
 
-def _inner(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(picture[:, SHADE_MARGIN:-SHADE_MARGIN, SHADE_MARGIN:-SHADE_MARGIN])
+def datum_of(service: Service, product: str) -> str:
+    """What a product's heights are above, for people."""
+    return "the ground" if product == "ndsm" else vertical_label(service.city.crs)
+
+
+def reference_of(service: Service, product: str) -> str | None:
+    """What a product's heights are above, by name; None where the city does not say."""
+    datum = vertical(service.city.crs)
+    return "ground" if product == "ndsm" else (datum.name if datum else None)
+
+
+def epochs_of(text: str | None, most: int) -> list[str | None]:
+    """The campaigns a list by commas names; [None], the newest, without one.
+
+    Raises:
+        BadParameter: there are too many, or one is no plain text.
+    """
+    if text is None:
+        return [None]
+    found = list(dict.fromkeys(plain("epochs", text).split(",")))
+    if len(found) > most:
+        raise BadParameter("epochs", "…", f"at most {most} at once")
+    return list(found)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import shapely
 from pyproj import CRS
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, text
 
 from gis.bounds import BoundingBox
@@ -29,6 +31,9 @@ class RasterFile:
     flown: date | None
     """Last day of the campaign."""
     resolution: float
+    """Cell size in metres."""
+    sha256: str = ""
+    """Of the file."""
 
 
 def city_name(connection: Connection) -> str:
@@ -96,7 +101,7 @@ def rasters_over(
     """The files of a product that touch an area in the city's CRS, the newest campaign first."""
     rows = connection.execute(
         text(
-            "SELECT r.path, r.epoch, c.flown_to, r.resolution FROM diaba.raster_product r "
+            "SELECT r.path, r.epoch, c.flown_to, r.resolution, r.sha256 FROM diaba.raster_product r "
             "LEFT JOIN diaba.lidar_campaign c ON c.epoch = r.epoch "
             "WHERE r.product = :product AND (CAST(:epoch AS text) IS NULL OR r.epoch = :epoch) "
             "AND r.extent && ST_MakeEnvelope(:west, :south, :east, :north, :srid) "
@@ -110,7 +115,7 @@ def rasters_over(
             **dict(zip(("west", "south", "east", "north"), area.tuple, strict=True)),
         },
     )
-    return [RasterFile(Path(row[0]), row[1], row[2], row[3]) for row in rows]
+    return [RasterFile(Path(row[0]), row[1], row[2], row[3], row[4]) for row in rows]
 
 
 def rasters_to_read(
@@ -151,3 +156,45 @@ def rasters_to_read(
     if grid.rows * grid.columns > cells_most:
         raise BadParameter("bbox", area.tuple, f"has more than {cells_most} cells; ask for a smaller area")
     return [city.folder / file.path for file in files], grid
+    return [RasterFile(Path(row[0]), row[1], row[2], row[3], row[4]) for row in rows]
+
+
+def extents_of(connection: Connection, product: str, city: CRS) -> list[BoundingBox]:
+    """The rectangles that a product's files cover, each once, in the city's CRS."""
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT ST_XMin(extent), ST_YMin(extent), ST_XMax(extent), ST_YMax(extent) "
+            "FROM diaba.raster_product WHERE product = :product ORDER BY 1, 2, 3, 4"
+        ),
+        {"product": product},
+    )
+    return [BoundingBox(row[0], row[1], row[2], row[3], horizontal(city)) for row in rows]
+
+
+def rasters_meeting(
+    connection: Connection, product: str, shape: BaseGeometry, *, epoch: str | None = None, most: int
+) -> list[RasterFile]:
+    """The files of a product that share a point with a geometry (with its SRID), the newest campaign first.
+
+    Raises:
+        BadParameter: they are more than the most.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT r.path, r.epoch, c.flown_to, r.resolution, r.sha256 FROM diaba.raster_product r "
+            "LEFT JOIN diaba.lidar_campaign c ON c.epoch = r.epoch "
+            "WHERE r.product = :product AND (CAST(:epoch AS text) IS NULL OR r.epoch = :epoch) "
+            "AND ST_Intersects(r.extent, ST_GeomFromWKB(:shape, :srid)) "
+            "ORDER BY c.flown_to DESC NULLS LAST, r.epoch DESC, r.tile_key LIMIT :most"
+        ),
+        {
+            "product": product,
+            "epoch": epoch,
+            "shape": shapely.to_wkb(shape),
+            "srid": shapely.get_srid(shape),
+            "most": most + 1,
+        },
+    ).all()
+    if len(rows) > most:
+        raise BadParameter("coords", "…", f"meets more than {most} files of {product}; ask for less at once")
+    return [RasterFile(Path(row[0]), row[1], row[2], row[3], row[4]) for row in rows]

@@ -249,3 +249,27 @@ def served(store: CityStore) -> Iterator[str]:
 def _drain(stream: IO[str]) -> None:
     for _ in stream:
         pass
+
+
+@pytest.fixture(scope="session")
+def measured(make_store: Callable[..., CityStore]) -> CityStore:
+    """A city of four tiles in two campaigns, with all their products."""
+    from tests.api.measured import measure
+
+    made = make_store("measured")
+    measure(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def measured_client(measured: CityStore) -> Iterator[TestClient]:
+    """The service of the measured city without a network."""
+    with TestClient(create_app(measured.settings, measured.city), raise_server_exceptions=False) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def measured_address(measured: CityStore) -> Iterator[str]:
+    """The service of the measured city on a real port."""
+    with served(measured) as url:
+        yield url

@@ -14,12 +14,12 @@ from sqlalchemy import Connection, text
 from gis import crs
 from gis.errors import BadCrs, BadParameter
 from gis.settings import City
-from gis.store import grants, reference_systems, rights_tables
+from gis.store import generalised_tables, grants, reference_systems, rights_tables
 from gis.store.schema import SCHEMA
 
 HEAD = "head"
 BASE = "base"
-TABLES_OF_RIGHTS = rights_tables.TABLES
+TABLES_ELSEWHERE = (*rights_tables.TABLES, *generalised_tables.TABLES)
 """Named here so that whoever migrates knows the models of all tables."""
 _SCRIPTS = Path(__file__).parent / "migrations"
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.encodings import Body
+
 JSON = "application/json"
 GEOJSON = "application/geo+json"
 HTML = "text/html; charset=utf-8"
 PNG = "image/png"
 MVT = "application/vnd.mapbox-vector-tile"
-WORTH_COMPRESSING = 500
-"""Bytes; smaller bodies fit into one packet anyhow."""
-GZIP_LEVEL = 5
 
 
 def json_bytes(document: Any) -> bytes:
@@ -30,7 +27,7 @@ def json_bytes(document: Any) -> bytes:
 
 def answer(
     request: Request,
-    body: bytes,
+    body: bytes | Body,
     media_type: str,
     *,
     max_age: int = 0,
@@ -41,8 +38,10 @@ def answer(
 
     The ETag is strong: it names the bytes, so the compressed and the plain body have different ones.
     """
-    encoded = compress and len(body) >= WORTH_COMPRESSING and _accepts_gzip(request.headers.get("accept-encoding", ""))
-    etag = f'"{blake2b(body, digest_size=12).hexdigest()}{"-gzip" if encoded else ""}"'
+    if isinstance(body, bytes):
+        body = Body(body, compress=compress)
+    coding = body.coding(request.headers.get("accept-encoding", ""))
+    etag = body.etag(coding)
     common = {
         "ETag": etag,
         "Cache-Control": f"public, max-age={max_age}" if max_age else "no-cache",
@@ -51,18 +50,9 @@ def answer(
     }
     if _has(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=common)
-    if encoded:
-        body = gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
-        common["Content-Encoding"] = "gzip"
-    return Response(body, headers=common, media_type=media_type)
-
-
-def _accepts_gzip(header: str) -> bool:
-    for part in header.lower().split(","):
-        coding, _, parameters = part.partition(";")
-        if coding.strip() in ("gzip", "*"):
-            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+    if coding:
+        common["Content-Encoding"] = coding
+    return Response(body.encoded(coding), headers=common, media_type=media_type)
 
 
 def _has(if_none_match: str | None, etag: str) -> bool:

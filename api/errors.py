@@ -46,6 +46,13 @@ class TooBusy(DiabaError):
         super().__init__("the service is busy; try again in a moment")
 
 
+class TooManyListeners(DiabaError):
+    """No more streams of changes are opened."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} maps listen already, no more are taken; ask now and then instead")
+
+
 STATUS: Mapping[type[Exception], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
@@ -54,6 +61,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     StoreUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
     TooSlow: HTTPStatus.SERVICE_UNAVAILABLE,
     TooBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyListeners: HTTPStatus.SERVICE_UNAVAILABLE,
     DiabaError: HTTPStatus.INTERNAL_SERVER_ERROR,
     Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

@@ -15,8 +15,22 @@ from api.dependencies import Service
 from api.errors import add_handlers, handler
 from api.middleware import Envelope
 from api.openapi import describe
-from api.routes import collections, health, landing, models, parcels, permits, raster, tilejson, tiles, viewer
+from api.routes import (
+    changes,
+    collections,
+    health,
+    landing,
+    models,
+    parcels,
+    permits,
+    raster,
+    tilejson,
+    tiles,
+    tilesets,
+    viewer,
+)
 from api.settings import ServiceSettings
+from api.tile_service import TileService
 from gis.settings import City, Settings
 from gis.store.database import Database
 
@@ -28,12 +42,14 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
     keep the service from starting; requests are told so until it does.
     """
     service = Service(city, Database.of(city, settings), limits or ServiceSettings())
+    vector_tiles = TileService(service)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = service.limits.threads
         try:
-            yield
+            async with vector_tiles.changes.heard():
+                yield
         finally:
             service.close()
 
@@ -48,15 +64,17 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
         redoc_url=None,
     )
     app.state.service = service
+    app.state.tiles = vector_tiles
     add_handlers(app, service.limits.retry_seconds)
-    for module in (landing, collections, tilejson, tiles, raster, models, parcels, permits, health, viewer):
+    features = (landing, collections, models, parcels, permits)
+    for module in (*features, tilejson, tiles, tilesets, changes, raster, health, viewer):
         app.include_router(module.router)
     describe(app)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET", "HEAD"],
-        expose_headers=["Content-Crs", "ETag", "Retry-After", "X-Request-Id"],
+        expose_headers=["Content-Crs", "ETag", "Retry-After", "X-Left-Out", "X-Request-Id"],
         max_age=86_400,
     )
     app.add_middleware(Envelope, on_failure=handler(HTTPStatus.INTERNAL_SERVER_ERROR, service.limits.retry_seconds))

@@ -73,7 +73,8 @@ class Envelope:
             await send(message)
 
         try:
-            await self.app({**scope, "method": "GET"} if is_head else scope, receive, send_on)
+            # Told, so that an answer without an end need not begin.
+            await self.app({**scope, "method": "GET", "is_head": True} if is_head else scope, receive, send_on)
         except Exception as error:
             if status:
                 raise

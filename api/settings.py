@@ -35,8 +35,14 @@ class ServiceSettings:
     """What a client is told to wait when the store does not answer."""
     threads: int = 16
     """Requests worked on at once; also the most connections to the store."""
-    tile_age_seconds: int = 60
-    """How long a client may show a tile without asking again."""
+    tile_age_seconds: int = 0
+    """How long a client may show a vector tile without asking again; it is told (304) where nothing has changed."""
+    raster_age_seconds: int = 60
+    """The same of a picture of the terrain."""
+    tile_cache_bytes: int = 256_000_000
+    """Most that vector tiles take in memory."""
+    listeners_most: int = 200
+    """Most maps that are told of changes at once."""
     public_url: str | None = None
     """Where clients reach the service, when a proxy stands before it; else what the request says."""
 

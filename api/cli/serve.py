@@ -6,6 +6,7 @@ import errno
 import logging
 import socket
 import sys
+from types import FrameType
 
 import click
 
@@ -49,15 +50,25 @@ def command(host: str, port: int, as_json: bool) -> None:
         places = {"url": address, "viewer": f"{address}/viewer/", "collections": f"{address}/collections"}
         emit({"city": city.name, **places}, as_json, lambda: _announce(city.name, places))
         sys.stdout.flush()
+        app = create_app(settings, city, limits)
         config = uvicorn.Config(
-            create_app(settings, city, limits),
+            app,
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        server = uvicorn.Server(config)
+        stop = server.handle_exit
+
+        def stop_streams_too(signal: int, frame: FrameType | None) -> None:
+            # Streams have no end of their own: the server would wait for them as long as it waits at most.
+            app.state.tiles.changes.close()
+            stop(signal, frame)
+
+        server.handle_exit = stop_streams_too  # type: ignore[method-assign,assignment]
+        server.run(sockets=[listener])
     finally:
         listener.close()
 

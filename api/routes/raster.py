@@ -120,7 +120,7 @@ def tile(
         latitude = transformer(middle.crs, WGS84).transform(middle.min_x, (middle.min_y + middle.max_y) / 2)[1]
         picture = _inner(shaded(heights, 1.0 / cos(radians(latitude))))
     body: bytes = ImageData(np.ma.MaskedArray(picture)).render(img_format="PNG", add_mask=False, ZLEVEL=6)
-    return answer(request, body, PNG, max_age=service.limits.tile_age_seconds, compress=False)
+    return answer(request, body, PNG, max_age=service.limits.raster_age_seconds, compress=False)
 
 
 def _heights(service: Service, z: int, x: int, y: int, epoch: str | None) -> Raster | None:

@@ -97,7 +97,10 @@ def test_another_city_s_geometry_is_in_its_crs(
     database = make_database(crs)
     with database.open(Role.READER) as connection:
         found = connection.execute(
-            text("SELECT DISTINCT f_geometry_column LIKE '%3857', srid FROM geometry_columns WHERE f_table_schema = 'diaba'")
+            text(
+                "SELECT DISTINCT f_geometry_column LIKE '%3857', srid FROM geometry_columns "
+                "WHERE f_table_schema = 'diaba'"
+            )
         )
         assert set(map(tuple, found)) == {(False, srid), (True, 3857)}
         assert connection.execute(text("SELECT srid, vertical FROM city")).one() == (srid, vertical)

@@ -215,7 +215,8 @@ DECLARE
     told double precision[];
     told_as bigint;
 BEGIN
-    IF COALESCE(cardinality(reaches), 0) = 0 THEN
+    reaches := ARRAY(SELECT r FROM unnest(reaches) r WHERE r IS NOT NULL);
+    IF cardinality(reaches) = 0 THEN
         RETURN;
     END IF;
     IF cardinality(reaches) > 64 THEN
@@ -398,9 +399,9 @@ BEGIN
         PERFORM generalise_ward(ward);
         ward_reach := ward_reach || (SELECT ST_Extent(geom_3857) FROM generalised_ward w WHERE w.ward_code = ward);
     END LOOP;
-    PERFORM announce('blocks', array_remove(block_reach, NULL));
-    PERFORM announce('wards', array_remove(ward_reach, NULL));
-    PERFORM announce('built_up', array_remove(built_reach, NULL));
+    PERFORM announce('blocks', block_reach);
+    PERFORM announce('wards', ward_reach);
+    PERFORM announce('built_up', built_reach);
     RETURN count;
 END
 $$;

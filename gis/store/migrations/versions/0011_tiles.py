@@ -108,13 +108,13 @@ def _watch(table: str, event: str, sides: tuple[str, ...], collection: str, plac
         CREATE FUNCTION diaba.tell_{name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
         SET search_path = diaba, public SET enable_seqscan = off SET jit = off AS $$
         BEGIN
+            {stale}
             PERFORM diaba.announce('{collection}', (
                 SELECT array_agg(reach) FROM (
                     SELECT ST_Extent(shape) AS reach FROM ({shapes}) s
                     GROUP BY floor(ST_XMin(shape) / 1000), floor(ST_YMin(shape) / 1000)
                 ) places
             ));
-            {stale}
             RETURN NULL;
         END
         $$;

@@ -57,8 +57,8 @@ PARCELS = f"""
 INSERT INTO diaba.parcel_version
     (uid, version, ward_code, sheet_no, parcel_no, land_use, area_legal, area_measured, address, geom, valid, recorded,
      digest)
-SELECT 'p-' || lpad(i::text, 7, '0'), 1, '26' || lpad((floor(x / 1000)::int % 30 * 30 + floor(y / 1000)::int % 30)::text,
-    3, '0'), (floor(x / 250)::int % 100)::text, i::text, 'ODT', 64, 64, NULL,
+SELECT 'p-' || lpad(i::text, 7, '0'), 1,
+    '26' || lpad((floor(x / 1000)::int % 30 * 30 + floor(y / 1000)::int % 30)::text, 3, '0'), (floor(x / 250)::int % 100)::text, i::text, 'ODT', 64, 64, NULL,
     ST_MakeEnvelope(x, y, x + 4, y + 16, 9210), '[2009-03-01,)', tstzrange(now(), NULL), ''
 FROM ({PLACES}) p
 """  # noqa: S608  constants
@@ -67,20 +67,28 @@ INSERT INTO diaba.building_version
     (uid, epoch, version, tile_key, status, footprint, height, sigma_height, ground_height, roof_height_max, area,
      sigma_area, lod, point_count, reason, source, valid, recorded, digest)
 SELECT 'b-' || lpad(i::text, 7, '0'), '2025', 1, 't', 'measured', ST_MakeEnvelope(x, y, x + 4, y + 12, 9210),
-    4 + i % 17, 0.05, 1.25, 6 + i % 17, 48, 0.4, '2.2', 400, 'none', 'lidar', '[2025-01-01,)', tstzrange(now(), NULL), ''
+    4 + i % 17, 0.05, 1.25, 6 + i % 17, 48, 0.4, '2.2', 400, 'none', 'lidar', '[2025-01-01,)',
+    tstzrange(now(), NULL), ''
 FROM ({PLACES}) p WHERE i % 10 IN (1, 4, 7)
 """  # noqa: S608  constants
 
 NUMBER = "CAST(round(CAST(nullif({0}, 'NaN') AS numeric), 2) AS double precision) AS {0}"
-BARE = {
-    "parcels": "SELECT ST_AsMVT(t, 'parcels', 4096, 'g') FROM (SELECT ST_AsMVTGeom(geom_3857, {tile}, 4096, 64, TRUE) AS g, "
-    f"uid, ward_code, sheet_no, parcel_no, land_use, {NUMBER.format('area_legal')} FROM diaba.parcel_version "
-    "WHERE geom_3857 && {around} AND upper_inf(recorded)) t",
-    "buildings": "SELECT ST_AsMVT(t, 'buildings', 4096, 'g') FROM (SELECT ST_AsMVTGeom(footprint_3857, {tile}, 4096, 64, "
-    f"TRUE) AS g, uid, lod, reason, {', '.join(map(NUMBER.format, ('height', 'sigma_height', 'ground_height')))}, "
-    f"{NUMBER.format('roof_height_max')} FROM diaba.building_version "
-    "WHERE footprint_3857 && {around} AND upper_inf(recorded)) t",
+FIELDS = {
+    "parcels": ("uid", "ward_code", "sheet_no", "parcel_no", "land_use", NUMBER.format("area_legal")),
+    "buildings": (
+        *("uid", "lod", "reason"),
+        *map(NUMBER.format, ("height", "sigma_height", "ground_height", "roof_height_max")),
+    ),
 }
+TABLES = {"parcels": ("parcel_version", "geom_3857"), "buildings": ("building_version", "footprint_3857")}
+
+
+def bare_layer(name: str, tile: str, around: str) -> str:
+    table, geometry = TABLES[name]
+    return (
+        f"SELECT ST_AsMVT(t, '{name}', 4096, 'g') FROM (SELECT ST_AsMVTGeom({geometry}, {tile}, 4096, 64, TRUE) AS g, "  # noqa: S608
+        f"{', '.join(FIELDS[name])} FROM diaba.{table} WHERE {geometry} && {around} AND upper_inf(recorded)) t"
+    )
 
 
 def build(database: Database, count: int) -> BoundingBox:
@@ -169,7 +177,7 @@ def bare(session: psycopg.Connection, z: int, x: int, y: int, names: tuple[str, 
     edges = {f"t{i}": v for i, v in enumerate(bounds.tuple)} | {f"a{i}": v for i, v in enumerate(around.tuple)}
     tile = "ST_MakeEnvelope(%(t0)s, %(t1)s, %(t2)s, %(t3)s, 3857)"
     near = "ST_MakeEnvelope(%(a0)s, %(a1)s, %(a2)s, %(a3)s, 3857)"
-    parts = " || ".join(f"({BARE[name].format(tile=tile, around=near)})" for name in names)
+    parts = " || ".join(f"({bare_layer(name, tile, near)})" for name in names)
     row = session.execute(f"SELECT {parts}".encode(), edges).fetchone()
     return bytes(row[0]) if row and row[0] else b""
 
@@ -239,12 +247,12 @@ def compare(database: Database, url: str, reach: BoundingBox, count: int) -> Non
         tiles = sorted(wanted)
         # Pages from memory, statements known.
         for tile in tiles[:3]:
-            bare(session, *tile, names=tuple(BARE)) if z > 14 else None
+            bare(session, *tile, names=tuple(TABLES)) if z > 14 else None
         cold = [timed(lambda tile=tile: ask(*tile)) for tile in tiles]
         packed = [len(ask(*tile, "br")) for tile in tiles]
         kept = [timed(lambda tile=tile: ask(*tile)) for tile in tiles]
         some = tiles if z > 14 else tiles[:1]
-        raw = [timed(lambda tile=tile: bare(session, *tile, names=tuple(BARE))) for tile in some]
+        raw = [timed(lambda tile=tile: bare(session, *tile, names=tuple(TABLES))) for tile in some]
         own, other = statistics.median(t for t, _ in cold), statistics.median(t for t, _ in raw)
         print(
             f"{z:>4} {len(tiles):>5} {own:>7.1f} {p95([t for t, _ in cold]):>7.1f} "

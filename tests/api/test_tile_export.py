@@ -19,7 +19,7 @@ from tests.api.conftest import CityStore, Run
 from tests.gis.store_samples import EAST, NORTH
 
 QUAD = morecantile.tms.get("WebMercatorQuad")
-AROUND = transformer(9210, 4326).transform_bounds(EAST - 40, NORTH - 40, EAST + 280, NORTH + 60)
+AROUND = transformer(9210, 4326).transform_bounds(EAST - 40, NORTH - 40, EAST + 900, NORTH + 600)
 BOX = ",".join(f"{value:.6f}" for value in AROUND)
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -15,15 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.caller import caller
+from api.encodings import Body
 
 JSON = "application/json"
 GEOJSON = "application/geo+json"
 HTML = "text/html; charset=utf-8"
 PNG = "image/png"
 MVT = "application/vnd.mapbox-vector-tile"
-WORTH_COMPRESSING = 500
-"""Bytes; smaller bodies fit into one packet anyhow."""
-GZIP_LEVEL = 5
 CREDENTIALS = "Authorization, X-API-Key"
 """The headers that say who asks."""
 
@@ -35,7 +31,7 @@ def json_bytes(document: Any) -> bytes:
 
 def answer(
     request: Request,
-    body: bytes,
+    body: bytes | Body,
     media_type: str,
     *,
     max_age: int = 0,
@@ -48,9 +44,10 @@ def answer(
     The ETag is strong: it names the bytes, so the compressed and the plain body have different ones. Before them it
     names the version of what the body shows, for those who change it (`revision_of`).
     """
-    encoded = compress and len(body) >= WORTH_COMPRESSING and accepts_gzip(request.headers.get("accept-encoding", ""))
-    named = "" if revision is None else f"v{revision}."
-    etag = f'"{named}{blake2b(body, digest_size=12).hexdigest()}{"-gzip" if encoded else ""}"'
+    if isinstance(body, bytes):
+        body = Body(body, compress=compress)
+    coding = body.coding(request.headers.get("accept-encoding", ""))
+    etag = body.etag(coding, "" if revision is None else f"v{revision}.")
     common = {
         "ETag": etag,
         "Cache-Control": kept_by_whom(max_age),
@@ -59,10 +56,9 @@ def answer(
     }
     if request.method in ("GET", "HEAD") and has_etag(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=common)
-    if encoded:
-        body = gzipped(body)
-        common["Content-Encoding"] = "gzip"
-    return Response(body, headers=common, media_type=media_type)
+    if coding:
+        common["Content-Encoding"] = coding
+    return Response(body.encoded(coding), headers=common, media_type=media_type)
 
 
 def kept_by_whom(max_age: int) -> str:
@@ -78,21 +74,7 @@ def revision_of(etag: str) -> int | None:
     return int(match[1]) if match else None
 
 
-_REVISION = re.compile(r'"v(\d{1,9})\.[0-9a-f]{24}(?:-gzip)?"', re.ASCII)
-
-
-def gzipped(body: bytes) -> bytes:
-    """Compressed; equal bodies give equal bytes."""
-    return gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
-
-
-def accepts_gzip(header: str) -> bool:
-    """Whether an `Accept-Encoding` takes gzip."""
-    for part in header.lower().split(","):
-        coding, _, parameters = part.partition(";")
-        if coding.strip() in ("gzip", "*"):
-            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+_REVISION = re.compile(r'"v(\d{1,9})\.[0-9a-f]{24}(?:-(?:br|gzip))?"', re.ASCII)
 
 
 def has_etag(if_none_match: str | None, etag: str) -> bool:

@@ -120,6 +120,11 @@ class TooManyRequests(DiabaError):
     def __init__(self, limit: str, wait_seconds: int, headers: Mapping[str, str]) -> None:
         self.headers = {**headers, "Retry-After": str(wait_seconds)}
         super().__init__(f"{limit}; try again in {wait_seconds} s")
+class TooManyListeners(DiabaError):
+    """No more streams of changes are opened."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} maps listen already, no more are taken; ask now and then instead")
 
 
 STATUS: Mapping[type[Exception], HTTPStatus] = {
@@ -143,6 +148,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     TooBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     Stopped: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyListeners: HTTPStatus.SERVICE_UNAVAILABLE,
     DiabaError: HTTPStatus.INTERNAL_SERVER_ERROR,
     Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

@@ -25,6 +25,7 @@ from api.routes.tiles3d import KEPT_BYTES
 from api.routing import ROUTERS
 from api.settings import ServiceSettings
 from api.stopping import EndRequests
+from api.tile_service import TileService
 from gis.settings import City, Settings
 from gis.store.database import Database
 
@@ -38,6 +39,7 @@ def create_app(
     keep the service from starting; requests are told so until it does.
     """
     service = Service.of(city, Database.of(city, settings).as_public(), limits or ServiceSettings())
+    vector_tiles = TileService(service)
     believed = access or AccessSettings()
     further = (dev_issuer(settings, city, believed),) if believed.dev_issuer else ()
     authority = Authority(believed, city.folder, service.key_of, further)
@@ -46,7 +48,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = service.limits.threads
         try:
-            yield
+            async with vector_tiles.changes.heard():
+                yield
         finally:
             service.close()
 
@@ -63,6 +66,7 @@ def create_app(
     )
     app.state.service = service
     app.state.counted = Counted.by(service.limits.rates)
+    app.state.tiles = vector_tiles
     app.state.tiles3d = Keeper(KEPT_BYTES)
     add_handlers(app, service.limits.retry_seconds)
     for router in ROUTERS:
@@ -87,6 +91,7 @@ def create_app(
             "RateLimit",
             "RateLimit-Policy",
             "Retry-After",
+            "X-Left-Out",
             "X-Request-Id",
         ],
         max_age=86_400,

@@ -10,8 +10,9 @@ from threading import Lock
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import CREDENTIALS, accepts_gzip, gzipped, has_etag, kept_by_whom
+from api.answers import CREDENTIALS, has_etag, kept_by_whom
 from api.caller import caller
+from api.encodings import best_coding, compressed
 
 ENTRY_COST = 200
 """Bytes an entry takes beside its body, about."""
@@ -74,8 +75,8 @@ def rendered(
 
     The ETag is the name: equal parts give equal bytes. A compressed body is kept compressed, under a name of its own.
     """
-    encoded = compress and accepts_gzip(request.headers.get("accept-encoding", ""))
-    name = f"{name}-gzip" if encoded else name
+    coding = best_coding(request.headers.get("accept-encoding", "")) if compress else ""
+    name = f"{name}-{coding}" if coding else name
     etag = f'"{name}"'
     common = {
         "ETag": etag,
@@ -88,8 +89,8 @@ def rendered(
     body = cache.get(name)
     if body is None:
         body = draw()
-        body = gzipped(body) if encoded else body
+        body = compressed(body, coding) if coding else body
         cache.put(name, body)
-    if encoded:
-        common["Content-Encoding"] = "gzip"
+    if coding:
+        common["Content-Encoding"] = coding
     return Response(body, headers=common, media_type=media_type)

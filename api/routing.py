@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.routes import (
+    changes,
     city_models,
     collections,
     coverage,
@@ -24,6 +25,7 @@ from api.routes import (
     tilejson,
     tiles,
     tiles3d,
+    tilesets,
     viewer,
     wmts,
 )
@@ -37,6 +39,8 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         edits,
         tilejson,
         tiles,
+        tilesets,
+        changes,
         coverage,
         profile,
         raster,

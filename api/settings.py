@@ -69,8 +69,6 @@ class ServiceSettings:
     """Requests worked on at once; also the most connections to the store."""
     requests_most: int = 256
     """Requests held at once, worked on or waiting; who comes then is told to come again."""
-    tile_age_seconds: int = 60
-    """How long a client may show a tile without asking again."""
     url_bytes_most: int = 8_192
     """Path and query of a request."""
     header_bytes_most: int = 16_384
@@ -83,6 +81,14 @@ class ServiceSettings:
     """What requests in flight have to end when the service is told to stop."""
     trusted_proxies: tuple[Network, ...] = ()
     """Networks whose X-Forwarded-For is believed; without one nobody's is."""
+    tile_age_seconds: int = 0
+    """How long a client may show a vector tile without asking again; it is told (304) where nothing has changed."""
+    raster_age_seconds: int = 60
+    """The same of a picture of the terrain."""
+    tile_cache_bytes: int = 256_000_000
+    """Most that vector tiles take in memory."""
+    listeners_most: int = 200
+    """Most maps that are told of changes at once."""
     public_url: str | None = None
     """Where clients reach the service, when a proxy stands before it; else what the request says."""
     rates: Rates | None = None
@@ -127,7 +133,7 @@ def _value(setting: Field[Any], text: str, zero: bool) -> Any:
     return value
 
 
-_MAY_BE_ZERO = frozenset({"tile_buffer", "raster_zoom_least", "tile_age_seconds"})
+_MAY_BE_ZERO = frozenset({"tile_buffer", "raster_zoom_least", "tile_age_seconds", "raster_age_seconds"})
 
 _KINDS: Mapping[type, str] = {int: "a whole number", float: "a number"}
 

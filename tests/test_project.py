@@ -27,10 +27,15 @@ REQUIREMENTS = [
     for text in texts
 ]
 
-CONDA_NAMES = {"dask": "dask-core", "lazrs": "lazrs-python", "prometheus-client": "prometheus_client"}
+CONDA_NAMES = {
+    "brotli": "brotli-python",
+    "dask": "dask-core",
+    "lazrs": "lazrs-python",
+    "prometheus-client": "prometheus_client",
+}
 """Packages conda-forge has under another name."""
 
-NOT_ON_CONDA = {"cjio", "manifold3d", "schemathesis", "stac-api-validator", "startinpy", "types-shapely"}
+NOT_ON_CONDA = {"cjio", "manifold3d", "pmtiles", "schemathesis", "stac-api-validator", "startinpy", "types-shapely"}
 """Packages conda-forge does not have: environment.yml takes them by pip."""
 
 PROGRAMS = {"python", "pip", "nodejs", "pdal", "postgis", "postgresql", "python-pdal"}

@@ -21,6 +21,7 @@ COMMANDS = {
     "scene": ("api.cli.scene", "The simulated city and its scanner."),
     "serve": ("api.cli.serve", "The API and the viewer."),
     "token": ("api.cli.token", "Tokens for development."),
+    "tiles": ("api.cli.tiles", "Vector tiles: into a file; what stands for parcels far away."),
 }
 """Command → module that holds it as `command`, and its line in the help."""
 

@@ -54,6 +54,11 @@ CONFORMS_TO = (
             "arithmetic",
         )
     ),
+    *(
+        f"http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/{name}"
+        for name in ("core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets", "mvt")
+    ),
+    *(f"http://www.opengis.net/spec/tms/2.0/conf/{name}" for name in ("tilematrixset", "json-tilematrixset")),
 )
 
 
@@ -116,10 +121,15 @@ def _links(base: str) -> list[Link]:
         link("data", f"{base}/collections", JSON, "Lớp dữ liệu · Feature collections"),
         link(
             "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector",
-            f"{base}/tiles.json",
+            f"{base}/tiles",
             JSON,
-            "Vector tiles (TileJSON)",
+            "Ô bản đồ vector · Vector tiles",
         ),
+        link(
+            "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", f"{base}/tileMatrixSets", JSON, "Tile grids"
+        ),
+        link("related", f"{base}/tiles.json", JSON, "Vector tiles (TileJSON)"),
+        link("related", f"{base}/changes", "text/event-stream", "Thay đổi · Changes"),
         link(
             "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map",
             f"{base}/raster/dtm/tiles.json",

@@ -177,7 +177,7 @@ def picture(request: Request, service: Service, wanted: Drawn) -> Response:
     settled = wanted.settled
     files = files_of(service, settled)
     name = name_of(*parts_of(service, settled, files))
-    age = service.limits.tile_age_seconds
+    age = service.limits.raster_age_seconds
     return rendered(request, service.rendered, name, lambda: draw(service, settled, files), PNG, max_age=age)
 
 

@@ -105,7 +105,7 @@ def tile(
     def make() -> bytes:
         return mesh_of(service, key, files, with_normals=with_normals, metadata=metadata)
 
-    age = service.limits.tile_age_seconds
+    age = service.limits.raster_age_seconds
     return rendered(request, service.rendered, name, make, MEDIA_TYPE, max_age=age, compress=True)
 
 

@@ -12,9 +12,10 @@ from api.answers import JSON, answer, json_bytes
 from api.dependencies import BaseDep, Service, ServiceDep
 from api.errors import PROBLEMS
 from api.routes.collections import lonlat
+from api.tile_service import layers_of
 from gis.errors import NotFound
 from gis.store.coverage import extent
-from gis.store.tiles import LAYERS, ZOOM_LEAST, Layer
+from gis.store.tile_layers import LAYERS, ZOOM_LEAST, Layer, described
 
 router = APIRouter(tags=["Tiles"])
 
@@ -55,16 +56,18 @@ def one_layer(
     base: BaseDep,
     layer: Annotated[str, Path(description="One of the layers.", examples=["buildings"])],
 ) -> Response:
-    """One layer as a tile set of its own."""
+    """One layer as a tile set of its own, with what stands for it far away."""
     if layer not in LAYERS:
         raise NotFound("layer", ascii(layer[:60])[1:-1])
-    return answer(request, json_bytes(_tilejson(service, base, (LAYERS[layer],), f"?layers={layer}")), JSON)
+    names = layers_of(LAYERS[layer].collection) if layer == LAYERS[layer].collection else (layer,)
+    layers = tuple(LAYERS[name] for name in names)
+    return answer(request, json_bytes(_tilejson(service, base, layers, f"?layers={','.join(names)}")), JSON)
 
 
 def bounds_of(service: Service) -> list[float]:
     """West, south, east, north of all that is stored, in degrees; the world while nothing is."""
     with service.reading() as connection:
-        reach = extent(connection, service.city.crs, [layer.extent_of for layer in LAYERS.values()])
+        reach = extent(connection, service.city.crs, [layer.extent_of for layer in LAYERS.values() if layer.extent_of])
     return WORLD if reach is None else lonlat(reach)
 
 
@@ -81,14 +84,5 @@ def _tilejson(service: Service, base: str, layers: Sequence[Layer], query: str) 
         "maxzoom": ZOOM_MOST,
         "bounds": bounds,
         "center": [(west + east) / 2, (south + north) / 2, min(16, ZOOM_MOST)],
-        "vector_layers": [
-            {
-                "id": layer.id,
-                "description": layer.description,
-                "minzoom": layer.zoom_least,
-                "maxzoom": ZOOM_MOST,
-                "fields": {name: kind for name, (_, kind) in layer.fields.items()},
-            }
-            for layer in layers
-        ],
+        "vector_layers": [described(layer, ZOOM_MOST) for layer in layers],
     }

@@ -1,4 +1,4 @@
-"""Vector tiles."""
+"""Vector tiles by the addresses web maps use: /tiles/{z}/{x}/{y}.mvt."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from api.answers import MVT, answer
-from api.dependencies import ServiceDep
+from api.answers import MVT
 from api.errors import PROBLEMS
 from api.query import moment
+from api.tile_service import TilesDep, layers_of
 from gis.errors import BadParameter, NotFound
-from gis.store.tiles import LAYERS, Layer, TileQuery, vector_tile
+from gis.store.collections import Moment
+from gis.store.tile_layers import LAYERS
+from gis.store.tiles import TileQuery
 
 router = APIRouter(prefix="/tiles", tags=["Tiles"])
 
@@ -24,19 +26,27 @@ LayerNames = Annotated[
 ]
 AsOf = Annotated[str | None, Query(description="The city as it was on this day; today without it.")]
 KnownAt = Annotated[str | None, Query(description="As the register knew it at this date-time; now without it.")]
+TILE_ANSWERS = {
+    200: {
+        "description": "The tile; no bytes where nothing is. The header `X-Left-Out` counts features for which a layer "
+        "had no room, the smallest of them.",
+        "content": {MVT: {}},
+    },
+    **PROBLEMS,
+}
 
 
 @router.get(
     "/{z}/{x}/{y}.mvt",
     operation_id="getVectorTile",
     summary="Vector tile",
-    responses={200: {"description": "The tile; no bytes where nothing is.", "content": {MVT: {}}}, **PROBLEMS},
+    responses=TILE_ANSWERS,
     response_class=Response,
 )
 @router.get("/{z}/{x}/{y}.pbf", include_in_schema=False)
-def tile(
+async def tile(
     request: Request,
-    service: ServiceDep,
+    tiles: TilesDep,
     z: Zoom,
     x: Column,
     y: Row,
@@ -44,20 +54,13 @@ def tile(
     as_of: AsOf = None,
     known_at: KnownAt = None,
 ) -> Response:
-    """Layers of the city in one tile: parcels, permits, buildings, roads, zones.
+    """Layers of the city in one tile: parcels, permits, buildings, roads, zones, and what stands for them far away.
 
     An empty tile is an answer (200) without bytes, which is a valid tile without layers. The ending `.pbf`
     serves clients that expect it.
     """
-    check_tile(z, x, y, service.limits.zoom_most)
-    when = moment(as_of, known_at)
-    if when.is_interval:
-        raise BadParameter("as_of", "…", "give one day")
-    limits = service.limits
-    query = TileQuery(z, x, y, _chosen(layers), when, limits.tile_buffer, limits.features_per_layer)
-    with service.reading() as connection:
-        body = vector_tile(connection, service.city.crs, query)
-    return answer(request, body, MVT, max_age=limits.tile_age_seconds)
+    check_tile(z, x, y, tiles.service.limits.zoom_most)
+    return await tiles.answer(request, TileQuery(z, x, y, chosen(layers), one_moment(as_of, known_at)))
 
 
 def check_tile(z: int, x: int, y: int, zoom_most: int) -> None:
@@ -73,10 +76,27 @@ def check_tile(z: int, x: int, y: int, zoom_most: int) -> None:
         raise NotFound("tile", f"{z}/…: columns and rows are 0 to {2**z - 1}")
 
 
-def _chosen(names: str | None) -> tuple[Layer, ...]:
+def one_moment(as_of: str | None, known_at: str | None) -> Moment:
+    """When the city is shown.
+
+    Raises:
+        BadParameter: an interval, or no date.
+    """
+    when = moment(as_of, known_at)
+    if when.is_interval:
+        raise BadParameter("as_of", "…", "give one day")
+    return when
+
+
+def chosen(names: str | None) -> tuple[str, ...]:
+    """The layers a client wants, in the order of the tiles.
+
+    Raises:
+        BadParameter: no such layer.
+    """
     if names is None:
-        return tuple(LAYERS.values())
+        return layers_of()
     wanted = names.split(",") if len(names) <= 200 else [""]
     if unknown := [name for name in wanted if name not in LAYERS]:
         raise BadParameter("layers", ascii(unknown[0][:40])[1:-1], f"layers are {', '.join(LAYERS)}")
-    return tuple(layer for layer in LAYERS.values() if layer.id in wanted)
+    return tuple(name for name in LAYERS if name in wanted)

@@ -18,9 +18,9 @@ export const TOGGLES = [
   { label: "Địa hình · Terrain", layers: ["relief"], on: true },
   { label: "Quy hoạch · Planning zones", layers: ["zones", "zone-lines"], on: false },
   { label: "Đường · Roads", layers: ["roads"], on: true },
-  { label: "Thửa đất · Parcels", layers: ["parcels", "parcel-lines"], on: true },
+  { label: "Thửa đất · Parcels", layers: ["parcels", "parcel-lines", "blocks", "wards"], on: true },
   { label: "Giấy phép xây dựng · Permits", layers: ["permits"], on: false },
-  { label: "Công trình · Buildings", layers: ["buildings"], on: true },
+  { label: "Công trình · Buildings", layers: ["buildings", "built-up"], on: true },
 ];
 
 export function cityStyle(base) {
@@ -46,6 +46,13 @@ export function cityStyle(base) {
       { id: "relief", type: "raster", source: "relief", layout: { visibility: shown.get("relief") } },
       layer("zones", "fill", "zones", { "fill-color": "#7a5ba6", "fill-opacity": 0.15 }),
       layer("zone-lines", "line", "zones", { "line-color": "#7a5ba6", "line-width": 1.5 }),
+      // What stands for parcels and buildings far away.
+      layer("wards", "line", "wards", { "line-color": "#54605e", "line-width": 1.2 }),
+      layer("blocks", "line", "blocks", { "line-color": "#54605e", "line-width": 0.7 }),
+      layer("built-up", "fill", "built_up", {
+        "fill-color": ["case", ["has", "height"], heightColour, UNKNOWN],
+        "fill-opacity": 0.7,
+      }),
       // Invisible, but it can be clicked.
       layer("parcels", "fill", "parcels", { "fill-color": "#000000", "fill-opacity": 0 }),
       layer("parcel-lines", "line", "parcels", {

@@ -180,6 +180,52 @@ function answerClicks(map) {
   });
 }
 
+// The tiles of the map's own view that a box meets, as x/y/z of all zooms in use.
+function tilesIn([west, south, east, north]) {
+  const column = (longitude, z) => Math.floor(((longitude + 180) / 360) * 2 ** z);
+  const row = (latitude, z) => {
+    const sine = Math.sin((latitude * Math.PI) / 180);
+    return Math.floor((0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI)) * 2 ** z);
+  };
+  return (z) => ({ x: [column(west, z), column(east, z)], y: [row(north, z), row(south, z)] });
+}
+
+// Draws anew what the service says has changed, as long as the page is open.
+function followChanges(map) {
+  const stream = new EventSource(new URL("changes", BASE));
+  let boxes = [];
+  let everything = false;
+  let waiting = null;
+  const refresh = () => {
+    waiting = null;
+    const source = map.getSource("city");
+    if (!source?.loaded()) {
+      waiting = setTimeout(refresh, 200);
+      return;
+    }
+    const [first, last] = [source.minzoom, source.maxzoom];
+    const tiles = [];
+    for (const box of boxes) {
+      const found = tilesIn(box);
+      for (let z = first; z <= Math.min(last, Math.ceil(map.getZoom()) + 1); z += 1) {
+        const { x, y } = found(z);
+        if ((x[1] - x[0] + 3) * (y[1] - y[0] + 3) > 2000) everything = true;
+        // A tile shows what lies a little around it.
+        else for (let i = x[0] - 1; i <= x[1] + 1; i += 1) for (let j = y[0] - 1; j <= y[1] + 1; j += 1) tiles.push({ x: i, y: j, z });
+      }
+    }
+    map.refreshTiles("city", everything ? undefined : tiles);
+    globalThis.diaba.refreshed += 1;
+    boxes = [];
+    everything = false;
+  };
+  const soon = () => { waiting ??= setTimeout(refresh, 100); };
+  stream.addEventListener("change", ({ data }) => { boxes.push(JSON.parse(data).bbox); soon(); });
+  stream.addEventListener("reset", () => { everything = true; soon(); });
+  // A page that is left keeps no stream open.
+  window.addEventListener("pagehide", () => stream.close());
+}
+
 async function start() {
   const { bounds, name } = await json("tiles.json");
   document.getElementById("city").textContent = document.title = name;
@@ -192,12 +238,15 @@ async function start() {
   map.addControl(new ScaleControl(), "bottom-right");
   map.addControl(new AttributionControl({ compact: false, customAttribution: "© MapLibre" }));
   map.on("error", ({ error }) => say(error?.message ?? "?"));
-  map.once("load", () => answerClicks(map));
+  map.once("load", () => {
+    answerClicks(map);
+    followChanges(map);
+  });
   drawToggles(map);
   drawLegend();
   if (isEmpty) say("Chưa có dữ liệu · Nothing is stored yet");
   // For the browser's console.
-  globalThis.diaba = { map };
+  globalThis.diaba = { map, refreshed: 0 };
 }
 
 start().catch((error) => say(error.message));

@@ -65,6 +65,14 @@ WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "raster_product": ("SELECT", "INSERT", "UPDATE", "DELETE"),
         "point_product": ("SELECT", "INSERT", "UPDATE", "DELETE"),
         "dossier_event": ("SELECT", "INSERT"),
+        # The database itself writes what the tiles are made of.
+        **dict.fromkeys(
+            (
+                *("change", "stale_cell", "generalised_cell", "generalised_block", "generalised_ward"),
+                "generalised_built_up",
+            ),
+            ("SELECT",),
+        ),
     }
 )
 """Where the writer has other privileges than SELECT, INSERT and UPDATE."""

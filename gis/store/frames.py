@@ -30,8 +30,9 @@ from gis.store.geometry import city_crs
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-HIDDEN = frozenset({"digest", "solid", "solid_surfaces", "coarser", "address_key"})
-"""Columns that no frame shows: the content's digest, what search looks in, and solids, which have their own reader."""
+HIDDEN = frozenset({"digest", "solid", "solid_surfaces", "coarser", "address_key", "geom_3857", "footprint_3857"})
+"""Columns that no frame shows: the content's digest, what search and tiles look in, and solids, which have their own
+reader."""
 
 
 def read(

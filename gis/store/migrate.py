@@ -15,12 +15,12 @@ from sqlalchemy import Connection, text
 from gis import crs
 from gis.errors import BadCrs, BadParameter, StoreUnreachable
 from gis.settings import City
-from gis.store import access_tables, grants, reference_systems, rights_tables
+from gis.store import access_tables, generalised_tables, grants, reference_systems, rights_tables
 from gis.store.schema import SCHEMA
 
 HEAD = "head"
 BASE = "base"
-FURTHER_TABLES = (*rights_tables.TABLES, *access_tables.TABLES)
+TABLES_ELSEWHERE = (*rights_tables.TABLES, *access_tables.TABLES, *generalised_tables.TABLES)
 """Named here so that whoever migrates knows the models of all tables."""
 _SCRIPTS = Path(__file__).parent / "migrations"
 

@@ -10,7 +10,16 @@ from gis.errors import Conflict
 from gis.store.schema import SCHEMA
 from gis.store.versions import driver
 
-OF_WARDS = ("parcel", "parcel_version", "parcel_lineage", "land_change", "permit", "permit_limit")
+OF_WARDS = (
+    "parcel",
+    "parcel_version",
+    "parcel_lineage",
+    "land_change",
+    "permit",
+    "permit_limit",
+    "generalised_block",
+    "generalised_ward",
+)
 """Tables whose policies are in force while the city shows parcels by ward."""
 OVERLAPS = "public.geometry_overlaps(geometry, geometry)"
 """The function of PostGIS's operator `&&`."""

@@ -3,7 +3,8 @@
 A register's table holds versions of its rows: `version` counts them for one key, `recorded` says when the register knew
 it, `valid` when it was so. A row is never changed but for the end of its `recorded`. `digest` is the SHA-256 of a
 version's content. The view `current_<table>` shows what the register knows now.
-The SRID is the city's, so it is in the migration and in the database, not here.
+The SRID is the city's, so it is in the migration and in the database, not here. `geom_3857` is the same geometry in Web
+Mercator, kept by PostgreSQL for the tiles.
 """
 
 from __future__ import annotations
@@ -140,6 +141,7 @@ parcel_version = _register(
     Column("address_key", Text, Computed("diaba.search_key(address)", persisted=True)),
     _geometry("POLYGON"),
     _required("valid", DATERANGE),
+    _geometry("POLYGON", "geom_3857"),
     tail=(ForeignKeyConstraint(["uid"], [parcel.c.uid]),),
 )
 
@@ -207,6 +209,7 @@ road = _register(
     Column("reserve_width_m", Double),
     _geometry("LINESTRING"),
     _required("valid", DATERANGE),
+    _geometry("LINESTRING", "geom_3857"),
 )
 
 planning_zone = _register(
@@ -221,6 +224,7 @@ planning_zone = _register(
     Column("decision", Text),
     _geometry("POLYGON"),
     _required("valid", DATERANGE),
+    _geometry("POLYGON", "geom_3857"),
 )
 
 permit = _register(
@@ -249,6 +253,7 @@ permit_limit = Table(
     Column("setback_front_m", Double),
     Column("setback_rear_m", Double),
     Column("ground_level_m", Double),
+    _geometry("POLYGON", "geom_3857", nullable=True),
     ForeignKeyConstraint(["permit_no", "version"], [permit.c.permit_no, permit.c.version]),
 )
 
@@ -343,6 +348,7 @@ building_version = _register(
     Column("model_low", Double, Computed("LEAST(ST_ZMin(solid), …)", persisted=True)),
     Column("model_high", Double, Computed("GREATEST(ST_ZMax(solid), …)", persisted=True)),
     _required("valid", DATERANGE),
+    _geometry("POLYGON", "footprint_3857"),
     tail=(
         ForeignKeyConstraint(["uid"], [building.c.uid]),
         ForeignKeyConstraint(["tile_key", "epoch"], [build_tile.c.tile_key, build_tile.c.epoch]),

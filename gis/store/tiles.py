@@ -1,241 +1,227 @@
-"""Vector tiles straight from the store: PostGIS cuts, clips and encodes them (Mapbox Vector Tile 2.1)."""
+"""Vector tiles straight from the store: PostGIS clips and encodes them (Mapbox Vector Tile 2.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import pi
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pyproj import CRS
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from gis.bounds import BoundingBox
-from gis.crs import WEB_MERCATOR, WGS84, horizontal, normalise, srid, transformer
-from gis.store.collections import NEWEST_MEASURED, NOW, Moment, known, so_on_day
+from gis.crs import WEB_MERCATOR, horizontal, srid
+from gis.store.collections import NOW, Moment
+from gis.store.tile_layers import GENERALISED_BELOW, LAYERS, LAYERS_THEN, Layer
+from gis.tile_grid import WEB, TileGrid, lies_beside
 
 EXTENT = 4096
 """Units of a tile's grid."""
-HALF_WORLD = pi * 6_378_137.0
-"""Of Web Mercator, metres."""
-MARGIN_DEGREES = 3.0
-"""How far around a CRS's area of use a tile may lie and still be looked up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer of the tiles. SQL fragments here are constants of this module."""
-
-    id: str
-    description: str
-    zoom_least: int
-    source: str
-    geometry: str
-    extent_of: tuple[str, str]
-    """Table and column whose index tells how far the features reach."""
-    key: str
-    size: str
-    """Which features are kept where a tile holds too many: those with the greatest of this."""
-    fields: Mapping[str, tuple[str, str]]
-    """Public name → (SQL expression, its kind for people: "String" or "Number")."""
-    where: str
-
-
-def _versions(alias: str) -> str:
-    return f"{so_on_day(alias)} AND {known(alias)}"
-
-
-def _text(*names: str, of: str = "v") -> dict[str, tuple[str, str]]:
-    return {name: (f"{of}.{name}", "String") for name in names}
-
-
-def _number(*names: str, of: str = "v") -> dict[str, tuple[str, str]]:
-    """Rounded to the centimetre; what is not known is left out of the tile."""
-    return {
-        name: (f"CAST(round(CAST(nullif({of}.{name}, 'NaN') AS numeric), 2) AS double precision)", "Number")
-        for name in names
-    }
-
-
-def _count(*names: str, of: str = "v") -> dict[str, tuple[str, str]]:
-    return {name: (f"{of}.{name}", "Number") for name in names}
-
-
-_FLAGGED = (
-    "SELECT string_agg(DISTINCT d.kind, ',' ORDER BY d.kind) AS kinds FROM diaba.discrepancy d "  # noqa: S608
-    f"WHERE d.building_uid = v.uid AND d.epoch = v.epoch AND d.status = 'flagged' AND {known('d')}"
-)
-"""What is flagged at a building version `v`."""
-
-VERDICT = (
-    "CASE WHEN f.kinds IS NOT NULL THEN 'flagged' WHEN (SELECT diaba.reach('differences')) = 'all' THEN 'none' END"
-)
-"""Whether something is flagged. Who does not see all differences is not told that there is none."""
-
-_PERMIT = (
-    "SELECT * FROM diaba.permit p WHERE p.permit_no = l.permit_no AND p.version = l.version "  # noqa: S608
-    f"AND {known('p')} OFFSET 0"
-)
-"""The permit of limits `l`. OFFSET 0: one look-up for each, whatever the planner knows of the two tables."""
-
-LAYERS: Mapping[str, Layer] = {
-    layer.id: layer
-    for layer in (
-        Layer(
-            id="zones",
-            description="Quy hoạch · planning zones",
-            zoom_least=11,
-            source="diaba.planning_zone v",
-            geometry="v.geom",
-            extent_of=("planning_zone", "geom"),
-            key="v.uid",
-            size="ST_Area(v.geom)",
-            fields=_text("uid", "level", "land_use", "decision")
-            | _count("floors_max")
-            | _number("density_pct", "far", "height_max_m"),
-            where=_versions("v"),
-        ),
-        Layer(
-            id="roads",
-            description="Đường · roads",
-            zoom_least=12,
-            source="diaba.road v",
-            geometry="v.geom",
-            extent_of=("road", "geom"),
-            key="v.uid",
-            size="ST_Length(v.geom)",
-            fields=_text("uid", "name") | _number("reserve_width_m"),
-            where=_versions("v"),
-        ),
-        Layer(
-            id="parcels",
-            description="Thửa đất · parcels",
-            zoom_least=14,
-            source="diaba.parcel_version v",
-            geometry="v.geom",
-            extent_of=("parcel_version", "geom"),
-            key="v.uid",
-            size="ST_Area(v.geom)",
-            fields=_text("uid", "ward_code", "sheet_no", "parcel_no", "land_use") | _number("area_legal"),
-            where=_versions("v"),
-        ),
-        Layer(
-            id="permits",
-            description="Giấy phép xây dựng · permitted footprints",
-            zoom_least=14,
-            source=f"diaba.permit_limit l JOIN LATERAL ({_PERMIT}) v ON TRUE",
-            geometry="l.geom",
-            extent_of=("permit_limit", "geom"),
-            key="v.permit_no",
-            size="ST_Area(l.geom)",
-            fields=_text("permit_no", "type", "status", "parcel_uid", "use")
-            | _count("floors", of="l")
-            | _number("height_m", of="l"),
-            where="TRUE",
-        ),
-        Layer(
-            id="buildings",
-            description="Công trình đo được · measured buildings; `verdict` is `flagged` where a difference is to be "
-            "inspected, `none` where none is, and absent where the caller may not know",
-            zoom_least=13,
-            source=f"diaba.building_version v LEFT JOIN LATERAL ({_FLAGGED}) f ON TRUE",
-            geometry="v.footprint",
-            extent_of=("building_version", "footprint"),
-            key="v.uid",
-            size="v.area",
-            fields=_text("uid", "lod", "reason")
-            | _number("height", "sigma_height", "ground_height", "roof_height_max")
-            | {
-                "verdict": (VERDICT, "String"),
-                "kinds": ("f.kinds", "String"),
-            },
-            where=f"{_versions('v')} AND {NEWEST_MEASURED}",
-        ),
-    )
-}
-ZOOM_LEAST = min(layer.zoom_least for layer in LAYERS.values())
+UNITS_PER_PIXEL = EXTENT / 512
+"""Maps draw a vector tile over 512 of their dots."""
 
 
 @dataclass(frozen=True, slots=True)
 class TileQuery:
-    """Which tile of WebMercatorQuad, with what in it."""
+    """Which tile of which grid, with what in it."""
 
     z: int
     x: int
     y: int
-    layers: Sequence[Layer]
+    layers: Sequence[str] = tuple(LAYERS)
     moment: Moment = NOW
     buffer: int = 64
-    """Units of the grid around the tile."""
+    """Units of the tile's grid around the tile."""
     features_most: int = 20_000
     """Of one layer."""
+    grid: TileGrid = WEB
+
+    @property
+    def bounds(self) -> BoundingBox:
+        """The tile's rectangle, in the grid's CRS."""
+        return self.grid.bounds(self.z, self.x, self.y)
+
+    @property
+    def shown(self) -> tuple[Layer, ...]:
+        """The layers there are at this zoom and moment."""
+        known = LAYERS if self.moment == NOW else LAYERS_THEN
+        zoom = self.grid.detail(self.z)
+        return tuple(layer for layer in known.values() if layer.id in self.layers and layer.is_shown(zoom))
+
+
+@dataclass(frozen=True, slots=True)
+class VectorTile:
+    """An encoded tile; no bytes where nothing is in it."""
+
+    data: bytes
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Layer → how many of its features did not go in, the smallest of them, as it holds too many."""
+
+
+def vector_tile(connection: Connection, city: CRS, query: TileQuery) -> VectorTile:
+    """The tile, cut out of what the spatial index finds; equal content gives equal bytes."""
+    layers = query.shown
+    values = tile_values(city, query) if layers else None
+    if values is None:
+        return VectorTile(b"")
+    data, *counts = connection.execute(tile_statement(query, layers), values).one()
+    over = [layer for layer, count in zip(layers, counts, strict=True) if count > query.features_most]
+    if not over:
+        return VectorTile(bytes(data))
+    return _largest(connection, query, layers, over, values)
+
+
+def hold_still(connection: Connection) -> None:
+    """Make a transaction that has just begun see one state of the register, and plan each tile for its own place."""
+    connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+    connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    connection.execute(text("SET LOCAL jit = off"))
+
+
+def generalise(connection: Connection, *, everything: bool = False) -> int:
+    """Make blocks, wards and built-up areas anew where the calendar alone has changed them, or all; how many cells.
+
+    Changes of the registers need none of this: their transaction does it.
+
+    Args:
+        connection: A writer's transaction.
+        everything: All cells of the city.
+    """
+    return int(
+        connection.execute(text("SELECT diaba.generalise(:everything)"), {"everything": everything}).scalar_one()
+    )
 
 
 def tile_bounds(z: int, x: int, y: int) -> BoundingBox:
-    """The tile's rectangle in Web Mercator, metres."""
-    side = 2.0 * HALF_WORLD / 2**z
-    west, north = x * side - HALF_WORLD, HALF_WORLD - y * side
-    return BoundingBox(west, north - side, west + side, north, normalise(WEB_MERCATOR))
+    """The rectangle of a tile of Web Mercator, metres."""
+    return WEB.bounds(z, x, y)
 
 
-def vector_tile(connection: Connection, city: CRS, query: TileQuery) -> bytes:
-    """The encoded tile; no bytes where nothing is in it.
-
-    The rectangle is brought into the city's CRS and grown by the buffer, so that the index on the stored geometry
-    answers; only what it finds is brought into Web Mercator.
-    """
-    shown = [layer for layer in query.layers if layer.zoom_least <= query.z]
-    window = window_of(city, query.z, query.x, query.y, query.buffer / EXTENT) if shown else None
-    if window is None:
-        return b""
-    found = connection.execute(text(tile_sql(shown)), tile_values(city, query, window)).scalar_one()
-    return bytes(found)
+def window_of(city: CRS, z: int, x: int, y: int, margin: float) -> BoundingBox | None:
+    """Such a tile's rectangle in the city's CRS, grown by a share of its side; None where the city cannot be."""
+    bounds = tile_bounds(z, x, y)
+    bounds = bounds.buffered(bounds.width * margin)
+    return None if lies_beside(bounds, city) else bounds.to(horizontal(city))
 
 
-def tile_sql(layers: Sequence[Layer]) -> str:
-    """One statement that encodes all layers; its order is fixed, so equal content gives equal bytes."""
-    return "SELECT " + " || ".join(f"({_layer_sql(layer)})" for layer in layers)
-
-
-def tile_values(city: CRS, query: TileQuery, window: BoundingBox) -> dict[str, object]:
-    """What `tile_sql` binds."""
-    bounds = tile_bounds(query.z, query.x, query.y)
-    moment = query.moment
+def tile_values(city: CRS, query: TileQuery) -> dict[str, object] | None:
+    """What the statement binds: the tile, what is around it in both CRS, the time; None where the city cannot be."""
+    bounds = query.bounds
+    around = bounds.buffered(bounds.width * query.buffer / EXTENT)
+    if query.grid is WEB:
+        if lies_beside(around, city):
+            return None
+        web, own = around, around.to(horizontal(city))
+    else:
+        web, own = around.to(WEB_MERCATOR), around
     return {
-        "day": moment.first_day,
-        "known_at": moment.known_at,
+        "day": query.moment.first_day,
+        "known_at": query.moment.known_at,
         "srid": srid(city),
-        **dict(zip(("west", "south", "east", "north"), window.tuple, strict=True)),
-        **dict(zip(("tile_west", "tile_south", "tile_east", "tile_north"), bounds.tuple, strict=True)),
+        **_edges("tile", bounds),
+        **_edges("web", web),
+        **_edges("own", own),
         "buffer": query.buffer,
-        "tolerance": window.width / (EXTENT + 2 * query.buffer) / 2.0,
+        "tolerance": bounds.width / EXTENT * UNITS_PER_PIXEL / 2.0,
         "most": query.features_most,
     }
 
 
-def _layer_sql(layer: Layer) -> str:
-    fields = ", ".join(f'{expression} AS "{name}"' for name, (expression, _) in layer.fields.items())
-    names = ", ".join(f'"{name}"' for name in layer.fields)
-    return (
-        # The largest first, cut off at the most, then in the order of the key.
-        f"SELECT COALESCE(ST_AsMVT(tile, '{layer.id}', {EXTENT}, '__geometry'), '') FROM ("  # noqa: S608
-        f"SELECT __geometry, {names} FROM ("
-        f"SELECT ST_AsMVTGeom(ST_Transform(ST_Simplify({layer.geometry}, :tolerance, TRUE), {WEB_MERCATOR}), "
-        f"ST_MakeEnvelope(:tile_west, :tile_south, :tile_east, :tile_north, {WEB_MERCATOR}), {EXTENT}, :buffer, TRUE) "
-        f"AS __geometry, {layer.key} AS __key, {fields} FROM {layer.source} WHERE {layer.where} "
-        f"AND {layer.geometry} && ST_MakeEnvelope(:west, :south, :east, :north, :srid) "
-        f"ORDER BY {layer.size} DESC, {layer.key} LIMIT :most) AS largest "
-        "WHERE __geometry IS NOT NULL ORDER BY __key) AS tile"
-    )
+def tile_statement(query: TileQuery, layers: Sequence[Layer], over: Sequence[str] = ()) -> TextClause:
+    """One statement that encodes all layers and counts each; of layers `over` the most, the largest are taken."""
+    is_web, is_now = query.grid is WEB, query.moment == NOW
+    return _statement(tuple(layers), tuple(over), query.grid.detail(query.z), is_web, is_now)
 
 
-def window_of(city: CRS, z: int, x: int, y: int, margin: float) -> BoundingBox | None:
-    """A tile's rectangle in the city's CRS, grown by a share of its side; None where the city cannot be."""
-    bounds = tile_bounds(z, x, y)
-    bounds = bounds.buffered(bounds.width * margin)
-    use = city.area_of_use
-    if use is not None:
-        west, south, east, north = transformer(WEB_MERCATOR, WGS84).transform_bounds(*bounds.tuple)
-        beside = west > use.east + MARGIN_DEGREES or east < use.west - MARGIN_DEGREES
-        if beside or south > use.north + MARGIN_DEGREES or north < use.south - MARGIN_DEGREES:
-            return None
-    return bounds.to(horizontal(city))
+@lru_cache(maxsize=256)
+def _statement(layers: tuple[Layer, ...], over: tuple[str, ...], zoom: int, is_web: bool, is_now: bool) -> TextClause:
+    parts = [_Part(layer, zoom, is_web, is_now) for layer in layers]
+    selects = [part.largest if part.layer.id in over else part.select for part in parts]
+    sources = ", ".join(f"({select}) AS of_{part.layer.id}" for select, part in zip(selects, parts, strict=True))
+    tiles = " || ".join(f"of_{layer.id}.mvt" for layer in layers)
+    counts = ", ".join(f"of_{layer.id}.n" for layer in layers)
+    return text(f"SELECT {tiles}, {counts} FROM {sources}")  # noqa: S608  constants of `tile_layers`
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The SQL of a layer of a tile."""
+
+    layer: Layer
+    zoom: int
+    is_web: bool
+    is_now: bool
+
+    @property
+    def select(self) -> str:
+        """Encodes the layer. Rows beside the tile, whose geometry is NULL, do not go in."""
+        return (
+            f"SELECT {self._encoded}, count(*) AS n FROM (SELECT {self._shape} AS __geometry, {self._fields} "  # noqa: S608
+            f"FROM {self.layer.source} WHERE {self._where} ORDER BY {self._key} LIMIT :most + 1) AS tile"
+        )
+
+    @property
+    def largest(self) -> str:
+        """Encodes the largest; `n` counts all."""
+        names = ", ".join(f'"{name}"' for name in self.layer.fields)
+        return (
+            f"SELECT {self._encoded}, max(__n) AS n FROM (SELECT __geometry, {names}, __n FROM ("  # noqa: S608
+            "SELECT *, count(*) OVER () AS __n FROM ("
+            f"SELECT {self._shape} AS __geometry, {self._key} AS __key, {self.layer.size} AS __size, {self._fields} "
+            f"FROM {self.layer.source} WHERE {self._where} OFFSET 0) AS around "
+            "WHERE __geometry IS NOT NULL ORDER BY __size DESC, __key LIMIT :most) AS kept ORDER BY __key) AS tile"
+        )
+
+    @property
+    def _encoded(self) -> str:
+        return f"COALESCE(ST_AsMVT(tile, '{self.layer.id}', {EXTENT}, '__geometry'), '') AS mvt"
+
+    @property
+    def _fields(self) -> str:
+        return ", ".join(f'{expression} AS "{name}"' for name, (expression, _) in self.layer.fields.items())
+
+    @property
+    def _key(self) -> str:
+        # By its bytes: the order of a language takes three times as long.
+        return self.layer.key if self.layer.key.startswith("(") else f'{self.layer.key} COLLATE "C"'
+
+    @property
+    def _shape(self) -> str:
+        if self.is_web:
+            shape = self.layer.web
+        else:
+            shape = self.layer.geometry or f"ST_Transform({self.layer.web}, CAST(:srid AS integer))"
+        if self.zoom < GENERALISED_BELOW:
+            shape = f"ST_Simplify({shape}, :tolerance, TRUE)"
+        grid = f"CAST({WEB_MERCATOR if self.is_web else ':srid'} AS integer)"
+        return f"ST_AsMVTGeom({shape}, ST_MakeEnvelope({_named('tile')}, {grid}), {EXTENT}, :buffer, TRUE)"
+
+    @property
+    def _where(self) -> str:
+        conditions = [self.layer.where]
+        if (self.is_web and self.is_now) or self.layer.geometry is None:
+            conditions.append(f"{self.layer.web} && ST_MakeEnvelope({_named('web')}, {WEB_MERCATOR})")
+        else:
+            conditions.append(f"{self.layer.geometry} && ST_MakeEnvelope({_named('own')}, CAST(:srid AS integer))")
+        if self.is_now and self.zoom in self.layer.least:
+            conditions.append(f"{self.layer.size} >= {self.layer.least[self.zoom]}")
+        return " AND ".join(conditions)
+
+
+def _largest(
+    connection: Connection, query: TileQuery, layers: Sequence[Layer], over: Sequence[Layer], values: dict[str, object]
+) -> VectorTile:
+    statement = tile_statement(query, layers, [layer.id for layer in over])
+    data, *counts = connection.execute(statement, values).one()
+    found = dict(zip((layer.id for layer in layers), counts, strict=True))
+    # What lies beside the tile was counted before, so that all may have found room after all.
+    left_out = {layer.id: (found[layer.id] or 0) - query.features_most for layer in over}
+    return VectorTile(bytes(data), {name: count for name, count in left_out.items() if count > 0})
+
+
+def _edges(name: str, box: BoundingBox) -> dict[str, float]:
+    return dict(zip((f"{name}_west", f"{name}_south", f"{name}_east", f"{name}_north"), box.tuple, strict=True))
+
+
+def _named(name: str) -> str:
+    return f":{name}_west, :{name}_south, :{name}_east, :{name}_north"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import mapbox_vector_tile
@@ -17,7 +18,9 @@ from sqlalchemy import text
 
 from gis.access.roles import Role
 from gis.crs import transformer
-from gis.store.tiles import EXTENT, LAYERS, TileQuery, tile_bounds, tile_sql, tile_values, window_of
+from gis.store.collections import NOW, Moment
+from gis.store.tile_layers import LAYERS
+from gis.store.tiles import EXTENT, TileQuery, tile_bounds, tile_statement, tile_values
 from tests.api.conftest import FLAGGED, PARCELS, CityStore
 from tests.gis.store_samples import EAST, NORTH, building, lot
 
@@ -69,16 +72,19 @@ def test_a_tile_covers_what_others_say_it_covers(zoom: int) -> None:
 
 def test_every_layer_is_in_a_close_tile(client: TestClient) -> None:
     layers = decoded(client, path_of(16))
-    assert set(layers) == set(LAYERS)
+    assert set(layers) == {name for name, one in LAYERS.items() if one.zoom_most is None}
     for name, layer in layers.items():
         assert layer["extent"] == EXTENT
         for feature in layer["features"]:
             assert set(feature["properties"]) <= set(LAYERS[name].fields)
 
 
-def test_what_is_small_waits_for_closer_zooms(client: TestClient) -> None:
-    for zoom in range(9, 18):
-        assert set(decoded(client, path_of(zoom))) == {name for name, one in LAYERS.items() if one.zoom_least <= zoom}
+def test_what_is_small_waits_for_closer_zooms_and_something_stands_for_it(client: TestClient) -> None:
+    for zoom in range(11, 18):
+        shown = {name for name, one in LAYERS.items() if one.is_shown(zoom)}
+        # Of the small city no building is large, and its zone has 15,000 m².
+        small = {"buildings"} if zoom < 15 else set()
+        assert set(decoded(client, path_of(zoom))) == shown - small - ({"zones"} if zoom == 11 else set())
 
 
 def test_parcels_are_where_the_register_has_them(client: TestClient, around: list[tuple[int, int, int]]) -> None:
@@ -107,9 +113,10 @@ def test_a_building_says_its_height_and_what_is_flagged(client: TestClient) -> N
 
 
 def test_a_tile_shows_the_city_of_another_day(client: TestClient) -> None:
-    found = decoded(client, path_of(15), as_of="2020-06-30")["buildings"]["features"]
-    assert len(found) == PARCELS - 2
-    assert {one["properties"]["height"] for one in found} == {6.0}
+    for zoom in (13, 14, 15):
+        found = decoded(client, path_of(zoom), as_of="2020-06-30")["buildings"]["features"]
+        assert len(found) == PARCELS - 2
+        assert {one["properties"]["height"] for one in found} == {6.0}
     assert decoded(client, path_of(15), known_at="2020-06-30T00:00:00Z") == {}
 
 
@@ -181,7 +188,7 @@ def test_tilejson_says_where_the_tiles_are_and_what_is_in_them(client: TestClien
     assert south < CENTRE[1] < north
     z, x, y = tile_of(16)
     address = document["tiles"][0].format(z=z, x=x, y=y)
-    seen = decoded(client, address)
+    seen = decoded(client, address) | decoded(client, path_of(12)) | decoded(client, path_of(14))
     for layer in document["vector_layers"]:
         for feature in seen[layer["id"]]["features"]:
             for name, value in feature["properties"].items():
@@ -190,9 +197,10 @@ def test_tilejson_says_where_the_tiles_are_and_what_is_in_them(client: TestClien
 
 def test_each_layer_is_a_tile_set_of_its_own(client: TestClient) -> None:
     z, x, y = tile_of(16)
-    for name in LAYERS:
+    for name, layer in LAYERS.items():
         document = client.get(f"/tiles/{name}.json").json()
-        assert set(decoded(client, document["tiles"][0].format(z=z, x=x, y=y))) == {name}
+        there = {name} if layer.is_shown(16) else set()
+        assert set(decoded(client, document["tiles"][0].format(z=z, x=x, y=y))) == there
     assert client.get("/tiles/party.json").status_code == 404
 
 
@@ -212,8 +220,6 @@ def test_a_tile_of_a_large_city_is_found_by_the_spatial_index(store: CityStore) 
     """With 60,000 further parcels, for as long as the test lasts."""
     z, x, y = tile_of(16)
     crs = store.city.crs
-    window = window_of(crs, z, x, y, 64 / EXTENT)
-    assert window is not None
     with store.database.open(Role.OWNER) as connection:
         # Checking each against all others would take most of the time.
         connection.execute(text("ALTER TABLE diaba.parcel_version DROP CONSTRAINT parcel_version_known_once"))
@@ -227,12 +233,15 @@ def test_a_tile_of_a_large_city_is_found_by_the_spatial_index(store: CityStore) 
             )
         )
         connection.execute(text("ANALYZE diaba.parcel_version"))
-        query = TileQuery(z, x, y, (LAYERS["parcels"],))
-        plan = connection.execute(
-            text(f"EXPLAIN (ANALYZE, FORMAT JSON) {tile_sql(query.layers)}"), tile_values(crs, query, window)
-        ).scalar_one()
+        plans = []
+        for when in (NOW, Moment(known_at=datetime(2026, 1, 1, tzinfo=UTC))):
+            query = TileQuery(z, x, y, ("parcels",), when)
+            values = tile_values(crs, query)
+            explained = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {tile_statement(query, query.shown)}")
+            plans.append(connection.execute(explained, values).scalar_one())
         connection.rollback()
-    text_of_plan = json.dumps(plan)
-    assert "parcel_version_geom_idx" in text_of_plan
-    assert "Seq Scan" not in text_of_plan
-    assert plan[0]["Execution Time"] < 500
+    for plan, index in zip(plans, ("parcel_version_web", "parcel_version_geom_idx"), strict=True):
+        text_of_plan = json.dumps(plan)
+        assert index in text_of_plan
+        assert "Seq Scan" not in text_of_plan
+        assert plan[0]["Execution Time"] < 500

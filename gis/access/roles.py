@@ -22,6 +22,14 @@ class Role(StrEnum):
         return f"{database}_{self.value}"
 
 
+_IMPORTS = (
+    "parcel_import",
+    "parcel_import_block",
+    "parcel_import_end",
+    "parcel_import_rest",
+    "parcel_import_row",
+)
+
 READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "party": ("uid", "version", "kind", "recorded"),
@@ -43,6 +51,8 @@ READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "group_member": ("group_uid", "version", "valid", "recorded"),
         "source_document": ("uid", "version", "kind", "date", "signature_status", "recorded"),
         "identity_key": ("since",),
+        # Parcels of an import that is not finished are not in the register.
+        **dict.fromkeys(_IMPORTS, ()),
     }
 )
 """Tables of which the reader sees these columns only; it sees all other tables whole."""
@@ -62,6 +72,8 @@ WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "raster_product": ("SELECT", "INSERT", "UPDATE", "DELETE"),
         "point_product": ("SELECT", "INSERT", "UPDATE", "DELETE"),
         "dossier_event": ("SELECT", "INSERT"),
+        # What was checked of an import is left out when it is written, or begins again.
+        **dict.fromkeys(_IMPORTS, ("SELECT", "INSERT", "UPDATE", "DELETE")),
     }
 )
 """Where the writer has other privileges than SELECT, INSERT and UPDATE."""

@@ -109,9 +109,27 @@ class Database:
             Conflict: what was written contradicts what the registers hold.
             BadInput: a value is not of its column's kind.
         """
+        with self._told(), self.engine(role).begin() as connection:
+            yield self._keyed(connection) if role is Role.WRITER else connection
+
+    @contextmanager
+    def statements(self, role: Role) -> Iterator[Connection]:
+        """Each statement a transaction of its own, which the server ends even where its sender is gone meanwhile.
+
+        The session is closed at the end, with whatever was set in it.
+
+        Raises:
+            DiabaError: as `open` does.
+        """
+        with self._told(), self.engine(role).connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").detach()
+            yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the server or the driver says becomes an error of ours."""
         try:
-            with self.engine(role).begin() as connection:
-                yield self._keyed(connection) if role is Role.WRITER else connection
+            yield
         except (DBAPIError, PoolTimeout, psycopg.Error) as error:
             raised = self._as_ours(error)
             if raised is None:

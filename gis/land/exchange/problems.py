@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 
@@ -180,6 +181,17 @@ class Problem:
     def vi(self) -> str:
         """The reason in Vietnamese."""
         return _WORDS[self.kind][2].format(**self.facts)
+
+    def document(self) -> dict[str, Any]:
+        """As JSON can hold it, its place as WKB in hexadecimal."""
+        shape = None if self.shape is None else shapely.to_wkb(self.shape, hex=True)
+        return {"kind": str(self.kind), "record": self.record, "facts": dict(self.facts), "shape": shape}
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Problem:
+        """The problem of a document of one."""
+        shape = None if document["shape"] is None else shapely.from_wkb(document["shape"])
+        return cls(Kind(document["kind"]), document["record"], document["facts"], shape)
 
     @property
     def is_error(self) -> bool:

@@ -24,7 +24,6 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
-from itertools import pairwise
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any

@@ -30,6 +30,7 @@ from gis.land.exchange.problems import Kind, Problem
 from gis.land.exchange.record import Incoming, ParcelRecord
 from gis.land.exchange.report import ImportReport
 from gis.land.exchange.shapes import moved, single
+from gis.land.land_use import adds_up, documents, main_use, of_documents, parsed, total, written
 from gis.store import parcel_versions, parcels
 from gis.store.geometry import city_crs, encode
 from gis.store.parcel_versions import ATTRIBUTES, Bounds, KnownVersion
@@ -177,6 +178,7 @@ class Prepared:
         for candidate in candidates:
             row = _row(candidate)
             if row is not None:
+                problems += _check_uses(candidate, row[0])
                 rows.append(row[0])
                 outlines.append(row[1])
                 new += not candidate.versions
@@ -392,9 +394,11 @@ def _row(candidate: _Candidate) -> tuple[dict[str, Any], Polygon] | None:
     if polygon is None or record.uid is None:
         return None
     columns = candidate.incoming.columns | {"uid"}
-    values = {
+    values: dict[str, Any] = {
         name: getattr(record, name) if name in columns or base is None else base.values[name] for name in ATTRIBUTES
     }
+    uses = parsed(values["land_uses"])
+    values["land_use"] = values["land_use"] or main_use(uses)
     for version in candidate.versions:
         if version.values == values and _is_same(version.shape, polygon):
             same_time = (version.start, version.end) == (candidate.start, candidate.end)
@@ -402,7 +406,21 @@ def _row(candidate: _Candidate) -> tuple[dict[str, Any], Polygon] | None:
                 return None
     if base is not None and _is_same(base.shape, polygon):
         polygon = base.shape
+    del values["land_uses"]
+    if uses:
+        values["land_uses"] = documents(uses)
     return values | {"area_measured": polygon.area, "valid": since(candidate.start, candidate.end)}, polygon
+
+
+def _check_uses(candidate: _Candidate, row: Mapping[str, Any]) -> list[Problem]:
+    """Whether land uses told with areas are the parcel's area together, and its main use one of them."""
+    uses = of_documents(row.get("land_uses"))
+    legal = row["area_legal"]
+    area = float(row["area_measured"] if legal is None else legal)
+    if not uses or (adds_up(uses, area) and row["land_use"] in {one.code for one in uses}):
+        return []
+    facts = {"uses": written(uses), "total_m2": total(uses), "area_m2": area, "use": row["land_use"]}
+    return [Problem(Kind.LAND_USES, candidate.record.name, facts, candidate.polygon)]
 
 
 def _later_change(candidate: _Candidate) -> list[Problem]:

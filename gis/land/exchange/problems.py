@@ -42,6 +42,7 @@ class Kind(StrEnum):
     OVERLAP_REGISTER = "overlap_register"
     GAP = "gap"
     AREA_DIFFERS = "area_differs"
+    LAND_USES = "land_uses"
     WRONG_CRS = "wrong_crs"
     WRONG_DATUM = "wrong_datum"
     SWAPPED_AXES = "swapped_axes"
@@ -121,6 +122,11 @@ _WORDS: Mapping[Kind, tuple[Severity, str, str]] = MappingProxyType(
             "{tolerance_m2:.2f} m² are tolerated ({source})",
             "diện tích {area_m2:.2f} m² khác diện tích pháp lý {legal_m2:.2f} m²: {delta_m2:+.2f} m²; "
             "cho phép {tolerance_m2:.2f} m² ({source})",
+        ),
+        Kind.LAND_USES: (
+            _E,
+            "its land uses {uses} are {total_m2:.2f} m² together, its area is {area_m2:.2f} m², its main use {use}",
+            "các loại đất {uses} cộng lại {total_m2:.2f} m², diện tích thửa {area_m2:.2f} m², loại đất chính {use}",
         ),
         Kind.WRONG_CRS: (
             _E,

@@ -98,6 +98,22 @@ def test_a_split_is_tried_then_done_then_shown_then_undone(diaba: Run, land: Cit
     assert (code, err) == (1, "diaba: change 1 was undone already by change 2\n")
 
 
+def test_a_part_of_a_parcel_changes_its_use(diaba: Run) -> None:
+    part = ("use", "p-20", "--to", "CLN", "--area", "250", "--term", "2075-12-31", "--valid-from", "2020-05-01")
+    code, out, err = diaba(*part, "--dry-run")
+    assert (code, err) == (0, "")
+    assert "600.000 m²  ODT 350; CLN 250 until 2075-12-31" in out
+    assert diaba(*part)[0] == 0
+    assert _json(diaba("show", "p-20", "--json"))["land_uses"] == [
+        {"code": "ODT", "area_m2": 350.0, "term_end": None, "origin": None},
+        {"code": "CLN", "area_m2": 250.0, "term_end": "2075-12-31", "origin": None},
+    ]
+    assert "    CLN 250 until 2075-12-31\n" in diaba("show", "p-20")[1]
+    code, _, err = diaba("use", "p-20", "--to", "TMD", "--area", "9", "--from", "LUC")
+    assert (code, err) == (3, "diaba: 9 m² of LUC were to change, there are 0 m²\n")
+    assert diaba("use", "p-20", "--to", "TMD", "--term", "2075-12-31")[0] == 2
+
+
 def test_what_the_register_knew_before_is_still_told(diaba: Run) -> None:
     known = _json(diaba("show", "p-22", "--json"))["recorded_from"]
     diaba("use", "p-22", "--to", "CLN", "--valid-from", "2020-05-01")

@@ -30,6 +30,8 @@ _IMPORTS = (
     "parcel_import_row",
 )
 
+_AUDIT = ("audit_log", "audit_pending")
+
 READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "party": ("uid", "version", "kind", "recorded"),
@@ -53,6 +55,8 @@ READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "identity_key": ("since",),
         # Parcels of an import that is not finished are not in the register.
         **dict.fromkeys(_IMPORTS, ()),
+        # Who acted is not told.
+        **dict.fromkeys(_AUDIT, ()),
     }
 )
 """Tables of which the reader sees these columns only; it sees all other tables whole."""
@@ -74,6 +78,8 @@ WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "dossier_event": ("SELECT", "INSERT"),
         # What was checked of an import is left out when it is written, or begins again.
         **dict.fromkeys(_IMPORTS, ("SELECT", "INSERT", "UPDATE", "DELETE")),
+        # Written by the database alone.
+        **dict.fromkeys(_AUDIT, ("SELECT",)),
     }
 )
 """Where the writer has other privileges than SELECT, INSERT and UPDATE."""

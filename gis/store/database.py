@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from gis.access.roles import SETTINGS, Role
 from gis.errors import BadInput, Conflict, DiabaError, StoreUnreachable
 from gis.settings import City, Settings
-from gis.store import migrate, secret_files
+from gis.store import audit_log, migrate, secret_files
 from gis.store.identity_keys import KEY_OPTION, fingerprint, rotate, stored_fingerprint
 from gis.store.schema import SCHEMA
 from gis.store.server import CONNECT_SECONDS, Server, first_line
@@ -110,7 +110,7 @@ class Database:
             BadInput: a value is not of its column's kind.
         """
         with self._told(), self.engine(role).begin() as connection:
-            yield self._keyed(connection) if role is Role.WRITER else connection
+            yield self._writing(connection) if role is Role.WRITER else connection
 
     @contextmanager
     def statements(self, role: Role) -> Iterator[Connection]:
@@ -123,6 +123,7 @@ class Database:
         """
         with self._told(), self.engine(role).connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").detach()
+            audit_log.tell(connection, local=False)
             yield connection
 
     @contextmanager
@@ -157,8 +158,9 @@ class Database:
             return StoreUnreachable(self.where, "it does not run; run: diaba db start" if stopped else why)
         return None
 
-    def _keyed(self, connection: Connection) -> Connection:
-        """Hand the writer the key of identity numbers, which the database itself never has."""
+    def _writing(self, connection: Connection) -> Connection:
+        """Tell in whose name is written; hand over the key of identity numbers, which the database itself never has."""
+        audit_log.tell(connection)
         key = secret_files.key(self.server.secrets, self._key_file)
         return connection.execution_options(**{KEY_OPTION: key})
 

@@ -14,13 +14,14 @@ from sqlalchemy import Connection, text
 from gis import crs
 from gis.errors import BadCrs, BadParameter
 from gis.settings import City
-from gis.store import grants, import_tables, reference_systems, rights_tables
+from gis.store import audit_log, grants, import_tables, reference_systems, rights_tables
 from gis.store.schema import SCHEMA
 
 HEAD = "head"
 BASE = "base"
 TABLES_OF_RIGHTS = rights_tables.TABLES
 TABLES_OF_IMPORTS = import_tables.STAGED
+TABLES_OF_AUDIT = (audit_log.audit_log, audit_log.audit_pending)
 """Named here so that whoever migrates knows the models of all tables."""
 _SCRIPTS = Path(__file__).parent / "migrations"
 

@@ -1,4 +1,4 @@
-"""Imports that continue where they were stopped; parcels with several land uses."""
+"""Imports that continue where they were stopped; parcels with several land uses; the audit log."""
 
 from alembic import op
 
@@ -13,9 +13,23 @@ def upgrade() -> None:
     op.execute("DROP VIEW diaba.current_parcel")
     op.execute(LAND_USES)
     op.execute(CURRENT_PARCEL.replace(":columns", f"{COLUMNS}, land_uses"))
+    for statement in (AUDIT_TABLES, AUDIT_FUNCTIONS):
+        op.execute(statement)
+    for table, key in AUDITED.items():
+        for operation in ("INSERT", "UPDATE"):
+            op.execute(
+                f"CREATE TRIGGER {table}_{operation.lower()}_is_audited AFTER {operation} ON diaba.{table} "
+                "REFERENCING NEW TABLE AS changed FOR EACH STATEMENT "
+                f"EXECUTE FUNCTION diaba.audit({', '.join(repr(part) for part in key)})"
+            )
 
 
 def downgrade() -> None:
+    for table in AUDITED:
+        for operation in ("insert", "update"):
+            op.execute(f"DROP TRIGGER {table}_{operation}_is_audited ON diaba.{table}")
+    op.execute("DROP TABLE diaba.audit_pending; DROP TABLE diaba.audit_log")
+    op.execute("DROP FUNCTION diaba.audit(); DROP FUNCTION diaba.chain_audit()")
     op.execute("DROP VIEW diaba.current_land_use_portion; DROP VIEW diaba.land_use_portion")
     op.execute("DROP VIEW diaba.current_parcel")
     op.execute("ALTER TABLE diaba.parcel_version DROP COLUMN land_uses")
@@ -25,6 +39,107 @@ def downgrade() -> None:
         op.execute(f"DROP TABLE diaba.parcel_import_{table}")
     op.execute("DROP TABLE diaba.parcel_import")
 
+
+AUDITED = {
+    "parcel_version": ("uid",),
+    "land_change": ("id",),
+    "ba_unit_parcel": ("ba_unit_uid", "parcel_uid"),
+    "party": ("uid",),
+    "group_member": ("group_uid", "member_uid"),
+    "rrr": ("id",),
+    "restriction": ("uid",),
+    "source_document": ("uid",),
+    "certificate": ("serial",),
+    "permit": ("permit_no",),
+    "permit_limit": ("permit_no",),
+    "dossier": ("receipt_no",),
+    "dossier_event": ("receipt_no", "seq"),
+    "consultation": ("receipt_no", "number"),
+    "check_result": ("id",),
+    "road": ("uid",),
+    "planning_zone": ("uid",),
+    "building_register": ("building_uid", "category"),
+    "building_register_target": ("ward_code", "category"),
+    "building_lifecycle": ("building_uid",),
+    "identity_key": ("fingerprint",),
+}
+"""Tables whose changes are logged, and what names a row of each. What surveys measure has its runs (`build_tile`)."""
+
+# A statement that changes a register leaves an entry aside; at the commit each gets its place in the chain, so that
+# writers wait for each other there alone. The functions run as their owner: no other login may write either table.
+AUDIT_TABLES = """
+CREATE TABLE diaba.audit_log (
+    seq bigint PRIMARY KEY CHECK (seq > 0),
+    at timestamptz NOT NULL,
+    actor text NOT NULL,
+    through text NOT NULL,
+    login text NOT NULL,
+    operation text NOT NULL,
+    table_name text NOT NULL,
+    row_count bigint NOT NULL,
+    keys text[] NOT NULL,
+    prev_hash bytea NOT NULL CHECK (length(prev_hash) = 32),
+    hash bytea NOT NULL CHECK (length(hash) = 32)
+);
+CREATE INDEX ON diaba.audit_log (at);
+CREATE INDEX ON diaba.audit_log USING gin (keys);
+CREATE TRIGGER entry_stays BEFORE UPDATE OR DELETE ON diaba.audit_log
+    FOR EACH ROW EXECUTE FUNCTION diaba.refuse_change();
+CREATE TRIGGER entries_stay BEFORE TRUNCATE ON diaba.audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION diaba.refuse_change();
+CREATE TABLE diaba.audit_pending (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL,
+    actor text NOT NULL,
+    through text NOT NULL,
+    login text NOT NULL,
+    operation text NOT NULL,
+    table_name text NOT NULL,
+    row_count bigint NOT NULL,
+    keys text[] NOT NULL
+);
+"""
+
+AUDIT_FUNCTIONS = """
+CREATE FUNCTION diaba.audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    named text := (SELECT string_agg(format('%I', part), ', ') FROM unnest(TG_ARGV) part);
+    counted bigint;
+    first text[];
+BEGIN
+    SELECT count(*) INTO counted FROM changed;
+    IF counted > 0 THEN
+        EXECUTE format('SELECT array_agg(k) FROM (SELECT concat_ws('' '', %s) AS k FROM changed LIMIT 20) f', named)
+            INTO first;
+        INSERT INTO diaba.audit_pending (at, actor, through, login, operation, table_name, row_count, keys)
+        VALUES (clock_timestamp(), coalesce(nullif(current_setting('diaba.actor', true), ''), 'unknown'),
+            coalesce(nullif(current_setting('diaba.through', true), ''), 'unknown'), session_user, TG_OP, TG_TABLE_NAME,
+            counted, first);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION diaba.chain_audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before bytea;
+    place bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('diaba.audit_log', 0));
+    SELECT seq, hash INTO place, before FROM diaba.audit_log ORDER BY seq DESC LIMIT 1;
+    place := coalesce(place, 0) + 1;
+    before := coalesce(before, sha256('diaba audit log'));
+    INSERT INTO diaba.audit_log VALUES (place, NEW.at, NEW.actor, NEW.through, NEW.login, NEW.operation, NEW.table_name,
+        NEW.row_count, NEW.keys, before, sha256(before || convert_to(jsonb_build_array(
+            place, to_char(NEW.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), NEW.actor, NEW.through,
+            NEW.login, NEW.operation, NEW.table_name, NEW.row_count, to_jsonb(NEW.keys))::text, 'UTF8')));
+    DELETE FROM diaba.audit_pending WHERE id = NEW.id;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER entry_is_chained AFTER INSERT ON diaba.audit_pending
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION diaba.chain_audit();
+"""
 
 # All but what search looks in, which an older version of the schema has to take away.
 COLUMNS = (

@@ -10,6 +10,7 @@ import click
 from pyproj import CRS
 
 from api.cli.common import CrsType, current_city, emit, json_option
+from api.cli.db_audit import command as audit
 from api.cli.db_key import command as key
 from gis.access.openness import Parcels
 from gis.access.roles import Role
@@ -217,6 +218,9 @@ def rotate_key(as_json: bool) -> None:
     count, fingerprint = _started().rotate_key()
     document = {"numbers": count, "key": fingerprint}
     emit(document, as_json, lambda: click.echo(f"{count} identity numbers are encrypted with the key {fingerprint}"))
+
+
+command.add_command(audit)
 
 
 def _database(*, city_crs: CRS | None = None) -> Database:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from api.cli.common import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_STORE_UNREACHABLE, lazy_group
+from gis.access.audit import Acting, account, acting
 from gis.errors import BadInput, DiabaError, NotFound, StoreUnreachable
 
 COMMANDS = {
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 done, 2 wrong usage, 3 bad input, 4 store unreachable."""
     try:
-        result = diaba.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        with acting(_acting):
+            result = diaba.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
         error.show()
@@ -72,6 +74,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         _say(f"{error.filename or 'system'}: {error.strerror or error}")
         return EXIT_FAILED
+
+
+def _acting() -> Acting:
+    """Who changes registers: the account, and the command without its arguments, which may name people."""
+    context, names = click.get_current_context(silent=True), []
+    while context is not None and context.parent is not None:
+        names.append(context.info_name or "")
+        context = context.parent
+    return Acting(account(), " ".join(["diaba", *reversed(names)]))
 
 
 def _say(text: str) -> None:

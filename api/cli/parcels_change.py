@@ -34,7 +34,7 @@ into_option = click.option(
     "--into",
     type=click.Path(path_type=Path),
     metavar="PARTS.geojson",
-    help="The new parcels, as polygons; uid, parcel_no, land_use, area_legal and address may be given with each.",
+    help="The new parcels, as polygons; each may have uid, parcel_no, land_use, land_uses, area_legal and address.",
 )
 zone_option = click.option(
     "--zone",
@@ -181,6 +181,10 @@ def parcel_told(parcel: Parcel) -> dict[str, Any]:
         "valid_from": parcel.valid_from,
         "valid_to": parcel.valid_to,
         **{name: getattr(parcel, name) for name in ATTRIBUTES},
+        "land_uses": [
+            {"code": one.code, "area_m2": one.area, "term_end": one.term_end, "origin": one.origin}
+            for one in parcel.uses
+        ],
         "area_outline": topology.area(parcel.polygon),
     }
 
@@ -208,13 +212,23 @@ def number_of(parcel: Mapping[str, Any]) -> str:
     return f"{parcel['sheet_no'] or '–'}/{parcel['parcel_no'] or '–'}"
 
 
+def uses_of(parcel: Mapping[str, Any]) -> str:
+    """Several land uses, or one with a term or an origin, for a person; nothing where the code says all."""
+    from gis.land.land_use import LandUsePortion, written
+
+    uses = [LandUsePortion(one["code"], one["area_m2"], one["term_end"], one["origin"]) for one in parcel["land_uses"]]
+    plain = len(uses) < 2 and all(use.kind[1:] == (None, None) for use in uses)
+    return "" if plain else written(uses) or ""
+
+
 def _say(document: Mapping[str, Any]) -> None:
     begun = f"change {document['change']}" if document["recorded"] else "dry run, nothing is written"
     click.echo(f"{begun}: {document['kind'].replace('_', ' ')} from {document['valid_from']}")
     for side, parcels in (("from", document["parents"]), ("to", document["children"])):
         for parcel in parcels:
             use, area = parcel["land_use"] or "–", parcel["area_outline"]
-            click.echo(f"  {side:4}  {parcel['uid']:20} {number_of(parcel):>10}  {use:4} {area:12.3f} m²")
+            line = f"  {side:4}  {parcel['uid']:20} {number_of(parcel):>10}  {use:4} {area:12.3f} m²"
+            click.echo(f"{line}  {uses_of(parcel)}".rstrip())
     for neighbour in document["neighbours"]:
         difference = f"{neighbour['area_difference_m2']:+.6f} m²"
         click.echo(f"  neighbour {neighbour['uid']}: points added {neighbour['points_added']}, outline {difference}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from pyproj import CRS
@@ -13,8 +13,10 @@ from api.cli.common import EXIT_BAD_INPUT, CrsType, emit, existing_city, json_op
 
 if TYPE_CHECKING:
     from gis.land.exchange.record import Incoming, Reading
-    from gis.land.exchange.report import ImportReport
+    from gis.store.parcel_staging import Imported
 
+CHECKS = 3
+"""Steps of a check: place, match, neighbours."""
 SHOWN = 20
 """Problems that are listed for a person; the report has all."""
 
@@ -71,7 +73,8 @@ def command(
 
     Everything is checked first: outlines, numbers, overlaps, gaps, areas, and whether the coordinates are where the
     file says. An error stops the import and nothing is written; warnings do not. Parcels the register has already as
-    they are change nothing, so the same file may be imported again.
+    they are change nothing, so the same file may be imported again. An import that was stopped continues where it
+    stood when it is begun again with the same files and options.
 
     \b
     Examples:
@@ -84,46 +87,50 @@ def command(
     from gis.land.exchange.record import Reading
     from gis.land.exchange.report import write_report
     from gis.settings import Settings
-    from gis.store import parcel_import
+    from gis.store import parcel_import, parcel_staging
     from gis.store.database import Database
 
     city = existing_city()
     reading = Reading(
         None if crs is None else horizontal(crs), layer, _pairs("map", names), _pairs("set", constants), encoding
     )
-    day = date.today() if valid_from is None else valid_from.date()
+    day = None if valid_from is None else valid_from.date()
     with progress("Parcels", None) as advance:
-        incoming = _read(files, reading, advance)
         database = Database.of(city, Settings.from_environment(), start=True)
-        with database.open(Role.WRITER) as connection:
-            checked = parcel_import.check(
-                connection, incoming, valid_from=day, scale=scale, step=lambda _: advance(1, _steps(files))
+        if dry_run:
+            incoming = _read(files, reading)
+            with database.open(Role.WRITER) as connection:
+                checked = parcel_import.check(
+                    connection,
+                    incoming,
+                    valid_from=day or date.today(),
+                    scale=scale,
+                    step=lambda _: advance(1, CHECKS),
+                )
+            done = parcel_staging.Imported(checked.report, False, 0, 1, day or date.today())
+        else:
+            done = parcel_staging.run(
+                database,
+                files,
+                reading,
+                lambda: _read(files, reading),
+                valid_from=day,
+                scale=scale,
+                advance=lambda total: advance(1, total),
             )
-            found = checked.report
-            written = not dry_run and not found.errors
-            if written:
-                parcel_import.save(connection, checked)
-            advance(1)
+    found = done.report
     if report is not None:
         write_report(report, found, horizontal(city.crs))
-    emit({**found.document(), "written": written}, as_json, lambda: _show(found, written, dry_run, report))
+    document = {**found.document(), "written": done.written, "blocks": done.blocks, "continued": done.continued}
+    emit(document, as_json, lambda: _show(done, dry_run, report))
     if found.errors:
         ctx.exit(EXIT_BAD_INPUT)
 
 
-def _steps(files: tuple[Path, ...]) -> int:
-    """Files to read, four parts of the check, and the writing."""
-    return len(files) + 5
-
-
-def _read(files: tuple[Path, ...], reading: Reading, advance: Any) -> list[Incoming]:
+def _read(files: tuple[Path, ...], reading: Reading) -> list[Incoming]:
     from gis.land.exchange.files import read
 
-    incoming = []
-    for path in files:
-        incoming.append(read(path, reading))
-        advance(1, _steps(files))
-    return incoming
+    return [read(path, reading) for path in files]
 
 
 def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
@@ -140,18 +147,24 @@ def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def _show(found: ImportReport, written: bool, dry_run: bool, report: Path | None) -> None:
+def _show(done: Imported, dry_run: bool, report: Path | None) -> None:
+    found = done.report
     for problem in found.problems[:SHOWN]:
         click.echo(f"{problem.severity:7} {problem.kind}: {problem.record}: {problem.en}")
     if len(found.problems) > SHOWN:
         where = f"all are in {report}" if report else "--report FILE.gpkg or --json has all"
         click.echo(f"… and {len(found.problems) - SHOWN} more; {where}")
+    if done.continued:
+        click.echo(
+            f"continued: {done.continued} of {done.blocks} blocks were checked before; "
+            f"{done.valid_from} is the day of what does not say one"
+        )
     click.echo(
         f"{len(found.records)} parcels: {found.new} new, {found.changed} changed, {found.unchanged} known as they are; "
         f"{len(found.errors)} errors, {len(found.warnings)} warnings"
     )
-    if written and not found.new and not found.changed:
+    if done.written and not found.new and not found.changed:
         click.echo("nothing had to be written")
         return
-    done = "written" if written else "nothing is written" + (" (dry run)" if dry_run else ": correct the errors first")
-    click.echo(done)
+    refused = " (dry run)" if dry_run else ": correct the errors first"
+    click.echo("written" if done.written else f"nothing is written{refused}")

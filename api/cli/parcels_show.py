@@ -50,6 +50,9 @@ def command(uid: str, as_of: date | None, known_at: datetime | None, as_json: bo
         legal = "–" if parcel["area_legal"] is None else f"{parcel['area_legal']:g} m²"
         click.echo(f"  area {parcel['area_measured']:.3f} m² measured, {legal} by the papers")
         click.echo(f"  use {parcel['land_use'] or '–'}  {parcel['address'] or ''}".rstrip())
+        if found.parcel.land_uses:
+            for portion in found.parcel.land_uses:
+                click.echo(f"    {portion}")
         click.echo(f"  so from {parcel['valid_from'] or '…'} to {parcel['valid_to'] or '…'}")
         click.echo(f"  recorded {found.recorded_from.isoformat(timespec='seconds')}")
         if change is not None:

@@ -91,6 +91,10 @@ def extract_document(found: Extract) -> dict[str, Any]:
             "old_parcel_no": ground.old_number,
             "address": ground.address,
             "land_use": ground.land_use,
+            "land_uses": [
+                {"code": one.code, "area_m2": one.area, "term_end": one.term_end, "origin": one.origin}
+                for one in ground.land_uses
+            ],
             "area_legal_m2": ground.area_legal,
             "area_measured_m2": ground.area_measured,
             "position": {"x": ground.x, "y": ground.y, "crs": found.crs},

@@ -22,6 +22,16 @@ class Role(StrEnum):
         return f"{database}_{self.value}"
 
 
+_IMPORTS = (
+    "parcel_import",
+    "parcel_import_block",
+    "parcel_import_end",
+    "parcel_import_rest",
+    "parcel_import_row",
+)
+
+_AUDIT = ("audit_log", "audit_pending")
+
 READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "party": ("uid", "version", "kind", "recorded"),
@@ -43,6 +53,10 @@ READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "group_member": ("group_uid", "version", "valid", "recorded"),
         "source_document": ("uid", "version", "kind", "date", "signature_status", "recorded"),
         "identity_key": ("since",),
+        # Parcels of an import that is not finished are not in the register.
+        **dict.fromkeys(_IMPORTS, ()),
+        # Who acted is not told.
+        **dict.fromkeys(_AUDIT, ()),
     }
 )
 """Tables of which the reader sees these columns only; it sees all other tables whole."""
@@ -73,6 +87,10 @@ WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             ),
             ("SELECT",),
         ),
+        # What was checked of an import is left out when it is written, or begins again.
+        **dict.fromkeys(_IMPORTS, ("SELECT", "INSERT", "UPDATE", "DELETE")),
+        # Written by the database alone.
+        **dict.fromkeys(_AUDIT, ("SELECT",)),
     }
 )
 """Where the writer has other privileges than SELECT, INSERT and UPDATE."""

@@ -16,8 +16,9 @@ from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from gis.errors import BadGeometry
-from gis.land import subdivision, topology
+from gis.land import land_use, subdivision, topology
 from gis.land.land_change import Draft, LandChangeKind
+from gis.land.land_use import Portions
 from gis.land.parcel import Parcel
 from gis.land.subdivision import Road, SplitCheck, Zone
 
@@ -35,6 +36,7 @@ class Part:
     land_use: str | None = None
     area_legal: float | None = None
     address: str | None = None
+    land_uses: Portions = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +87,21 @@ def split(
         pieces = [child.polygon for child in children if child.uid in small]
         whole = topology.merge([*pieces, topology.noded(topology.on_grid(small_into.polygon), topology.nodes(pieces))])
         again = _given_back(names, parts, children)
+        given = [child for child in children if child.uid in small]
         kept = [part for part, child in zip(parts, children, strict=True) if child.uid not in small]
         children = [_child(part, parent, day, again, used) for part in kept]
         grown = _begin(small_into, next(name for name in again.uids if name not in used), whole, day)
-        children.append(replace(grown, parcel_no=next(again.numbers)))
+        children.append(replace(_together(grown, [small_into, *given]), parcel_no=next(again.numbers)))
         notes += (
             f"what is below the minimum, {len(pieces)} of {len(parts)}, goes to {small_into.uid} "
             f"({subdivision.MERGED_IN_THE_SAME_CHANGE})",
         )
-        if small_into.land_use != parent.land_use:
-            notes += (f"land uses differ: {parent.land_use} and {small_into.land_use}",)
+        notes += _uses_note(children[-1])
         checks, _ = _minima(parent, children, day, zone, roads)
     problems = tuple(check.sentence for check in checks if not check.holds)
-    if problems and small_into is None:
+    too_small = bool(problems)
+    problems += _uses_lost(parents, children)
+    if too_small and small_into is None:
         notes += (
             f"what is below the minimum must be merged in the same change: {subdivision.MERGED_IN_THE_SAME_CHANGE}",
         )
@@ -131,7 +135,7 @@ def merge(
     first, given = parents[0], dict(told or {})
     child = _begin(first, given.pop("uid", None) or next(names.uids), whole, day)
     notes = []
-    for name in ("ward_code", "sheet_no", "land_use", "address"):
+    for name in ("ward_code", "sheet_no", "address"):
         found = {getattr(parcel, name) for parcel in parents}
         if len(found) > 1 and name not in given:
             notes.append(f"{name}: {', '.join(sorted(map(str, found)))}; the new parcel keeps {getattr(first, name)}")
@@ -139,6 +143,9 @@ def merge(
     total = None if None in legal else round(sum(value or 0.0 for value in legal), 6)
     child = replace(child, parcel_no=given.pop("parcel_no", None) or next(names.numbers), area_legal=total)
     child = replace(child, **given)
+    if "land_use" not in given:
+        child = _together(child, parents)
+        notes += _uses_note(child)
     draft = _draft(LandChangeKind.MERGE, day, parents, [child], neighbours)
     return replace(draft, notes=tuple(notes))
 
@@ -173,11 +180,12 @@ def adjust(
         raise BadGeometry("adjust", f"{len(parents)} parcels need {len(parents)} pieces, not {len(told)}")
     pieces = told if not isinstance(cut, BaseGeometry) else _matched(parents, told)
     children = [
-        replace(_begin(parcel, parcel.uid, part.polygon, day), area_legal=part.area_legal)
+        _with_uses(replace(_begin(parcel, parcel.uid, part.polygon, day), area_legal=part.area_legal), part, parcel)
         for parcel, part in zip(parents, pieces, strict=True)
     ]
     checks, notes = _minima(replace(parents[0], polygon=region), children, day, zone, roads)
     problems = tuple(check.sentence for check in checks if not check.holds and _shrank(check, parents, roads))
+    problems += _uses_lost(parents, children)
     draft = _draft(LandChangeKind.BOUNDARY_ADJUSTMENT, day, parents, children, neighbours)
     return replace(draft, checks=checks, problems=problems, notes=notes)
 
@@ -196,8 +204,15 @@ def resurvey(parents: Sequence[Parcel], parts: Sequence[Part], day: date, neighb
         replace(_begin(parcel, parcel.uid, polygon, day), area_legal=part.area_legal)
         for parcel, part, polygon in zip(parents, parts, drawn, strict=True)
     ]
+    # The same land, measured anew: the uses keep their proportions unless the survey says them.
+    children = [
+        replace(child, land_uses=land_use.fitted(part.land_uses or parcel.land_uses, child.area))
+        for parcel, part, child in zip(parents, parts, children, strict=True)
+    ]
     draft = _draft(LandChangeKind.RESURVEY, day, parents, children, neighbours)
-    return replace(draft, problems=(*_overlaps(children, neighbours), *_gaps(parents, children, neighbours)))
+    notes = tuple(note for child in children for note in _uses_note(child))
+    problems = (*_overlaps(children, neighbours), *_gaps(parents, children, neighbours))
+    return replace(draft, problems=problems, notes=notes)
 
 
 def attributes(kind: LandChangeKind, parents: Sequence[Parcel], told: Sequence[Mapping[str, Any]], day: date) -> Draft:
@@ -273,12 +288,8 @@ def _child(part: Part, parent: Parcel, day: date, names: Names, used: set[str]) 
     uid = part.uid or next(name for name in names.uids if name not in used)
     child = replace(_begin(parent, uid, part.polygon, day), area_legal=part.area_legal)
     number = part.parcel_no or next(names.numbers)
-    return replace(
-        child,
-        parcel_no=number,
-        land_use=part.land_use or parent.land_use,
-        address=part.address or parent.address,
-    )
+    child = replace(child, parcel_no=number, address=part.address or parent.address)
+    return _with_uses(child, part, parent)
 
 
 def _begin(parent: Parcel, uid: str, polygon: Polygon, day: date) -> Parcel:
@@ -292,8 +303,59 @@ def _begin(parent: Parcel, uid: str, polygon: Polygon, day: date) -> Parcel:
         valid_to=None,
         area_legal=None,
         area_measured=topology.area(polygon),
+        land_uses=(),
     )
     return began if uid == parent.uid else replace(began, old_sheet_no=None, old_parcel_no=None)
+
+
+def _with_uses(child: Parcel, part: Part, parent: Parcel) -> Parcel:
+    """The uses a part tells; else its parent's, if that has one only."""
+    if part.land_uses:
+        uses = part.land_uses
+        return replace(child, land_use=part.land_use or land_use.main_use(uses), land_uses=uses)
+    if part.land_use is not None:
+        return replace(child, land_use=part.land_use)
+    uses = land_use.fitted(parent.land_uses, child.area) if len(parent.land_uses) == 1 else ()
+    return replace(child, land_use=parent.land_use, land_uses=uses)
+
+
+def _together(child: Parcel, parents: Sequence[Parcel]) -> Parcel:
+    """A parcel with the uses of those it is made of, as far as they are known."""
+    uses = land_use.combined(one for parcel in parents for one in parcel.uses)
+    if not all(parcel.uses for parcel in parents) or (len(uses) == 1 and not any(p.land_uses for p in parents)):
+        return child
+    return replace(child, land_use=land_use.main_use(uses), land_uses=land_use.fitted(uses, child.area))
+
+
+def _uses_note(child: Parcel) -> tuple[str, ...]:
+    return (f"land uses of {child.uid}: {land_use.written(child.land_uses)}",) if child.land_uses else ()
+
+
+def _uses_lost(parents: Sequence[Parcel], children: Sequence[Parcel]) -> tuple[str, ...]:
+    """What of the uses of parcels with several of them the new parcels do not have, or have too much of."""
+    if all(len(parcel.land_uses) < 2 for parcel in parents):
+        return tuple(_not_adding_up(children))
+    had, got = ([one for parcel in side for one in parcel.uses] for side in (parents, children))
+    # Papers and outlines differ; what is to be kept are the proportions.
+    factor = land_use.total(got) / land_use.total(had) if had else 1.0
+    rounding = land_use.ROUNDING * (len(had) + len(got))
+    problems = list(_not_adding_up(children))
+    for code in sorted({one.code for one in [*had, *got]}):
+        before = factor * land_use.total(one for one in had if one.code == code)
+        after = land_use.total(one for one in got if one.code == code)
+        if abs(before - after) > rounding:
+            problems.append(
+                f"{code} has {before:.2f} m² before and {after:.2f} m² after; "
+                "say the uses of each part as land_uses in --into"
+            )
+    return tuple(problems)
+
+
+def _not_adding_up(children: Sequence[Parcel]) -> Iterator[str]:
+    for child in children:
+        if child.land_uses and not land_use.adds_up(child.land_uses, child.area):
+            together = land_use.total(child.land_uses)
+            yield f"{child.uid}: its land uses are {together:.2f} m² together, its area {child.area:.2f} m²"
 
 
 def _matched(parents: Sequence[Parcel], pieces: Sequence[Part]) -> list[Part]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from gis.land.certificates import Certificate
+from gis.land.land_use import Portions
 from gis.land.right_types import right_type
 from gis.land.rights import RRR, BAUnit, Group, Party
 from gis.land.sources import SourceDocument
@@ -29,6 +30,8 @@ class Ground:
     x: float
     y: float
     start: date | None
+    land_uses: Portions = ()
+    """Where there are several, or one with a term."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,9 @@ class Extract:
         legal = "–" if ground.area_legal is None else f"{ground.area_legal:.1f} m²"
         yield f"Diện tích pháp lý / Legal area: {legal}    đo đạc / measured: {ground.area_measured:.1f} m²"
         yield f"Mục đích sử dụng / Land use: {ground.land_use or '–'}    từ / since: {ground.start or '–'}"
+        for portion in ground.land_uses:
+            term = f"đến / until {portion.term_end}" if portion.term_end else "lâu dài / for long"
+            yield f"  {portion.code} {portion.area:g} m², {term}" + (f", {portion.origin}" if portion.origin else "")
         yield ""
         yield from self.rights_lines()
         yield ""

@@ -7,6 +7,8 @@ from datetime import date
 
 from shapely import Polygon
 
+from gis.land.land_use import LandUsePortion, Portions
+
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
@@ -33,11 +35,25 @@ class Parcel:
     area_measured: float = 0.0
     """m², of the outline when it was surveyed or drawn."""
     address: str | None = None
+    land_uses: Portions = ()
+    """Where it has several uses, or one with a term or an origin: together the parcel's area; `land_use` is one."""
 
     @property
     def number(self) -> tuple[str | None, str | None, str | None]:
         """What names it on a map: ward, sheet, parcel number."""
         return self.ward_code, self.sheet_no, self.parcel_no
+
+    @property
+    def area(self) -> float:
+        """m², as the papers say; as measured where none says it."""
+        return self.area_measured if self.area_legal is None else self.area_legal
+
+    @property
+    def uses(self) -> Portions:
+        """Its land uses with their areas; none where no use is known."""
+        if self.land_uses or self.land_use is None:
+            return self.land_uses
+        return (LandUsePortion(self.land_use, round(self.area, 2)),)
 
     def meets(self, start: date | None) -> bool:
         """Whether it is so on a day or later."""

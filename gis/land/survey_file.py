@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from gis import crs as reference
 from gis.errors import BadGeometry, MissingCrs, UnreadableFile
+from gis.land import land_use
 from gis.land.draft import MOST_PIECES, Part
 
 MOST_BYTES = 10_000_000
@@ -43,10 +44,11 @@ def read_lines(path: Path, target: CRS, crs: CRS | None = None) -> BaseGeometry:
 
 
 def read_parts(path: Path, target: CRS, crs: CRS | None = None) -> list[Part]:
-    """The parts of a file: polygons with `uid`, `parcel_no`, `land_use`, `area_legal`, `address`, all optional.
+    """The parts of a file: polygons that may have `uid`, `parcel_no`, `land_use`, `land_uses`, `area_legal`, `address`.
 
     Raises:
         UnreadableFile: no such file, no GeoJSON, too large, or it holds other than polygons.
+        BadInput: land uses are told in another way.
         BadGeometry: a polygon is not valid.
         MissingCrs: coordinates are degrees and no CRS is told.
     """
@@ -63,7 +65,8 @@ def read_parts(path: Path, target: CRS, crs: CRS | None = None) -> list[Part]:
             legal = None if told.get("area_legal") is None else float(told["area_legal"])
         except (TypeError, ValueError) as error:
             raise UnreadableFile(path, f"part {number}: area_legal is no number") from error
-        parts.append(Part(shape, **texts, area_legal=legal))
+        uses = land_use.parsed(_text(told.get("land_uses")))
+        parts.append(Part(shape, **texts, area_legal=legal, land_uses=uses))
     if len(parts) > MOST_PIECES:
         raise UnreadableFile(path, f"it holds {len(parts)} parts; at most {MOST_PIECES} are taken at once")
     return parts

@@ -18,7 +18,7 @@ from gis.access.roles import SETTINGS, Role
 from gis.access.scope import EVERYTHING, NOTHING_MORE, Scope
 from gis.errors import BadInput, Conflict, DiabaError, StoreUnreachable
 from gis.settings import City, Settings
-from gis.store import migrate, row_scope, secret_files
+from gis.store import audit_log, migrate, row_scope, secret_files
 from gis.store.identity_keys import KEY_OPTION, fingerprint, rotate, stored_fingerprint
 from gis.store.schema import SCHEMA
 from gis.store.server import CONNECT_SECONDS, Server, first_line
@@ -115,11 +115,30 @@ class Database:
             Conflict: what was written contradicts what the registers hold.
             BadInput: a value is not of its column's kind.
         """
+        with self._told(), self.engine(role).begin() as connection:
+            if role is Role.READER and (told := self.signed(self.scope)):
+                row_scope.take(connection, told)
+            yield self._writing(connection) if role is Role.WRITER else connection
+
+    @contextmanager
+    def statements(self, role: Role) -> Iterator[Connection]:
+        """Each statement a transaction of its own, which the server ends even where its sender is gone meanwhile.
+
+        The session is closed at the end, with whatever was set in it.
+
+        Raises:
+            DiabaError: as `open` does.
+        """
+        with self._told(), self.engine(role).connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").detach()
+            audit_log.tell(connection, local=False)
+            yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the server or the driver says becomes an error of ours."""
         try:
-            with self.engine(role).begin() as connection:
-                if role is Role.READER and (told := self.signed(self.scope)):
-                    row_scope.take(connection, told)
-                yield self._keyed(connection) if role is Role.WRITER else connection
+            yield
         except (DBAPIError, PoolTimeout, psycopg.Error) as error:
             raised = self._as_ours(error)
             if raised is None:
@@ -147,8 +166,9 @@ class Database:
             return StoreUnreachable(self.where, "it does not run; run: diaba db start" if stopped else why)
         return None
 
-    def _keyed(self, connection: Connection) -> Connection:
-        """Hand the writer the key of identity numbers, which the database itself never has."""
+    def _writing(self, connection: Connection) -> Connection:
+        """Tell in whose name is written; hand over the key of identity numbers, which the database itself never has."""
+        audit_log.tell(connection)
         key = secret_files.key(self.server.secrets, self._key_file)
         return connection.execution_options(**{KEY_OPTION: key})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from sqlalchemy import ARRAY, Connection, Text, any_, func, literal, select
 from gis import crs as reference
 from gis.errors import NotFound
 from gis.land.extract import Extract, Ground
+from gis.land.land_use import of_documents
 from gis.land.rights import Party
 from gis.store import certificates, groups, restrictions, rights, sources, units
 from gis.store.geometry import city_crs
@@ -84,11 +86,13 @@ def _ground(connection: Connection, uid: str, day: date, known_at: datetime | No
             func.ST_X(inside),
             func.ST_Y(inside),
             func.lower(c.valid),
+            c.land_uses,
         ).where(c.uid == uid, at(parcel_version, day, known_at))
     ).one_or_none()
     if row is None:
         raise NotFound("parcel", f"{uid} on {day}, as the register knew it {known_at or 'now'}")
-    return Ground(*tuple(row))
+    told = tuple(row)
+    return replace(Ground(*told[:-1]), land_uses=of_documents(told[-1]))
 
 
 def _people(

@@ -21,6 +21,7 @@ from gis.errors import BadInput, Conflict
 from gis.land import draft
 from gis.land.draft import Part
 from gis.land.land_change import OUTLINES, Basis, Draft, LandChangeKind
+from gis.land.land_use import LandUsePortion, changed, main_use, written
 from gis.land.parcel import Parcel
 from gis.land.subdivision import Road, Zone
 from gis.store import land_register, lineage, rights_succession, versions
@@ -166,8 +167,36 @@ def change_use(connection: Connection, uids: Sequence[str], land_use: str, order
         Conflict: a parcel ended or changed.
     """
     parents, moment = _read(connection, uids, order)
-    told: list[Mapping[str, Any]] = [{"land_use": land_use}] * len(parents)
+    told: list[Mapping[str, Any]] = [{"land_use": land_use, "land_uses": ()}] * len(parents)
     return _attributes(connection, LandChangeKind.CHANGE_OF_USE, parents, told, order, moment)
+
+
+def change_use_of_part(
+    connection: Connection, uid: str, before: str | None, after: LandUsePortion, order: Order
+) -> Done:
+    """Put a part of a parcel's area under another use; its land uses are kept with their areas from then on.
+
+    Args:
+        connection: The caller's transaction.
+        uid: the parcel.
+        before: the use the part had; may be left out of a parcel with one use.
+        after: the part's use, area, term and origin.
+        order: day, papers and version.
+
+    Raises:
+        BadInput: it has not as much under that use, or several and none was named.
+        NotFound: the parcel is unknown.
+        Conflict: the parcel ended or changed.
+    """
+    (parent,), moment = _read(connection, [uid], order)
+    codes = sorted({one.code for one in parent.uses})
+    if before is None and len(codes) != 1:
+        has = written(parent.uses) or "no known use"
+        raise BadInput(f"parcel {uid} has {has}: name the use the part had (--from)")
+    uses = changed(parent.uses, before or codes[0], after)
+    plain = len(uses) == 1 and uses[0].kind == (uses[0].code, None, None)
+    told: list[Mapping[str, Any]] = [{"land_use": main_use(uses), "land_uses": () if plain else uses}]
+    return _attributes(connection, LandChangeKind.CHANGE_OF_USE, [parent], told, order, moment)
 
 
 def succeed_unit(connection: Connection, old_ward: str, new_ward: str, order: Order) -> Done:
@@ -231,7 +260,7 @@ def undo(connection: Connection, number: int, order: Order) -> Done:
     return _end(connection, drawn, order, moment, undoes=number)
 
 
-_SAID = ("ward_code", "sheet_no", "parcel_no", "old_sheet_no", "old_parcel_no", "land_use")
+_SAID = ("ward_code", "sheet_no", "parcel_no", "old_sheet_no", "old_parcel_no", "land_use", "land_uses")
 
 
 def _begin(connection: Connection, order: Order) -> datetime:

@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from gis import crs as reference
 from gis.errors import BadInput, Conflict, NotFound
+from gis.land import land_use
 from gis.land.draft import Names
 from gis.land.land_change import Basis, Draft, LandChange
 from gis.land.parcel import ATTRIBUTES, Parcel
@@ -285,9 +286,12 @@ def _rounds(rows: Sequence[Parcel]) -> Iterator[list[Parcel]]:
 
 def _row(one: Parcel, number: int) -> dict[str, Any]:
     facts = {name: getattr(one, name) for name in ATTRIBUTES}
+    # What has no portions is told, and digested, as it was before there were any.
+    uses = {"land_uses": land_use.documents(one.land_uses)} if one.land_uses else {}
     return {
         "uid": one.uid,
         **facts,
+        **uses,
         "geom": encode([one.polygon], number)[0],
         "valid": since(one.valid_from, one.valid_to),
     }

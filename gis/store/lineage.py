@@ -13,6 +13,7 @@ from sqlalchemy import Boolean, ColumnElement, Connection, Date, DateTime, Row, 
 from sqlalchemy.orm import aliased
 
 from gis.errors import NotFound
+from gis.land import land_use
 from gis.land.land_change import Basis, LandChange, LandChangeKind, Lineage
 from gis.land.parcel import ATTRIBUTES, Parcel
 from gis.store.schema import land_change, parcel_lineage, parcel_version
@@ -52,6 +53,7 @@ def versions_where(connection: Connection, condition: ColumnElement[bool]) -> li
         table.c.uid,
         table.c.version,
         *(table.c[name] for name in ATTRIBUTES),
+        table.c.land_uses,
         func.ST_AsBinary(table.c.geom, type_=None).label("wkb"),
         func.lower(table.c.valid, type_=Date).label("valid_from"),
         func.upper(table.c.valid, type_=Date).label("valid_to"),
@@ -230,5 +232,6 @@ def _recorded(row: Row[Any]) -> RecordedVersion:
         valid_from=row.valid_from,
         valid_to=row.valid_to,
         **{name: facts[name] for name in ATTRIBUTES},
+        land_uses=land_use.of_documents(row.land_uses),
     )
     return RecordedVersion(parcel, row.recorded_from, row.recorded_to, row.change)

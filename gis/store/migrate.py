@@ -15,12 +15,27 @@ from sqlalchemy import Connection, text
 from gis import crs
 from gis.errors import BadCrs, BadParameter, StoreUnreachable
 from gis.settings import City
-from gis.store import access_tables, generalised_tables, grants, reference_systems, rights_tables
+from gis.store import (
+    access_tables,
+    audit_log,
+    generalised_tables,
+    grants,
+    import_tables,
+    reference_systems,
+    rights_tables,
+)
 from gis.store.schema import SCHEMA
 
 HEAD = "head"
 BASE = "base"
-TABLES_ELSEWHERE = (*rights_tables.TABLES, *access_tables.TABLES, *generalised_tables.TABLES)
+TABLES_ELSEWHERE = (
+    *rights_tables.TABLES,
+    *import_tables.STAGED,
+    audit_log.audit_log,
+    audit_log.audit_pending,
+    *access_tables.TABLES,
+    *generalised_tables.TABLES,
+)
 """Named here so that whoever migrates knows the models of all tables."""
 _SCRIPTS = Path(__file__).parent / "migrations"
 

@@ -12,6 +12,7 @@ from gis import crs as reference
 from gis.bounds import BoundingBox
 from gis.land.exchange.record import DAYS, NUMBERS, TEXTS, ParcelRecord
 from gis.land.exchange.shapes import moved
+from gis.land.land_use import of_documents, written
 from gis.store import parcels
 
 
@@ -29,6 +30,7 @@ def records(
     shapes = np.asarray(frame.geometry.array, dtype=object)
     placed = shapes if crs is None else moved(shapes, city, reference.horizontal(crs))
     columns = {name: frame[name].tolist() for name in (*TEXTS, *NUMBERS)}
+    columns["land_uses"] = [written(of_documents(uses)) for uses in columns["land_uses"]]
     for name in NUMBERS:
         columns[name] = [None if value != value else value for value in columns[name]]
     for name in DAYS:

@@ -20,20 +20,20 @@ from gis import crs as reference
 from gis.errors import BadInput, MissingCrs
 from gis.land.exchange.checks import (
     MAP_SCALE,
+    Neighbourhood,
     Placed,
     check_area,
-    check_gaps,
     check_numbers,
-    check_overlaps,
 )
 from gis.land.exchange.placement import check_placement
 from gis.land.exchange.problems import Kind, Problem
 from gis.land.exchange.record import Incoming, ParcelRecord
 from gis.land.exchange.report import ImportReport
 from gis.land.exchange.shapes import moved, single
+from gis.land.land_use import adds_up, documents, main_use, of_documents, parsed, total, written
 from gis.store import parcel_versions, parcels
 from gis.store.geometry import city_crs, encode
-from gis.store.parcel_versions import ATTRIBUTES, KnownVersion
+from gis.store.parcel_versions import ATTRIBUTES, Bounds, KnownVersion
 from gis.store.versions import Saved, since
 
 SAME_CORNER = 0.0005
@@ -93,6 +93,24 @@ def check(
         MissingCrs: a file does not say its CRS.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('diaba.parcel_version', 0))"))
+    prepared = prepare(connection, files, valid_from=valid_from, scale=scale, step=step)
+    step("neighbours")
+    whole = prepared.part(slice(0, len(prepared)))
+    return ParcelImport(prepared.report([whole]), whole.rows)
+
+
+def prepare(
+    connection: Connection,
+    files: Sequence[Incoming],
+    *,
+    valid_from: date,
+    scale: int = MAP_SCALE,
+    step: Step = lambda _: None,
+) -> Prepared:
+    """Put the files' parcels in their place, match them with the register's, and find what is wrong with their numbers.
+
+    What takes long is left to `Prepared.part`. Arguments and errors are those of `check`.
+    """
     city = reference.horizontal(city_crs(connection))
     step("place")
     placed, problems = _in_city(connection, files, city)
@@ -109,32 +127,98 @@ def check(
             # A ring that could not even be read has been told of already.
             problems += [p for p in wrong if p.kind is not Kind.NO_GEOMETRY or not _is_told(record, reported)]
     candidates = _with_uids(connection, candidates)
-    step("overlaps")
-    problems += _check_neighbours(connection, candidates, city, step)
-    problems += [p for c in candidates if c.polygon and (p := check_area(c.record, c.polygon.area, scale))]
-    rows: list[dict[str, Any]] = []
-    outlines: list[Polygon] = []
-    new = unchanged = 0
-    for candidate in candidates:
-        row = _row(candidate)
-        if row is not None:
-            rows.append(row[0])
-            outlines.append(row[1])
-            new += not candidate.versions
-            problems += _later_change(candidate)
-        elif candidate.polygon is not None:
-            unchanged += 1
-    for values, outline in zip(rows, encode(outlines, reference.srid(city)), strict=True):
-        values["geom"] = outline
-    report = ImportReport(
+    srid = reference.srid(city)
+    return Prepared(
         tuple(str(incoming.path) for incoming in files),
-        tuple(replace(candidate.record, shape=candidate.polygon or candidate.record.shape) for candidate in candidates),
-        tuple(sorted(problems, key=lambda problem: not problem.is_error)),
-        new,
-        len(rows) - new,
-        unchanged,
+        tuple(candidates),
+        tuple(problems),
+        _neighbourhood(connection, candidates, srid),
+        srid,
+        scale,
     )
-    return ParcelImport(report, tuple(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What was found of some of the records of an import, and the rows to record of them."""
+
+    problems: tuple[Problem, ...]
+    new: int
+    changed: int
+    unchanged: int
+    rows: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An import whose records are matched with the register; its parts may be checked one after another."""
+
+    files: tuple[str, ...]
+    candidates: tuple[_Candidate, ...] = field(repr=False)
+    problems: tuple[Problem, ...]
+    """What is wrong so far."""
+    neighbourhood: Neighbourhood = field(repr=False)
+    srid: int
+    scale: int
+
+    def __len__(self) -> int:
+        """Records."""
+        return len(self.candidates)
+
+    def part(self, part: slice) -> Part:
+        """Check records against their neighbours and the register, and make their rows; together all are all."""
+        candidates = self.candidates[part]
+        before = sum(map(_is_drawn, self.candidates[: part.start]))
+        drawn = slice(before, before + sum(map(_is_drawn, candidates)))
+        problems = [*self.neighbourhood.overlaps(drawn), *self.neighbourhood.gaps(drawn)]
+        problems += [p for c in candidates if c.polygon and (p := check_area(c.record, c.polygon.area, self.scale))]
+        rows: list[dict[str, Any]] = []
+        outlines: list[Polygon] = []
+        new = unchanged = 0
+        for candidate in candidates:
+            row = _row(candidate)
+            if row is not None:
+                problems += _check_uses(candidate, row[0])
+                rows.append(row[0])
+                outlines.append(row[1])
+                new += not candidate.versions
+                problems += _later_change(candidate)
+            elif candidate.polygon is not None:
+                unchanged += 1
+        for values, outline in zip(rows, encode(outlines, self.srid), strict=True):
+            values["geom"] = outline
+        return Part(tuple(problems), new, len(rows) - new, unchanged, tuple(rows))
+
+    def report(self, parts: Sequence[Part]) -> ImportReport:
+        """What was found in all, errors first."""
+        problems = [*self.problems, *(problem for part in parts for problem in part.problems)]
+        return ImportReport(
+            self.files,
+            tuple(replace(one.record, shape=one.polygon or one.record.shape) for one in self.candidates),
+            tuple(sorted(problems, key=lambda problem: not problem.is_error)),
+            sum(part.new for part in parts),
+            sum(part.changed for part in parts),
+            sum(part.unchanged for part in parts),
+        )
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The rectangle around the outlines, in the city's CRS; None where there is none."""
+        outlines = [one.polygon for one in self.candidates if one.polygon is not None]
+        if not outlines:
+            return None
+        west, south, east, north = (float(edge) for edge in shapely.total_bounds(np.array(outlines, dtype=object)))
+        return west, south, east, north
+
+    @property
+    def uids(self) -> list[str]:
+        """The parcels' names."""
+        return [one.record.uid for one in self.candidates if one.record.uid is not None]
+
+    @property
+    def numbers(self) -> list[str]:
+        """Sheet and parcel numbers, "12/345"."""
+        return ["/".join(one.record.number[1:]) for one in self.candidates if one.record.number is not None]
 
 
 def save(connection: Connection, checked: ParcelImport) -> Saved:
@@ -283,24 +367,25 @@ def _uid(record: ParcelRecord) -> str:
     return "-".join(part for part in (record.ward_code, record.sheet_no, record.parcel_no) if part)
 
 
-def _check_neighbours(connection: Connection, candidates: Sequence[_Candidate], city: CRS, step: Step) -> list[Problem]:
-    """Overlaps and gaps among the parcels that come in, and between them and the register's."""
-    drawn = [(c, c.polygon) for c in candidates if c.incoming.has_shapes and c.polygon is not None]
+def _is_drawn(candidate: _Candidate) -> bool:
+    return candidate.incoming.has_shapes and candidate.polygon is not None
+
+
+def _neighbourhood(connection: Connection, candidates: Sequence[_Candidate], srid: int) -> Neighbourhood:
+    """The parcels that come in, and the register's around them."""
+    drawn = [(c, c.polygon) for c in candidates if _is_drawn(c) and c.polygon is not None]
     if not drawn:
-        return []
+        return Neighbourhood((), (), Placed())
     polygons = [polygon for _, polygon in drawn]
     names = [candidate.record.name for candidate, _ in drawn]
     x0, y0, x1, y1 = shapely.total_bounds(np.array(polygons, dtype=object))
     coming = [candidate.record.uid for candidate, _ in drawn if candidate.record.uid is not None]
     start = min(candidate.start for candidate, _ in drawn)
-    there = parcel_versions.within(connection, (x0 - 1, y0 - 1, x1 + 1, y1 + 1), reference.srid(city), coming)
+    there = parcel_versions.within(connection, (x0 - 1, y0 - 1, x1 + 1, y1 + 1), srid, coming)
     # Of a parcel with several versions in that time the last is held against the file.
     there.sort(key=lambda version: version.start or date.min)
     last = {version.uid: version for version in there if version.meets(start, None)}
-    around = Placed(tuple(last), tuple(version.shape for version in last.values()))
-    problems = check_overlaps(names, polygons, around)
-    step("gaps")
-    return problems + check_gaps(names, polygons, around)
+    return Neighbourhood(names, polygons, Placed(tuple(last), tuple(version.shape for version in last.values())))
 
 
 def _row(candidate: _Candidate) -> tuple[dict[str, Any], Polygon] | None:
@@ -309,9 +394,11 @@ def _row(candidate: _Candidate) -> tuple[dict[str, Any], Polygon] | None:
     if polygon is None or record.uid is None:
         return None
     columns = candidate.incoming.columns | {"uid"}
-    values = {
+    values: dict[str, Any] = {
         name: getattr(record, name) if name in columns or base is None else base.values[name] for name in ATTRIBUTES
     }
+    uses = parsed(values["land_uses"])
+    values["land_use"] = values["land_use"] or main_use(uses)
     for version in candidate.versions:
         if version.values == values and _is_same(version.shape, polygon):
             same_time = (version.start, version.end) == (candidate.start, candidate.end)
@@ -319,7 +406,21 @@ def _row(candidate: _Candidate) -> tuple[dict[str, Any], Polygon] | None:
                 return None
     if base is not None and _is_same(base.shape, polygon):
         polygon = base.shape
+    del values["land_uses"]
+    if uses:
+        values["land_uses"] = documents(uses)
     return values | {"area_measured": polygon.area, "valid": since(candidate.start, candidate.end)}, polygon
+
+
+def _check_uses(candidate: _Candidate, row: Mapping[str, Any]) -> list[Problem]:
+    """Whether land uses told with areas are the parcel's area together, and its main use one of them."""
+    uses = of_documents(row.get("land_uses"))
+    legal = row["area_legal"]
+    area = float(row["area_measured"] if legal is None else legal)
+    if not uses or (adds_up(uses, area) and row["land_use"] in {one.code for one in uses}):
+        return []
+    facts = {"uses": written(uses), "total_m2": total(uses), "area_m2": area, "use": row["land_use"]}
+    return [Problem(Kind.LAND_USES, candidate.record.name, facts, candidate.polygon)]
 
 
 def _later_change(candidate: _Candidate) -> list[Problem]:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
 from gis.land.exchange.record import NUMBERS, TEXTS
+from gis.land.land_use import of_documents, written
 
 ATTRIBUTES = (*TEXTS, *NUMBERS)
 """What a version holds besides its geometry and its time."""
@@ -95,6 +96,12 @@ def named(connection: Connection, uids: Iterable[str]) -> set[str]:
 def _versions(rows: Sequence[RowMapping]) -> list[KnownVersion]:
     shapes = shapely.from_wkb([bytes(row["geom"]) for row in rows])
     return [
-        KnownVersion(row["uid"], {name: row[name] for name in ATTRIBUTES}, shape, row["start"], row["until"])
+        KnownVersion(
+            row["uid"],
+            {name: row[name] for name in ATTRIBUTES} | {"land_uses": written(of_documents(row["land_uses"]))},
+            shape,
+            row["start"],
+            row["until"],
+        )
         for row, shape in zip(rows, shapes, strict=True)
     ]

@@ -137,6 +137,8 @@ parcel_version = _register(
     Column("area_legal", Double),
     _required("area_measured", Double),
     Column("address", Text),
+    # Portions of the area under each use; the view land_use_portion shows them as rows.
+    Column("land_uses", JSONB),
     # The words of the address as search looks for them; PostgreSQL writes it.
     Column("address_key", Text, Computed("diaba.search_key(address)", persisted=True)),
     _geometry("POLYGON"),

@@ -61,11 +61,26 @@ class _Said:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class KnownRow:
+    """A version the register holds for so now."""
+
     key: Key
     version: int
     digest: bytes
     valid: Range[date] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What has to be written for rows to be what the register knows."""
+
+    closing: tuple[KnownRow, ...]
+    """Versions whose recorded time ends."""
+    kept: tuple[tuple[KnownRow, Range[date], int], ...]
+    """Of those that end: what stays so in a part of their valid time, as which version."""
+    adding: tuple[tuple[Row, bytes, int], ...]
+    """Rows, their digests, their versions."""
+    unchanged: int
 
 
 def record(
@@ -98,9 +113,31 @@ def record(
     """
     new = _by_key(table, rows, gone, undigested)
     moment = moment or lock(connection, table)
+    planned = _plan(connection, table, new, instead_of)
+    session = driver(connection)
+    _close(session, table, planned.closing, moment)
+    _keep(session, table, planned.kept, moment)
+    _add(session, table, planned.adding, moment)
+    versions = {_key(table, row): version for row, _, version in planned.adding}
+    added = len(planned.adding) + len(planned.kept)
+    return Saved(added, len(planned.closing), planned.unchanged, versions)
+
+
+def plan(connection: Connection, table: Table, rows: Iterable[Row]) -> Plan:
+    """What `record` would write of rows as the register stands; nothing is written.
+
+    Raises:
+        BadInput: two rows have the same key and a day in common.
+    """
+    return _plan(connection, table, _by_key(table, rows, (), frozenset()), None)
+
+
+def _plan(
+    connection: Connection, table: Table, new: Mapping[Key, Sequence[_Said]], instead_of: ColumnElement[bool] | None
+) -> Plan:
     known, newest = _known(connection, table, list(new), instead_of)
-    closing: list[_Known] = []
-    kept: list[tuple[_Known, Range[date], int]] = []
+    closing: list[KnownRow] = []
+    kept: list[tuple[KnownRow, Range[date], int]] = []
     adding: list[tuple[Row, bytes, int]] = []
     unchanged = 0
     for key, told in new.items():
@@ -120,12 +157,7 @@ def record(
                 newest[key] = newest.get(key, 0) + 1
                 adding.append((one.row, one.digest, newest[key]))
     closing.extend(old for olds in known.values() for old in olds)
-    session = driver(connection)
-    _close(session, table, closing, moment)
-    _keep(session, table, kept, moment)
-    _add(session, table, adding, moment)
-    versions = {_key(table, row): version for row, _, version in adding}
-    return Saved(len(adding) + len(kept), len(closing), unchanged, versions)
+    return Plan(tuple(closing), tuple(kept), tuple(adding), unchanged)
 
 
 def lock(connection: Connection, table: Table) -> datetime:
@@ -219,7 +251,7 @@ def _canonical(value: Any) -> str:
 
 def _known(
     connection: Connection, table: Table, keys: list[Key], instead_of: ColumnElement[bool] | None
-) -> tuple[dict[Key, list[_Known]], dict[Key, int]]:
+) -> tuple[dict[Key, list[KnownRow]], dict[Key, int]]:
     """What is known now of the keys and of what is to be replaced; and the newest version of each key."""
     parts = [table.c[part] for part in table.info["key"]]
     valid = table.c.get("valid")
@@ -231,7 +263,7 @@ def _known(
     when = literal(None) if valid is None else valid
     statement = select(*parts, table.c.version, table.c.digest, when, current, replaced)
     wanted = set(keys)
-    known: dict[Key, list[_Known]] = {}
+    known: dict[Key, list[KnownRow]] = {}
     newest: dict[Key, int] = {}
     for row in connection.execute(statement.where(or_(asked, replaced)).order_by(*parts, table.c.version)):
         key, (version, digest, when, is_current, is_replaced) = tuple(row[: len(parts)]), row[len(parts) :]
@@ -239,11 +271,11 @@ def _known(
         if is_current and (key in wanted or is_replaced):
             # SQLAlchemy has a range type of its own, which is never equal to psycopg's.
             period = None if when is None else since(when.lower, when.upper)
-            known.setdefault(key, []).append(_Known(key, version, bytes(digest), period))
+            known.setdefault(key, []).append(KnownRow(key, version, bytes(digest), period))
     return known, newest
 
 
-def _same(said: _Said, old: _Known) -> bool:
+def _same(said: _Said, old: KnownRow) -> bool:
     return said.row is not None and old.digest == said.digest and (said.valid is None or old.valid == said.valid)
 
 
@@ -297,12 +329,12 @@ def _listed(table: Table, more: Sequence[tuple[str, str]] = ()) -> sql.Composed:
     return sql.SQL("unnest({}) AS k({})").format(arrays, names)
 
 
-def _arrays(table: Table, known: Sequence[_Known]) -> list[list[Any]]:
+def _arrays(table: Table, known: Sequence[KnownRow]) -> list[list[Any]]:
     count = len(table.info["key"])
     return [*([old.key[i] for old in known] for i in range(count)), [old.version for old in known]]
 
 
-def _close(session: psycopg.Connection[Any], table: Table, closing: Sequence[_Known], moment: datetime) -> None:
+def _close(session: psycopg.Connection[Any], table: Table, closing: Sequence[KnownRow], moment: datetime) -> None:
     if closing:
         session.execute(
             sql.SQL(
@@ -316,7 +348,7 @@ def _close(session: psycopg.Connection[Any], table: Table, closing: Sequence[_Kn
 def _keep(
     session: psycopg.Connection[Any],
     table: Table,
-    kept: Sequence[tuple[_Known, Range[date], int]],
+    kept: Sequence[tuple[KnownRow, Range[date], int]],
     moment: datetime,
 ) -> None:
     """Record again, for what remains of its valid time, what was closed for a part of it."""

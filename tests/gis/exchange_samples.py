@@ -9,6 +9,7 @@ from shapely import Polygon, box
 from gis.land.exchange.record import ParcelRecord
 
 EAST, NORTH = 603_000.0, 1_191_000.0
+USES = "ODT 59.5; CLN 40.5 until 2065-12-31 (Nhà nước công nhận (cũ), 'đất vườn' & ao)"
 STREETS = ("Nguyễn Trãi", "Lê Lợi", "Đường số 7", "Trần Hưng Đạo")
 
 
@@ -37,6 +38,7 @@ def sample_records() -> list[ParcelRecord]:
             old_sheet_no="3" if n % 4 == 0 else None,
             old_parcel_no=f"{500 + n}a" if n % 4 == 0 else None,
             land_use="ODT" if n % 3 else None,
+            land_uses=USES if n == 10 else None,
             address=f'{n + 1}/{n % 3} {STREETS[n % 4]}, "P. Bến Thành" & <Q.1>; tổ 5' if n != 7 else None,
             area_legal=round(shape.area, 1) if n != 8 else None,
             valid_from=date(2009 + n % 5, 3, 1),

@@ -92,6 +92,9 @@ def test_reader_sees_all_registers_and_all_current_views(shared_database: Databa
         for name in names:
             connection.execute(text(f'TABLE diaba."{name}"'))
         for name, columns in READABLE_COLUMNS.items():
+            if not columns:
+                assert not connection.scalar(text(f"SELECT has_any_column_privilege('diaba.{name}', 'SELECT')"))
+                continue
             connection.execute(text(f"SELECT {', '.join(columns)} FROM diaba.{name}"))  # noqa: S608  names of ours
 
 

@@ -70,59 +70,79 @@ def check_area(record: ParcelRecord, area: float, scale: int = MAP_SCALE) -> Pro
     return Problem(Kind.AREA_DIFFERS, record.name, facts | {"source": AREA_SOURCE.format(scale=scale)}, record.shape)
 
 
-def check_overlaps(names: Sequence[str], polygons: Sequence[Polygon], around: Placed) -> list[Problem]:
-    """Pairs of parcels, at least one of them coming in, that share more than a line (metres)."""
-    shapes = np.array([*polygons, *around.shapes], dtype=object)
-    own = len(polygons)
-    if own == 0:
-        return []
-    first, second = STRtree(shapes).query(shapes[:own], predicate="intersects")
-    wanted = first < second
-    first, second = first[wanted], second[wanted]
-    common = shapely.intersection(shapes[first], shapes[second])
-    areas, lengths = shapely.area(common), shapely.length(common)
-    problems: list[Problem] = []
-    for place in np.flatnonzero(2 * areas > OVERLAP_WIDTH * lengths):
-        facts: dict[str, Any] = {"area_m2": float(areas[place])}
-        name, other = names[first[place]], int(second[place])
-        if other < own:
-            problems.append(Problem(Kind.OVERLAP, name, facts | {"other": names[other]}, common[place]))
-        else:
-            facts = facts | {"uid": around.uids[other - own]}
-            problems.append(Problem(Kind.OVERLAP_REGISTER, name, facts, common[place]))
-    return problems
+class Neighbourhood:
+    """How parcels that come in lie among each other and among the register's (metres), told part by part."""
+
+    def __init__(self, names: Sequence[str], polygons: Sequence[Polygon], around: Placed) -> None:
+        """Parcels that come in, with their names for messages, and those of the register around them."""
+        self._names, self._around, self._own = names, around, len(polygons)
+        self._shapes = np.array([*polygons, *around.shapes], dtype=object)
+        self._tree = STRtree(self._shapes)
+        self._edges: _OpenEdges | None = None
+
+    def overlaps(self, part: slice) -> list[Problem]:
+        """Pairs that share more than a line, the first a parcel of the part, the second any but an earlier one."""
+        first, second = self._tree.query(self._shapes[part], predicate="intersects")
+        first = first + part.start
+        wanted = first < second
+        first, second = first[wanted], second[wanted]
+        common = shapely.intersection(self._shapes[first], self._shapes[second])
+        areas, lengths = shapely.area(common), shapely.length(common)
+        problems: list[Problem] = []
+        for place in np.flatnonzero(2 * areas > OVERLAP_WIDTH * lengths):
+            facts: dict[str, Any] = {"area_m2": float(areas[place])}
+            name, other = self._names[first[place]], int(second[place])
+            if other < self._own:
+                problems.append(Problem(Kind.OVERLAP, name, facts | {"other": self._names[other]}, common[place]))
+            else:
+                facts = facts | {"uid": self._around.uids[other - self._own]}
+                problems.append(Problem(Kind.OVERLAP_REGISTER, name, facts, common[place]))
+        return problems
+
+    def gaps(self, part: slice) -> list[Problem]:
+        """Slivers of ground between neighbours, the first a parcel of the part, the second any but an earlier one."""
+        if self._edges is None:
+            self._edges = _OpenEdges.of(self._shapes)
+        problems: list[Problem] = []
+        for one, other in self._edges.near(part):
+            for gap in _between(self._shapes, self._tree, one, other):
+                width = 2 * gap.area / gap.length
+                uid = None if other < self._own else self._around.uids[other - self._own]
+                name = self._names[other] if uid is None else f"the register's parcel {uid}"
+                facts = {"area_m2": gap.area, "width_m": width, "other": name}
+                problems.append(Problem(Kind.GAP, self._names[one], facts, gap))
+        return problems
 
 
-def check_gaps(names: Sequence[str], polygons: Sequence[Polygon], around: Placed) -> list[Problem]:
-    """Slivers of ground between neighbours, at least one of them coming in (metres)."""
-    shapes = np.array([*polygons, *around.shapes], dtype=object)
-    own = len(polygons)
-    if own == 0:
-        return []
-    tree = STRtree(shapes)
-    problems: list[Problem] = []
-    for one, other in _near(shapes, own):
-        for gap in _between(shapes, tree, one, other):
-            width = 2 * gap.area / gap.length
-            name = names[other] if other < own else f"the register's parcel {around.uids[other - own]}"
-            facts = {"area_m2": gap.area, "width_m": width, "other": name}
-            problems.append(Problem(Kind.GAP, names[one], facts, gap))
-    return problems
+@dataclass(frozen=True, slots=True)
+class _OpenEdges:
+    """Edges without a neighbour's edge on the very same corners."""
 
+    starts: NDArray[np.float64]
+    """(n, 2), metres."""
+    ends: NDArray[np.float64]
+    owners: NDArray[np.intp]
+    """(n,), place of the parcel."""
+    lines: NDArray[np.object_]
+    tree: STRtree
 
-def _near(shapes: NDArray[np.object_], own: int) -> list[tuple[int, int]]:
-    """Pairs of parcels with edges that are near each other but not the same; the first comes in."""
-    starts, ends, owners = _open_edges(shapes)
-    if len(starts) == 0:
-        return []
-    lines = np.asarray(shapely.linestrings(np.stack([starts, ends], axis=1)), dtype=object)
-    mine = np.flatnonzero(owners < own)
-    tree = STRtree(lines)
-    first, second = tree.query(lines[mine], predicate="dwithin", distance=GAP_WIDTH)
-    first = mine[first]
-    # The first comes in; of two that both do, the earlier is first.
-    wanted = (owners[first] < owners[second]) & _may_enclose(starts, ends, first, second)
-    return sorted({(int(a), int(b)) for a, b in zip(owners[first[wanted]], owners[second[wanted]], strict=True)})
+    @classmethod
+    def of(cls, shapes: NDArray[np.object_]) -> _OpenEdges:
+        starts, ends, owners = _open_edges(shapes)
+        lines = np.asarray(shapely.linestrings(np.stack([starts, ends], axis=1)), dtype=object)
+        return cls(starts, ends, owners, lines, STRtree(lines))
+
+    def near(self, part: slice) -> list[tuple[int, int]]:
+        """Pairs of parcels with edges that are near each other but not the same; the first is of the part."""
+        mine = np.flatnonzero((self.owners >= part.start) & (self.owners < part.stop))
+        if len(mine) == 0:
+            return []
+        first, second = self.tree.query(self.lines[mine], predicate="dwithin", distance=GAP_WIDTH)
+        first = mine[first]
+        wanted = (self.owners[first] < self.owners[second]) & _may_enclose(self.starts, self.ends, first, second)
+        return sorted(
+            {(int(a), int(b)) for a, b in zip(self.owners[first[wanted]], self.owners[second[wanted]], strict=True)}
+        )
 
 
 def _open_edges(

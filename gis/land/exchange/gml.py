@@ -36,7 +36,7 @@ _OF_INSPIRE = {
     "valid_from": f"{{{CP}}}validFrom",
     "valid_to": f"{{{CP}}}validTo",
 }
-_OF_OURS = ("ward_code", "sheet_no", "parcel_no", "old_sheet_no", "old_parcel_no", "land_use", "address")
+_OF_OURS = ("ward_code", "sheet_no", "parcel_no", "old_sheet_no", "old_parcel_no", "land_use", "land_uses", "address")
 
 
 def read(path: Path, reading: Reading) -> Incoming:

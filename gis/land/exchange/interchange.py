@@ -33,6 +33,7 @@ ELEMENTS: Mapping[str, str] = MappingProxyType(
         "old_sheet_no": "soHieuToBanDoCu",
         "old_parcel_no": "soThuTuThuaCu",
         "land_use": "loaiDat",
+        "land_uses": "cacLoaiDat",
         "address": "diaChi",
         "area_legal": "dienTichPhapLy",
         "valid_from": "ngayBatDau",

@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 
@@ -41,6 +42,7 @@ class Kind(StrEnum):
     OVERLAP_REGISTER = "overlap_register"
     GAP = "gap"
     AREA_DIFFERS = "area_differs"
+    LAND_USES = "land_uses"
     WRONG_CRS = "wrong_crs"
     WRONG_DATUM = "wrong_datum"
     SWAPPED_AXES = "swapped_axes"
@@ -121,6 +123,11 @@ _WORDS: Mapping[Kind, tuple[Severity, str, str]] = MappingProxyType(
             "diện tích {area_m2:.2f} m² khác diện tích pháp lý {legal_m2:.2f} m²: {delta_m2:+.2f} m²; "
             "cho phép {tolerance_m2:.2f} m² ({source})",
         ),
+        Kind.LAND_USES: (
+            _E,
+            "its land uses {uses} are {total_m2:.2f} m² together, its area is {area_m2:.2f} m², its main use {use}",
+            "các loại đất {uses} cộng lại {total_m2:.2f} m², diện tích thửa {area_m2:.2f} m², loại đất chính {use}",
+        ),
         Kind.WRONG_CRS: (
             _E,
             "the coordinates fit {fits}, not {said}: {evidence}",
@@ -180,6 +187,17 @@ class Problem:
     def vi(self) -> str:
         """The reason in Vietnamese."""
         return _WORDS[self.kind][2].format(**self.facts)
+
+    def document(self) -> dict[str, Any]:
+        """As JSON can hold it, its place as WKB in hexadecimal."""
+        shape = None if self.shape is None else shapely.to_wkb(self.shape, hex=True)
+        return {"kind": str(self.kind), "record": self.record, "facts": dict(self.facts), "shape": shape}
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Problem:
+        """The problem of a document of one."""
+        shape = None if document["shape"] is None else shapely.from_wkb(document["shape"])
+        return cls(Kind(document["kind"]), document["record"], document["facts"], shape)
 
     @property
     def is_error(self) -> bool:

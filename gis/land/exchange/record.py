@@ -13,9 +13,20 @@ from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
 from gis.land.exchange.problems import Kind, Problem
+from gis.land.land_use import parsed, written
 from gis.land.number_forms import without_accents
 
-TEXTS = ("uid", "ward_code", "sheet_no", "parcel_no", "old_sheet_no", "old_parcel_no", "land_use", "address")
+TEXTS = (
+    "uid",
+    "ward_code",
+    "sheet_no",
+    "parcel_no",
+    "old_sheet_no",
+    "old_parcel_no",
+    "land_use",
+    "address",
+    "land_uses",
+)
 NUMBERS = ("area_legal",)
 DAYS = ("valid_from", "valid_to")
 FIELDS = (*TEXTS, *NUMBERS, *DAYS)
@@ -36,6 +47,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "old_sheet_no": ("sohieutobandocu", "sotocu", "oldsheet"),
         "old_parcel_no": ("sothututhuacu", "sothuacu", "oldparcel"),
         "land_use": ("loaidat", "mucdichsudung", "mdsd"),
+        "land_uses": ("cacloaidat", "dientichtheoloaidat"),
         "address": ("diachi", "diachithuadat"),
         "area_legal": ("dientichphaply", "dientichpl"),
         "valid_from": ("ngaybatdau",),
@@ -61,6 +73,8 @@ class ParcelRecord:
     old_parcel_no: str | None = None
     land_use: str | None = None
     address: str | None = None
+    land_uses: str | None = None
+    """Where there are several, or with terms: "ODT 60; CLN 140.5 until 2050-12-31 (origin)", m²."""
     area_legal: float | None = None
     """m²."""
     valid_from: date | None = None
@@ -201,6 +215,16 @@ def _day(value: Any) -> date:
     return date.fromisoformat(text[:10])
 
 
+def _uses(value: Any) -> str | None:
+    # One way of writing them, so that the same uses are the same text.
+    return written(parsed(_text(value)))
+
+
 _READERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {**dict.fromkeys(TEXTS, _text), **dict.fromkeys(NUMBERS, _number), **dict.fromkeys(DAYS, _day)}
+    {
+        **dict.fromkeys(TEXTS, _text),
+        **dict.fromkeys(NUMBERS, _number),
+        **dict.fromkeys(DAYS, _day),
+        "land_uses": _uses,
+    }
 )

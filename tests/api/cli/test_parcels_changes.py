@@ -98,6 +98,44 @@ def test_a_split_is_tried_then_done_then_shown_then_undone(diaba: Run, land: Cit
     assert (code, err) == (1, "diaba: change 1 was undone already by change 2\n")
 
 
+def test_a_part_of_a_parcel_changes_its_use(diaba: Run) -> None:
+    part = ("use", "p-20", "--to", "CLN", "--area", "250", "--term", "2075-12-31", "--valid-from", "2020-05-01")
+    code, out, err = diaba(*part, "--dry-run")
+    assert (code, err) == (0, "")
+    assert "600.000 m²  ODT 350; CLN 250 until 2075-12-31" in out
+    assert diaba(*part)[0] == 0
+    assert _json(diaba("show", "p-20", "--json"))["land_uses"] == [
+        {"code": "ODT", "area_m2": 350.0, "term_end": None, "origin": None},
+        {"code": "CLN", "area_m2": 250.0, "term_end": "2075-12-31", "origin": None},
+    ]
+    assert "    CLN 250 until 2075-12-31\n" in diaba("show", "p-20")[1]
+    code, _, err = diaba("use", "p-20", "--to", "TMD", "--area", "9", "--from", "LUC")
+    assert (code, err) == (3, "diaba: 9 m² of LUC were to change, there are 0 m²\n")
+    assert diaba("use", "p-20", "--to", "TMD", "--term", "2075-12-31")[0] == 2
+
+
+def test_the_audit_log_names_the_account_and_the_command_without_its_arguments(
+    diaba: Run, land: CityStore, command_line: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit = command_line(land.settings.home, "--city", land.city.name, "db", "audit")
+    monkeypatch.setenv("DIABA_ACTOR", "Lan")
+    assert diaba("use", "p-12", "--to", "TMD", "--valid-from", "2020-05-01")[0] == 0
+    code, out, err = audit("--key", "p-12", "--actor", "Lan", "--json")
+    assert code == 0, err
+    found = json.loads(out)["entries"]
+    assert {(one["actor"], one["through"]) for one in found} == {("Lan", "diaba parcels use")}
+    assert [one["operation"] for one in found] == ["INSERT", "INSERT", "UPDATE"]
+    code, out, _ = audit("--actor", "Lan", "--limit", "1")
+    assert (code, out.count("\n"), "diaba parcels use" in out) == (0, 1, True)
+    document = json.loads(audit("--verify", "--json")[1])
+    assert document["broken"] is None
+    assert audit("--verify", "--head", document["head"])[0] == 0
+    code, out, _ = audit("--verify", "--head", "00" * 32)
+    assert (code, "the noted head is not in the chain" in out) == (1, True)
+    assert audit("--head", "00")[0] == 2
+    assert audit("--verify", "--head", "xy")[0] == 3
+
+
 def test_what_the_register_knew_before_is_still_told(diaba: Run) -> None:
     known = _json(diaba("show", "p-22", "--json"))["recorded_from"]
     diaba("use", "p-22", "--to", "CLN", "--valid-from", "2020-05-01")

@@ -65,6 +65,8 @@ class ServiceSettings:
     """Requests worked on at once; also the most connections to the store."""
     requests_most: int = 256
     """Requests held at once, worked on or waiting; who comes then is told to come again."""
+    streams_most: int = 1_000
+    """Streams of events open at once; they are not among the requests held."""
     tile_age_seconds: int = 60
     """How long a client may show a tile without asking again."""
     url_bytes_most: int = 8_192

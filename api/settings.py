@@ -69,8 +69,8 @@ class ServiceSettings:
     """Streams of events open at once; they are not among the requests held."""
     tile_age_seconds: int = 60
     """How long a client may show a tile without asking again."""
-    url_bytes_most: int = 8_192
-    """Path and query of a request."""
+    url_bytes_most: int = 16_384
+    """Path and query of a request; a filter may hold a polygon."""
     header_bytes_most: int = 16_384
     """All header fields of a request."""
     body_bytes_most: int = 10_000_000

@@ -120,6 +120,8 @@ class TooManyRequests(DiabaError):
     def __init__(self, limit: str, wait_seconds: int, headers: Mapping[str, str]) -> None:
         self.headers = {**headers, "Retry-After": str(wait_seconds)}
         super().__init__(f"{limit}; try again in {wait_seconds} s")
+
+
 class TooManyListeners(DiabaError):
     """No more streams of changes are opened."""
 

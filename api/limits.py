@@ -25,6 +25,7 @@ from api.errors import (
 )
 from api.rate import Buckets
 from api.settings import Rates, ServiceSettings
+from api.stopping import EVENTS
 from gis.errors import DiabaError
 
 NEVER_REFUSED = frozenset({"/health/live"})
@@ -48,12 +49,29 @@ class Counted:
         return cls(requests, lookups if rates.lookups_per_minute else None)
 
 
+class _Held:
+    """One of the requests of a caller that are held at once, until it is released."""
+
+    def __init__(self, in_flight: Counter[str], key: str) -> None:
+        self._in_flight, self._key, self._is_held = in_flight, key, True
+        in_flight[key] += 1
+
+    def release(self) -> None:
+        """No longer count it; released again it stays so."""
+        if self._is_held:
+            self._is_held = False
+            self._in_flight[self._key] -= 1
+            if not self._in_flight[self._key]:
+                del self._in_flight[self._key]
+
+
 class Limits:
     """Refuses requests that are too large, too slow to come, too many or too often, each with the limit it exceeds."""
 
     def __init__(self, app: ASGIApp, settings: ServiceSettings, counted: Counted) -> None:
         self.app, self.settings, self.counted = app, settings, counted
         self._in_flight: Counter[str] = Counter()
+        self._streams = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  the protocol's
         if scope["type"] != "http" or scope["path"] in NEVER_REFUSED:
@@ -67,13 +85,11 @@ class Limits:
         except DiabaError as error:
             await self._refuse(error, scope, receive, send)
             return
-        self._in_flight[key] += 1
+        held = _Held(self._in_flight, key)
         try:
-            await self._pass_on(scope, receive, send, told)
+            await self._pass_on(scope, receive, send, told, held)
         finally:
-            self._in_flight[key] -= 1
-            if not self._in_flight[key]:
-                del self._in_flight[key]
+            held.release()
 
     def _check_size(self, scope: Scope) -> None:
         limits = self.settings
@@ -92,9 +108,9 @@ class Limits:
         if self._in_flight.total() >= self.settings.requests_most:
             raise TooBusy
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, told: Mapping[str, str]) -> None:
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, told: Mapping[str, str], held: _Held) -> None:
         limits = self.settings
-        started = has_body = False
+        started = has_body = is_stream = False
         taken = 0
         refusal: DiabaError | None = None
 
@@ -117,13 +133,21 @@ class Limits:
             return message
 
         async def send_on(message: Message) -> None:
-            nonlocal started
+            nonlocal started, is_stream, refusal
             if refusal is not None and not started:
                 # Whatever the application makes of a body that broke off.
                 return
             if message["type"] == "http.response.start":
-                started = True
                 headers = MutableHeaders(scope=message)
+                if headers.get("content-type", "").startswith(EVENTS):
+                    if self._streams >= limits.streams_most:
+                        refusal = TooBusy()
+                        raise refusal
+                    # It waits for events and works on nothing: not one of the requests held at once.
+                    is_stream = True
+                    self._streams += 1
+                    held.release()
+                started = True
                 for name, value in told.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -133,6 +157,8 @@ class Limits:
         except Exception:
             if refusal is None or started:
                 raise
+        finally:
+            self._streams -= is_stream
         if refusal is not None and not started:
             await self._refuse(refusal, scope, receive, send)
 

@@ -84,7 +84,9 @@ def bench_city(parcel_count: int, house_count: int, kept: Path | None = None) ->
         cluster.stop()
         shutil.rmtree(cluster.socket, ignore_errors=True)
         if kept is None:
-            shutil.rmtree(cluster.data, ignore_errors=True)
+            # Where the server's account cannot enter the folder, its data lie elsewhere.
+            elsewhere = not cluster.data.is_relative_to(folder)
+            shutil.rmtree(cluster.data.parent if elsewhere else folder, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
 
 

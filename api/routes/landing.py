@@ -125,9 +125,7 @@ def _links(base: str) -> list[Link]:
             JSON,
             "Ô bản đồ vector · Vector tiles",
         ),
-        link(
-            "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", f"{base}/tileMatrixSets", JSON, "Tile grids"
-        ),
+        link("http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", f"{base}/tileMatrixSets", JSON, "Tile grids"),
         link("related", f"{base}/tiles.json", JSON, "Vector tiles (TileJSON)"),
         link("related", f"{base}/changes", "text/event-stream", "Thay đổi · Changes"),
         link(

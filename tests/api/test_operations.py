@@ -22,6 +22,7 @@ from starlette.responses import StreamingResponse
 
 from api.main import create_app
 from api.server import Server
+from api.settings import ServiceSettings
 from gis.access.roles import Role
 from gis.store.migrate import newest
 from tests.api.conftest import CityStore
@@ -184,7 +185,8 @@ def test_what_does_not_end_in_time_is_given_up(store: CityStore) -> None:
 
 
 def test_streams_of_events_end_when_it_stops_and_downloads_are_finished(store: CityStore) -> None:
-    app = create_app(store.settings, store.city)
+    """And before: streams are counted for themselves."""
+    app = create_app(store.settings, store.city, ServiceSettings(requests_most=2, streams_most=1))
     go = threading.Event()
 
     @app.get("/events")
@@ -217,6 +219,9 @@ def test_streams_of_events_end_when_it_stops_and_downloads_are_finished(store: C
             lines, body = stream.iter_lines(), download.iter_bytes()
             assert next(lines) == "data: 1"
             assert next(body)
+            assert get(f"{url}/conformance").status_code == 200
+            refused = get(f"{url}/events")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
             server.should_exit = True
             # A clean end of the answer: httpx would raise if it broke off.
             assert set(lines) == {"", "data: 1"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -46,6 +47,27 @@ def test_a_port_that_is_none_is_wrong_usage() -> None:
 def test_an_address_of_another_machine_is_bad_input(host: str) -> None:
     with pytest.raises(BadParameter, match="no such address"):
         listen(host, 0)
+
+
+def test_what_is_written_to_a_client_is_sent_at_once() -> None:
+    """Not held back until the client has acknowledged what came before: asyncio sees to it for sockets named as TCP."""
+
+    async def option() -> int:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        class Protocol(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                kept = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                found.set_result(kept)
+
+        listener = listen("127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(Protocol, sock=listener)
+        async with server:
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.close()
+            return await found
+
+    assert asyncio.run(option()) == 1
 
 
 def test_a_store_that_does_not_answer_is_told_with_its_own_code(tmp_path: Path) -> None:

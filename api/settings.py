@@ -69,17 +69,10 @@ class ServiceSettings:
     """Requests worked on at once; also the most connections to the store."""
     requests_most: int = 256
     """Requests held at once, worked on or waiting; who comes then is told to come again."""
-<<<<<<< HEAD
-    url_bytes_most: int = 8_192
-    """Path and query of a request."""
-=======
     streams_most: int = 1_000
     """Streams of events open at once; they are not among the requests held."""
-    tile_age_seconds: int = 60
-    """How long a client may show a tile without asking again."""
     url_bytes_most: int = 16_384
     """Path and query of a request; a filter may hold a polygon."""
->>>>>>> operations
     header_bytes_most: int = 16_384
     """All header fields of a request."""
     body_bytes_most: int = 10_000_000

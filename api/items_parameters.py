@@ -91,24 +91,29 @@ def read(request: Request) -> ItemsParameters:
 
 def described() -> list[dict[str, Any]]:
     """The parameters as OpenAPI lists them."""
-    schema = ItemsParameters.model_json_schema()
-    # One text to us; after the standard it is a list, which is written the same.
-    schema["properties"]["bbox"] |= {
-        "anyOf": [{"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}]
+    return [_described(name, told) for name, told in ItemsParameters.model_json_schema()["properties"].items()]
+
+
+_BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}
+"""`bbox` is one text to us; to the standard a list, which is written the same."""
+
+
+def _described(name: str, told: dict[str, Any]) -> dict[str, Any]:
+    # A parameter that is left out is not null.
+    kind = next((one for one in told.get("anyOf", ()) if one != {"type": "null"}), told)
+    schema = _BOX if name == "bbox" else {word: value for word, value in kind.items() if word not in _BESIDE}
+    parameter = {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": told["description"],
+        "schema": schema,
+        "style": "form",
+        "explode": False,
     }
-    listed = []
-    for name, told in schema["properties"].items():
-        examples = told.pop("examples", None)
-        parameter = {
-            "name": name,
-            "in": "query",
-            "required": False,
-            "description": told.pop("description"),
-            "schema": told,
-            "style": "form",
-            "explode": False,
-        }
-        if examples:
-            parameter["example"] = examples[0]
-        listed.append(parameter)
-    return listed
+    if examples := told.get("examples"):
+        parameter["example"] = [float(part) for part in examples[0].split(",")] if name == "bbox" else examples[0]
+    return parameter
+
+
+_BESIDE = ("anyOf", "description", "examples", "title")

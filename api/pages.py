@@ -91,7 +91,9 @@ def items(base: str, of: Collection, page: Page, links: Sequence[Link], data: st
         data: where the map gets the same features as GeoJSON in degrees.
     """
     features = [orjson.loads(text) for text in page.features]
-    shown = list(features[0]["properties"])[:_COLUMNS_MOST] if features else []
+    first = features[0] if features else {"id": "", "properties": {}}
+    # The key is a property too.
+    shown = [name for name, value in first["properties"].items() if value != first["id"]][:_COLUMNS_MOST]
     head = "".join(f"<th>{escape(TYPES[name].title)}</th>" for name in shown)
     rows = "".join(
         f"<tr><td>{_anchor(_item(base, of, one['id']), one['id'])}</td>{_cells(one['properties'], shown)}</tr>"

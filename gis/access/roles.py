@@ -11,7 +11,7 @@ class Role(StrEnum):
     """A login of a city's database. Each has its own random password."""
 
     OWNER = "owner"
-    """Owns the tables and changes their shape; nothing but migrations and backups runs as it."""
+    """Owns the tables and changes their shape; migrations, backups, keys of machines and who sees what are its work."""
     WRITER = "writer"
     """Adds to the registers and closes what was recorded; owns nothing, shapes nothing."""
     READER = "reader"

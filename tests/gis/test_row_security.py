@@ -314,8 +314,8 @@ def test_a_tile_is_found_by_the_spatial_index_for_everybody(large: Database, par
         limits = plan(large, scope, ("permits",))
     assert by_index(found, "parcel_version_geom_idx")
     assert by_index(limits, "permit_limit_geom_idx")
-    # The pages are those of the tile; the scope's own are few.
-    assert pages(found) <= pages(without) + 20
+    # The pages are those of the tile, and what a session reads once to know the functions; the table has hundreds.
+    assert pages(found) <= pages(without) + 100
 
 
 def test_a_page_of_features_is_found_by_the_spatial_index_too(large: Database) -> None:

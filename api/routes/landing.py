@@ -127,7 +127,7 @@ def _links(base: str) -> list[Link]:
         ),
         link("http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", f"{base}/tileMatrixSets", JSON, "Tile grids"),
         link("related", f"{base}/tiles.json", JSON, "Vector tiles (TileJSON)"),
-        link("related", f"{base}/changes", "text/event-stream", "Thay đổi · Changes"),
+        link("related", f"{base}/changes", JSON, "Thay đổi · Changes"),
         link(
             "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map",
             f"{base}/raster/dtm/tiles.json",

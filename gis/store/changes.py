@@ -42,6 +42,12 @@ class Change:
     """West, south, east, north in Web Mercator, metres: where it was and where it is."""
 
 
+DIFFERENCES = "discrepancies"
+LAND = ("parcels", "permits", "blocks", "wards")
+NOT_FOR_ALL = (DIFFERENCES, *LAND)
+"""Collections of which not everybody may see all rows."""
+
+
 class Reach(StrEnum):
     """Of what may not be everybody's to know, how much a caller is told."""
 
@@ -62,7 +68,7 @@ def reaches(connection: Connection) -> Mapping[str, Reach]:
             "CASE WHEN row_security_active('diaba.parcel_version') THEN diaba.reach('land') ELSE 'all' END"
         )
     ).one()
-    return {"discrepancies": Reach(differences)} | dict.fromkeys(("parcels", "permits", "blocks", "wards"), Reach(land))
+    return {DIFFERENCES: Reach(differences)} | dict.fromkeys(LAND, Reach(land))
 
 
 async def listen(database: Database) -> AsyncIterator[Change | None]:

@@ -10,8 +10,8 @@ import brotli
 WORTH_COMPRESSING = 500
 """Bytes; smaller bodies fit into one packet anyhow."""
 GZIP_LEVEL = 5
-BROTLI_LEVEL = 4
-"""Of a vector tile of 100 kB this makes 4 % less than gzip in less time; 5 takes twice as long for 4 % more."""
+BROTLI_LEVEL = 2
+"""Of a vector tile of 341 kB it makes 61 kB in 2.3 ms; gzip at 5 makes 81 kB in 5.8, brotli at 5 53 kB in 9.6 ms."""
 PREFERENCE = ("br", "gzip")
 """Of what a client likes equally, the first is taken."""
 

@@ -122,8 +122,8 @@ def existing_city() -> City:
     return city
 
 
-def rectangle(text: str, crs: CRS) -> BoundingBox:
-    """The rectangle of an option `--area`: x0,y0,x1,y1.
+def rectangle(text: str, crs: CRS, name: str = "area") -> BoundingBox:
+    """The rectangle of an option, `--area` if not told otherwise: x0,y0,x1,y1.
 
     Raises:
         BadParameter: it is not four numbers, or its corners are in the wrong order.
@@ -133,7 +133,7 @@ def rectangle(text: str, crs: CRS) -> BoundingBox:
     try:
         x0, y0, x1, y1 = (float(part) for part in text.split(","))
     except ValueError:
-        raise BadParameter("area", text, "give four numbers: x0,y0,x1,y1") from None
+        raise BadParameter(name, text, "give four numbers: x0,y0,x1,y1") from None
     return BoundingBox(x0, y0, x1, y1, crs)
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "permits": ("api.cli.permits", "Building permits: dossiers, clocks, checks."),
     "scene": ("api.cli.scene", "The simulated city and its scanner."),
     "serve": ("api.cli.serve", "The API and the viewer."),
+    "tiles": ("api.cli.tiles", "Vector tiles: into a file; what stands for parcels far away."),
 }
 """Command → module that holds it as `command`, and its line in the help."""
 

@@ -15,7 +15,7 @@ from api.routes.collections import lonlat
 from api.tile_service import layers_of
 from gis.errors import NotFound
 from gis.store.coverage import extent
-from gis.store.tile_layers import LAYERS, ZOOM_LEAST, Layer
+from gis.store.tile_layers import LAYERS, ZOOM_LEAST, Layer, described
 
 router = APIRouter(tags=["Tiles"])
 
@@ -84,15 +84,5 @@ def _tilejson(service: Service, base: str, layers: Sequence[Layer], query: str) 
         "maxzoom": ZOOM_MOST,
         "bounds": bounds,
         "center": [(west + east) / 2, (south + north) / 2, min(16, ZOOM_MOST)],
-        "vector_layers": [
-            {
-                "id": layer.id,
-                "description": layer.description,
-                "minzoom": layer.zoom_least,
-                "maxzoom": ZOOM_MOST if layer.zoom_most is None else layer.zoom_most,
-                "fields": {name: kind for name, (_, kind) in layer.fields.items()},
-                **({"left_out": layer.left_out} if layer.left_out else {}),
-            }
-            for layer in layers
-        ],
+        "vector_layers": [described(layer, ZOOM_MOST) for layer in layers],
     }

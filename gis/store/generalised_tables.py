@@ -5,7 +5,7 @@ PostgreSQL fills them (migration 0011); no login writes into them.
 
 from __future__ import annotations
 
-from sqlalchemy import ARRAY, BigInteger, Column, Date, DateTime, Double, Identity, Integer, Table, Text
+from sqlalchemy import ARRAY, BigInteger, Column, Date, DateTime, Double, Identity, Integer, Numeric, Table, Text
 
 from gis.store.columns import geometry, metadata, required
 
@@ -45,7 +45,10 @@ generalised_block = Table(
     "generalised_block",
     metadata,
     Column("ward_code", Text, primary_key=True),
-    *(Column(name, Integer, primary_key=True, autoincrement=False) for name in ("cell_x", "cell_y", "number")),
+    *(Column(name, Integer, primary_key=True, autoincrement=False) for name in ("cell_x", "cell_y")),
+    # Of the versions of its parcels.
+    Column("signature", Numeric, primary_key=True),
+    required("first_uid", Text),
     geometry("MULTIPOLYGON", "geom_3857"),
     required("parcels", Integer),
     required("area", Double),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gis.store.collections import known as known_then
 from gis.store.collections import so_on_day
@@ -149,7 +150,7 @@ def _generalised() -> list[Layer]:
             source="diaba.generalised_block v",
             geometry=None,
             web="v.geom_3857",
-            key="(v.ward_code, v.cell_x, v.cell_y, v.number)",
+            key="v.first_uid",
             size="v.area",
             fields=_text("ward_code", "land_use") | _count("parcels") | _number("area"),
             where="TRUE",
@@ -249,6 +250,18 @@ def _near(known: Condition, so: Condition, *, is_now: bool) -> list[Layer]:
             left_out="buildings below 1,500 m² at zoom 13, 500 m² at 14: `built_up` counts them",
         ),
     ]
+
+
+def described(layer: Layer, zoom_last: int) -> dict[str, Any]:
+    """The layer in TileJSON's words (3.0, `vector_layers`), in tiles up to a zoom; and what it leaves out."""
+    return {
+        "id": layer.id,
+        "description": layer.description,
+        "minzoom": layer.zoom_least,
+        "maxzoom": zoom_last if layer.zoom_most is None else min(layer.zoom_most, zoom_last),
+        "fields": {name: kind for name, (_, kind) in layer.fields.items()},
+        **({"left_out": layer.left_out} if layer.left_out else {}),
+    }
 
 
 def _by_id(layers: list[Layer]) -> Mapping[str, Layer]:

@@ -71,6 +71,27 @@ def vector_tile(connection: Connection, city: CRS, query: TileQuery) -> VectorTi
     return _largest(connection, query, layers, over, values)
 
 
+def hold_still(connection: Connection) -> None:
+    """Make a transaction that has just begun see one state of the register, and plan each tile for its own place."""
+    connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+    connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    connection.execute(text("SET LOCAL jit = off"))
+
+
+def generalise(connection: Connection, *, everything: bool = False) -> int:
+    """Make blocks, wards and built-up areas anew where the calendar alone has changed them, or all; how many cells.
+
+    Changes of the registers need none of this: their transaction does it.
+
+    Args:
+        connection: A writer's transaction.
+        everything: All cells of the city.
+    """
+    return int(
+        connection.execute(text("SELECT diaba.generalise(:everything)"), {"everything": everything}).scalar_one()
+    )
+
+
 def tile_bounds(z: int, x: int, y: int) -> BoundingBox:
     """The rectangle of a tile of Web Mercator, metres."""
     return WEB.bounds(z, x, y)

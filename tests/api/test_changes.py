@@ -128,7 +128,7 @@ def test_the_edit_is_in_far_tiles_and_in_the_city_s_own_grid_too(living: CitySto
     level = grid["tileMatrices"][12]
     side = level["cellSize"] * 256
     west, north = level["pointOfOrigin"]
-    path = f"/collections/parcels/tiles/{own}/12/{int((north - NORTH - 5) // side)}/{int((EAST + 5 - west) // side)}"
+    path = f"/collections/parcels/tiles/{own}/12/{int((north - NORTH - 15) // side)}/{int((EAST + 30 - west) // side)}"
 
     def seen() -> dict[str, str]:
         answer = httpx.get(url + path)

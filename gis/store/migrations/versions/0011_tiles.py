@@ -177,12 +177,13 @@ CREATE TABLE diaba.generalised_block (
     ward_code text NOT NULL,
     cell_x integer NOT NULL,
     cell_y integer NOT NULL,
-    number integer NOT NULL,
+    signature numeric NOT NULL,
+    first_uid text NOT NULL,
     geom_3857 geometry(MultiPolygon, 3857) NOT NULL,
     parcels integer NOT NULL,
     area double precision NOT NULL,
     land_use text,
-    PRIMARY KEY (ward_code, cell_x, cell_y, number)
+    PRIMARY KEY (ward_code, cell_x, cell_y, signature)
 );
 CREATE INDEX ON diaba.generalised_block USING gist (geom_3857);
 
@@ -237,46 +238,64 @@ END
 $$;
 """
 
-# Blocks are of one ward and one cell of 512 m, so that an edit is worked out by what is near it. Parcels are noded to
-# 5 cm, as neighbours' corners of real registers differ by that. Parcels of roads (DGT) would tie all blocks together.
+# Blocks are of one ward and one cell of 512 m, so that an edit is worked out by what is near it; of its cell only the
+# blocks whose parcels have changed are united anew. Neighbours' corners in real registers are some centimetres apart.
+# Parcels of roads (DGT) would tie all blocks together.
 LAND = """
 CREATE FUNCTION diaba.generalise_land(ward text, x integer, y integer) RETURNS void LANGUAGE plpgsql
 SET search_path = diaba, public SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     cell CONSTANT geometry := ST_MakeEnvelope(x * 512, y * 512, x * 512 + 512, y * 512 + 512, :srid);
+    uids text[];
+    versions integer[];
+    blocks numeric[];
+    count_known integer;
+    count_members integer;
+    area_members double precision;
+    changes_on date;
 BEGIN
-    DELETE FROM generalised_block b WHERE b.ward_code = ward AND b.cell_x = x AND b.cell_y = y;
-    DELETE FROM generalised_cell c WHERE c.kind = 'parcels' AND c.ward_code = ward AND c.cell_x = x AND c.cell_y = y;
     WITH known AS MATERIALIZED (
-        SELECT v.uid, v.geom, v.valid, v.land_use, ST_Area(v.geom) AS area
+        SELECT v.uid, v.version, v.geom, v.valid, COALESCE(v.land_use, '') <> 'DGT' AS is_land, v.valid @> current_date
+            AS is_so
         FROM parcel_version v
         WHERE v.geom && cell AND upper_inf(v.recorded) AND COALESCE(v.ward_code, '') = ward
             AND floor(ST_X(ST_Centroid(v.geom)) / 512) = x AND floor(ST_Y(ST_Centroid(v.geom)) / 512) = y
-    ), members AS MATERIALIZED (
-        SELECT *, COALESCE(land_use, '') <> 'DGT' AS is_land FROM known WHERE valid @> current_date
-    ), grouped AS (
-        SELECT *, ST_ClusterDBSCAN(geom, 0.05, 1) OVER () AS block FROM members WHERE is_land
-    ), blocks AS MATERIALIZED (
-        SELECT min(uid COLLATE "C") AS first, ST_Union(geom, 0.05) AS outline, count(*) AS parcels,
-            sum(area) AS area, mode() WITHIN GROUP (ORDER BY land_use) AS land_use
-        FROM grouped GROUP BY block
-    ), put AS (
-        INSERT INTO generalised_block
-        SELECT ward, x, y, row_number() OVER (ORDER BY first),
-            ST_Multi(ST_CollectionExtract(ST_Transform(ST_SimplifyPreserveTopology(outline, 1), 3857), 3)),
-            parcels, area, land_use
-        FROM blocks
+    ), touching AS (
+        SELECT uid, version, ST_ClusterDBSCAN(geom, 0.05, 1) OVER () AS block FROM known WHERE is_so AND is_land
+    ), signed AS (
+        -- A block is known by the versions it is made of.
+        SELECT uid, version, sum(hashtextextended(uid || ' ' || version, 0)) OVER (PARTITION BY block) AS signature
+        FROM touching
     )
+    SELECT s.*, k.* INTO uids, versions, blocks, count_known, count_members, area_members, changes_on
+    FROM (SELECT array_agg(uid), array_agg(version), array_agg(signature) FROM signed) s, (
+        SELECT count(*), count(*) FILTER (WHERE is_so), COALESCE(sum(ST_Area(geom)) FILTER (WHERE is_so), 0),
+            (SELECT min(day) FROM known, LATERAL (VALUES (lower(valid)), (upper(valid))) AS ends(day)
+                WHERE day > current_date)
+        FROM known
+    ) k;
+    DELETE FROM generalised_block b
+    WHERE b.ward_code = ward AND b.cell_x = x AND b.cell_y = y
+        AND NOT b.signature = ANY (COALESCE(blocks, ARRAY[]::numeric[]));
+    INSERT INTO generalised_block
+    SELECT ward, x, y, m.signature, min(v.uid COLLATE "C"),
+        ST_Multi(ST_CollectionExtract(ST_Transform(ST_SimplifyPreserveTopology(ST_Union(v.geom), 1), 3857), 3)),
+        count(*), sum(ST_Area(v.geom)), mode() WITHIN GROUP (ORDER BY v.land_use)
+    FROM unnest(uids, versions, blocks) AS m(uid, version, signature) JOIN parcel_version v USING (uid, version)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM generalised_block b
+        WHERE b.ward_code = ward AND b.cell_x = x AND b.cell_y = y AND b.signature = m.signature
+    )
+    GROUP BY m.signature;
+    DELETE FROM generalised_cell c WHERE c.kind = 'parcels' AND c.ward_code = ward AND c.cell_x = x AND c.cell_y = y;
     INSERT INTO generalised_cell
     SELECT 'parcels', ward, x, y,
         COALESCE((
             SELECT ST_Multi(ST_SimplifyPreserveTopology(
-                ST_Buffer(ST_Union(outline), 15, 'join=mitre mitre_limit=2'), 1)) FROM blocks
-        ), ST_GeomFromText('MULTIPOLYGON EMPTY', :srid)),
-        (SELECT count(*) FROM members), COALESCE((SELECT sum(area) FROM members), 0),
-        (SELECT min(day) FROM known, LATERAL (VALUES (lower(valid)), (upper(valid))) AS ends(day)
-            WHERE day > current_date)
-    WHERE EXISTS (SELECT 1 FROM known);
+                ST_Buffer(ST_Union(ST_Transform(b.geom_3857, :srid)), 15, 'join=mitre mitre_limit=2'), 1))
+            FROM generalised_block b WHERE b.ward_code = ward AND b.cell_x = x AND b.cell_y = y
+        ), ST_GeomFromText('MULTIPOLYGON EMPTY', :srid)), count_members, area_members, changes_on
+    WHERE count_known > 0;
 END
 $$;
 
@@ -317,7 +336,7 @@ BEGIN
             OFFSET 0)
     ), outline AS MATERIALIZED (
         SELECT ST_Multi(ST_CollectionExtract(ST_Intersection(cell, ST_Buffer(
-            ST_Union(ST_Buffer(footprint, 10, 'join=mitre mitre_limit=2'), 0.05),
+            ST_Union(ST_Buffer(footprint, 10, 'join=mitre mitre_limit=2')),
             -10, 'join=mitre mitre_limit=2')), 3)) AS shape
         FROM members HAVING count(*) > 0
     ), put AS (

@@ -58,7 +58,8 @@ INSERT INTO diaba.parcel_version
     (uid, version, ward_code, sheet_no, parcel_no, land_use, area_legal, area_measured, address, geom, valid, recorded,
      digest)
 SELECT 'p-' || lpad(i::text, 7, '0'), 1,
-    '26' || lpad((floor(x / 1000)::int % 30 * 30 + floor(y / 1000)::int % 30)::text, 3, '0'), (floor(x / 250)::int % 100)::text, i::text, 'ODT', 64, 64, NULL,
+    '26' || lpad((floor(x / 1000)::int % 30 * 30 + floor(y / 1000)::int % 30)::text, 3, '0'),
+    (floor(x / 250)::int % 100)::text, i::text, 'ODT', 64, 64, NULL,
     ST_MakeEnvelope(x, y, x + 4, y + 16, 9210), '[2009-03-01,)', tstzrange(now(), NULL), ''
 FROM ({PLACES}) p
 """  # noqa: S608  constants

@@ -12,7 +12,10 @@ from api.errors import PROBLEM_SCHEMA
 TAGS = [
     {"name": "Service", "description": "What there is and whether it works."},
     {"name": "Features", "description": "The registers' layers as GeoJSON (OGC API Features, parts 1 and 2)."},
-    {"name": "Tiles", "description": "Vector tiles of WebMercatorQuad (MVT 2.1) and their TileJSON."},
+    {
+        "name": "Tiles",
+        "description": "Vector tiles (MVT 2.1), their TileJSON and tile sets (OGC API Tiles), and what changes.",
+    },
     {"name": "Raster", "description": "Terrain as pictures and as values."},
     {"name": "Permits", "description": "Giấy phép xây dựng · Building permits: where a dossier stands."},
     {"name": "Buildings", "description": "Measured buildings with their uncertainty, and as CityJSON."},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
@@ -84,7 +85,8 @@ def export(
     places = tiles_over(area, zooms)
     written, left_out = 0, 0
     with written_whole(path) as part, part.open("wb") as file:
-        writer = Writer(file)
+        # The library says no types.
+        writer: Any = Writer(file)  # type: ignore[no-untyped-call]
         for place, tile in zip(places, _read(connection, city, asked, places), strict=True):
             advance(1)
             left_out += tile[1]

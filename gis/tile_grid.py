@@ -56,7 +56,7 @@ class TileGrid:
         side, last = self.side / 2**z, 2**z - 1
 
         def within(value: float) -> int:
-            return min(max(floor(value), 0), last)
+            return int(min(max(floor(value), 0), last))
 
         return (
             within((box.min_x - self.west) / side),

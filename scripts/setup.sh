@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install what diaba needs, once; again it looks and leaves in a second, without a network.
 #   scripts/setup.sh         what `make demo` and `make serve` need
-#   scripts/setup.sh test    and what the tests need besides (a browser)
+#   scripts/setup.sh test    and what the tests need besides (a browser and QGIS)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh

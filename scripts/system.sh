@@ -1,4 +1,4 @@
-# Programs that come from the system: PostgreSQL with PostGIS, Python, Node.js, and a browser for the tests.
+# Programs that come from the system: PostgreSQL with PostGIS, Python, Node.js; a browser and QGIS for the tests.
 # Sourced by setup.sh. What is there already is left alone; apt-get runs only when something is missing.
 
 postgis_there() {
@@ -31,6 +31,9 @@ browser_there() {
     have chromium || have chromium-browser || have google-chrome || have google-chrome-stable
 }
 
+# Its modules are those of the system's Python.
+qgis_there() { /usr/bin/python3 -c 'import qgis.core' >/dev/null 2>&1; }
+
 fonts_there() { ls /usr/share/fonts/truetype/*/*.ttf >/dev/null 2>&1; }
 
 missing_parts() {
@@ -40,6 +43,7 @@ missing_parts() {
     if [ "${1:-}" = test ]; then
         browser_there || echo browser
         fonts_there || echo fonts
+        qgis_there || echo qgis
     fi
 }
 
@@ -60,6 +64,7 @@ packages_for() {
             node) printf '%s\n' nodejs npm ;;
             browser) echo chromium ;;
             fonts) echo fonts-dejavu-core ;;
+            qgis) echo python3-qgis ;;
         esac
     done
 }

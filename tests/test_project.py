@@ -27,10 +27,10 @@ REQUIREMENTS = [
     for text in texts
 ]
 
-CONDA_NAMES = {"dask": "dask-core", "lazrs": "lazrs-python"}
+CONDA_NAMES = {"brotli": "brotli-python", "dask": "dask-core", "lazrs": "lazrs-python"}
 """Packages conda-forge has under another name."""
 
-NOT_ON_CONDA = {"cjio", "manifold3d", "startinpy", "types-shapely"}
+NOT_ON_CONDA = {"cjio", "manifold3d", "pmtiles", "startinpy", "types-shapely"}
 """Packages conda-forge does not have: environment.yml takes them by pip."""
 
 PROGRAMS = {"python", "pip", "nodejs", "pdal", "postgis", "postgresql", "python-pdal"}

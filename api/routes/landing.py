@@ -19,6 +19,11 @@ CONFORMS_TO = (
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
     "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
+    *(
+        f"http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/{name}"
+        for name in ("core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets", "mvt")
+    ),
+    *(f"http://www.opengis.net/spec/tms/2.0/conf/{name}" for name in ("tilematrixset", "json-tilematrixset")),
 )
 
 
@@ -63,10 +68,15 @@ def _links(base: str) -> list[dict[str, Any]]:
         link("data", "/collections", "application/json", "Lớp dữ liệu · Feature collections"),
         link(
             "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector",
-            "/tiles.json",
+            "/tiles",
             "application/json",
-            "Vector tiles (TileJSON)",
+            "Ô bản đồ vector · Vector tiles",
         ),
+        link(
+            "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", "/tileMatrixSets", "application/json", "Tile grids"
+        ),
+        link("related", "/tiles.json", "application/json", "Vector tiles (TileJSON)"),
+        link("related", "/changes", "text/event-stream", "Thay đổi · Changes"),
         link(
             "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map",
             "/raster/dtm/tiles.json",

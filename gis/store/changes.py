@@ -107,7 +107,7 @@ def _is_kept(connection: Connection, number: int) -> bool:
 
 
 def _change(row: Row[Any]) -> Change:
-    number, collection, edges = row
+    number, collection, edges = tuple(row)
     return Change(number, collection, _boxes(edges))
 
 

@@ -14,6 +14,7 @@ import rasterio
 from fastapi.testclient import TestClient
 
 from api.routes.viewer import LIBRARY, PAGES, library_folders
+from gis.store.tile_layers import LAYERS
 from tests.api.conftest import FLAGGED, PARCELS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -82,6 +83,17 @@ def test_a_layer_can_be_hidden(visit: tuple[dict[str, Any], Path]) -> None:
 
 def test_the_map_library_is_on_this_machine() -> None:
     assert any(all((folder / name).is_file() for name in LIBRARY) for folder in library_folders())
+
+
+def test_the_style_is_one_by_maplibre_s_validator_and_draws_every_layer() -> None:
+    node = shutil.which("node")
+    assert node is not None
+    told = subprocess.run(
+        [node, "--no-warnings", str(SCRIPT.with_name("style.mjs"))], capture_output=True, text=True, check=True
+    )
+    found = json.loads(told.stdout)
+    assert found["errors"] == found["dangling"] == []
+    assert set(found["drawn"]) == set(LAYERS)
 
 
 def test_every_file_of_the_viewer_is_served_as_what_it_is(client: TestClient) -> None:

@@ -69,15 +69,18 @@ class Changes:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.is_closing.set)
 
-    @contextmanager
-    def listener(self) -> Iterator[Listener]:
-        """Somebody to be told from now on.
+    def refuse_if_full(self) -> None:
+        """Whether one more may listen.
 
         Raises:
             TooManyListeners: there are as many as are taken.
         """
         if len(self._listeners) >= self.listeners_most:
             raise TooManyListeners(self.listeners_most)
+
+    @contextmanager
+    def listener(self) -> Iterator[Listener]:
+        """Somebody to be told while the context lasts."""
         made = Listener()
         self._listeners.add(made)
         try:

@@ -55,8 +55,9 @@ class KeptTile:
 class TileCache:
     """Tiles by key, those not asked for longest go first. Nothing is kept or given unless changes are being heard."""
 
-    def __init__(self, bytes_most: int) -> None:
+    def __init__(self, bytes_most: int, buffer: int = 64) -> None:
         self.bytes_most, self.bytes = bytes_most, 0
+        self.margin = buffer / EXTENT
         self.hits, self.misses, self.dropped = 0, 0, 0
         self._tiles: OrderedDict[TileKey, KeptTile] = OrderedDict()
         self._places: dict[tuple[str, int], dict[tuple[int, int], set[TileKey]]] = defaultdict(dict)
@@ -137,7 +138,7 @@ class TileCache:
             grid = self._grids[name]
             for box in _in_grid(change, grid):
                 # A tile shows what lies around it, too.
-                around = box.buffered(grid.side / 2**z * 64 / EXTENT + 1.0)
+                around = box.buffered(grid.side / 2**z * self.margin + 1.0)
                 first, last, top, bottom = grid.columns_and_rows(z, around)
                 if (last - first + 1) * (bottom - top + 1) <= len(places):
                     asked = ((x, y) for x in range(first, last + 1) for y in range(top, bottom + 1))

@@ -30,7 +30,7 @@ class TileService:
     def __init__(self, service: Service) -> None:
         self.service = service
         limits = service.limits
-        self.cache = TileCache(limits.tile_cache_bytes)
+        self.cache = TileCache(limits.tile_cache_bytes, limits.tile_buffer)
         self.changes = Changes(service.database, self.cache, limits.listeners_most)
 
     async def answer(self, request: Request, query: TileQuery) -> Response:

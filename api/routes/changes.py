@@ -19,7 +19,7 @@ from api.routes.collections import lonlat
 from api.tile_service import TilesDep, TileService
 from gis.bounds import BoundingBox
 from gis.crs import WEB_MERCATOR, normalise
-from gis.errors import BadParameter
+from gis.errors import BadParameter, DiabaError
 from gis.store.changes import Change, newest, since
 
 router = APIRouter(tags=["Tiles"])
@@ -101,25 +101,26 @@ async def changes(
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", "Vary": "Accept"}
     if request.scope.get("is_head"):
         return Response(headers=headers, media_type=EVENT_STREAM)
-    # Opened here, so that too many are refused before the stream has begun.
-    context = tiles.changes.listener()
-    listener = context.__enter__()
+    tiles.changes.refuse_if_full()
+    return StreamingResponse(_stream(service, tiles, heard), headers=headers, media_type=EVENT_STREAM)
 
-    async def stream() -> AsyncIterator[bytes]:
-        try:
-            async for event in _events(service, tiles, listener, heard):
-                yield event
-        finally:
-            context.__exit__(None, None, None)
 
-    return StreamingResponse(stream(), headers=headers, media_type=EVENT_STREAM)
+async def _stream(service: Service, tiles: TileService, heard: int | None) -> AsyncIterator[bytes]:
+    """The events, of a listener that is there only while somebody reads them."""
+    with tiles.changes.listener() as listener:
+        async for event in _events(service, tiles, listener, heard):
+            yield event
 
 
 async def _events(service: Service, tiles: TileService, listener: Listener, heard: int | None) -> AsyncIterator[bytes]:
     """The stream: what was missed, then each change as it comes, and a sign of life when none does."""
     yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
     if heard is not None:
-        missed = await run_in_threadpool(_found, service, heard)
+        try:
+            missed = await run_in_threadpool(_found, service, heard)
+        except DiabaError:
+            # The store is away: when it is back, all may have changed.
+            missed = None
         yield _reset() if missed is None else b"".join(map(_event, missed))
     closing = asyncio.ensure_future(tiles.changes.is_closing.wait())
     try:

@@ -76,7 +76,7 @@ def _links(base: str) -> list[dict[str, Any]]:
             "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", "/tileMatrixSets", "application/json", "Tile grids"
         ),
         link("related", "/tiles.json", "application/json", "Vector tiles (TileJSON)"),
-        link("related", "/changes", "text/event-stream", "Thay đổi · Changes"),
+        link("related", "/changes", "application/json", "Thay đổi · Changes"),
         link(
             "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map",
             "/raster/dtm/tiles.json",

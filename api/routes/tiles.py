@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -12,7 +13,7 @@ from api.errors import PROBLEMS
 from api.query import moment
 from api.tile_service import TilesDep, layers_of
 from gis.errors import BadParameter, NotFound
-from gis.store.collections import Moment
+from gis.store.collections import NOW, Moment
 from gis.store.tile_layers import LAYERS
 from gis.store.tiles import TileQuery
 
@@ -85,7 +86,8 @@ def one_moment(as_of: str | None, known_at: str | None) -> Moment:
     when = moment(as_of, known_at)
     if when.is_interval:
         raise BadParameter("as_of", "…", "give one day")
-    return when
+    # Today is now, and what is now is generalised far away. Days of the store are those of UTC.
+    return NOW if when == Moment(datetime.now(UTC).date()) else when
 
 
 def chosen(names: str | None) -> tuple[str, ...]:

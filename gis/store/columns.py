@@ -18,6 +18,12 @@ def geometry(kind: str, name: str = "geom", *, dimension: int = 2, nullable: boo
     return Column(name, shape, nullable=nullable)
 
 
+def kept(kind: str, name: str, *, nullable: bool = False) -> Column[Any]:
+    """A column of geometry that the database fills by itself, from another of the row; nobody writes it."""
+    shape = Geometry(kind, srid=-1, spatial_index=False)
+    return Column(name, shape, nullable=nullable, info={"kept": True})
+
+
 def required(name: str, kind: Any) -> Column[Any]:
     """A column that always has a value."""
     return Column(name, kind, nullable=False)

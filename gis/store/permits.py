@@ -15,7 +15,11 @@ from gis.store.versions import Saved, at
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-LIMITS = tuple(column.name for column in permit_limit.columns if column.name not in {"permit_no", "version"})
+LIMITS = tuple(
+    column.name
+    for column in permit_limit.columns
+    if column.name not in {"permit_no", "version"} and "kept" not in column.info
+)
 """Columns of what a permit allows: `geom` is the permitted footprint, heights are above ground level."""
 
 

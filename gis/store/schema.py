@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import DATERANGE, JSONB
 
 from gis.store.columns import SCHEMA as SCHEMA
 from gis.store.columns import geometry as _geometry
+from gis.store.columns import kept as _kept
 from gis.store.columns import metadata as metadata
 from gis.store.columns import register as _register
 from gis.store.columns import required as _required
@@ -141,7 +142,7 @@ parcel_version = _register(
     Column("address_key", Text, Computed("diaba.search_key(address)", persisted=True)),
     _geometry("POLYGON"),
     _required("valid", DATERANGE),
-    _geometry("POLYGON", "geom_3857"),
+    _kept("POLYGON", "geom_3857"),
     tail=(ForeignKeyConstraint(["uid"], [parcel.c.uid]),),
 )
 
@@ -209,7 +210,7 @@ road = _register(
     Column("reserve_width_m", Double),
     _geometry("LINESTRING"),
     _required("valid", DATERANGE),
-    _geometry("LINESTRING", "geom_3857"),
+    _kept("LINESTRING", "geom_3857"),
 )
 
 planning_zone = _register(
@@ -224,7 +225,7 @@ planning_zone = _register(
     Column("decision", Text),
     _geometry("POLYGON"),
     _required("valid", DATERANGE),
-    _geometry("POLYGON", "geom_3857"),
+    _kept("POLYGON", "geom_3857"),
 )
 
 permit = _register(
@@ -253,7 +254,7 @@ permit_limit = Table(
     Column("setback_front_m", Double),
     Column("setback_rear_m", Double),
     Column("ground_level_m", Double),
-    _geometry("POLYGON", "geom_3857", nullable=True),
+    _kept("POLYGON", "geom_3857", nullable=True),
     ForeignKeyConstraint(["permit_no", "version"], [permit.c.permit_no, permit.c.version]),
 )
 
@@ -345,7 +346,7 @@ building_version = _register(
     # Models below the best, by level of detail: {"1.2": {"solid": EWKB in hexadecimal, "surfaces": letters}}.
     _required("coarser", JSONB),
     _required("valid", DATERANGE),
-    _geometry("POLYGON", "footprint_3857"),
+    _kept("POLYGON", "footprint_3857"),
     tail=(
         ForeignKeyConstraint(["uid"], [building.c.uid]),
         ForeignKeyConstraint(["tile_key", "epoch"], [build_tile.c.tile_key, build_tile.c.epoch]),

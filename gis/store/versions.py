@@ -278,7 +278,7 @@ def _minus(whole: Range[date], part: Range[date]) -> list[Range[date]]:
 
 def _written(table: Table) -> list[str]:
     """The columns that are written; others PostgreSQL makes of them."""
-    return [column.name for column in table.columns if column.computed is None]
+    return [column.name for column in table.columns if column.computed is None and "kept" not in column.info]
 
 
 def _match(table: Table) -> sql.Composed:

@@ -84,7 +84,7 @@ def test_tiles_in_the_city_s_own_grid_are_dropped_too(cache: TileCache) -> None:
 
 def test_what_was_read_before_a_change_is_not_kept_after_it(cache: TileCache) -> None:
     here = key(*_tile(16))
-    west, south, east, north = WEB.bounds(here.z, here.x, here.y).tuple
+    west, south, *_ = WEB.bounds(here.z, here.x, here.y).tuple
     told = cache.told
     cache.hear(Change(1, "parcels", ((west + 1, south + 1, west + 2, south + 2),)))
     cache.put(here, tile(here), told)
@@ -94,8 +94,6 @@ def test_what_was_read_before_a_change_is_not_kept_after_it(cache: TileCache) ->
     far = key(16, here.x + 9, here.y)
     cache.put(far, tile(far), told)
     assert cache.get(far) is not None
-    assert east > west
-    assert north > south
 
 
 def test_nothing_is_kept_while_changes_are_not_heard(cache: TileCache) -> None:

@@ -118,6 +118,8 @@ def test_a_tile_shows_the_city_of_another_day(client: TestClient) -> None:
         assert len(found) == PARCELS - 2
         assert {one["properties"]["height"] for one in found} == {6.0}
     assert decoded(client, path_of(15), known_at="2020-06-30T00:00:00Z") == {}
+    today = datetime.now(UTC).date().isoformat()
+    assert decoded(client, path_of(13), as_of=today) == decoded(client, path_of(13))
 
 
 def test_only_the_layers_asked_for_are_sent(client: TestClient) -> None:

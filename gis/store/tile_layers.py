@@ -81,6 +81,11 @@ def _count(*names: str, of: str = "v") -> dict[str, tuple[str, str]]:
     return {name: (f"{of}.{name}", "Number") for name in names}
 
 
+def _whole(*names: str) -> dict[str, tuple[str, str]]:
+    """Rounded to whole units: half as many bytes."""
+    return {name: (f"CAST(round(v.{name}) AS bigint)", "Number") for name in names}
+
+
 def _plan(known: Condition, so: Condition) -> list[Layer]:
     versions = f"{known('v')} AND {so('v')}"
     return [
@@ -136,7 +141,7 @@ def _generalised() -> list[Layer]:
             web="v.geom_3857",
             key="v.ward_code",
             size="v.area",
-            fields=_text("ward_code") | _count("parcels") | _number("area"),
+            fields=_text("ward_code") | _count("parcels") | _whole("area"),
             where="TRUE",
             changes=("wards",),
             left_out="the parcels themselves, and what is narrower than 30 m between them",
@@ -152,7 +157,7 @@ def _generalised() -> list[Layer]:
             web="v.geom_3857",
             key="v.first_uid",
             size="v.area",
-            fields=_text("ward_code", "land_use") | _count("parcels") | _number("area"),
+            fields=_text("ward_code", "land_use") | _count("parcels") | _whole("area"),
             where="TRUE",
             changes=("blocks",),
             left_out="the lines between the parcels of a block, and parcels of roads (DGT)",
@@ -169,7 +174,7 @@ def _generalised() -> list[Layer]:
             web="v.geom_3857",
             key="(v.cell_x, v.cell_y)",
             size="v.area",
-            fields=_count("buildings") | _number("area", "height", "height_max"),
+            fields=_count("buildings") | _whole("area") | _number("height", "height_max"),
             where="TRUE",
             changes=("built_up",),
             left_out="what is narrower than 20 m between buildings",

@@ -35,8 +35,8 @@ from tests.gis.land_samples import lots, register
 from tests.gis.store_samples import EAST, NORTH
 
 SCRIPT = Path(__file__).parent / "browser" / "refresh.mjs"
-AT_ONCE = 1.0
-"""Seconds until an edit is seen, with the machine under load; alone it is some milliseconds."""
+AT_ONCE = 10.0
+"""Seconds an edit is waited for on a busy machine; alone it takes milliseconds. What is kept would stay for ever."""
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,7 @@ class Ear:
 
     def __init__(self, url: str, **headers: str) -> None:
         self.events: Queue[tuple[str, str, Any]] = Queue()
+        self.is_whole = False
         self.client = httpx.Client(timeout=httpx.Timeout(5, read=60))
         self.context = self.client.stream("GET", f"{url}/changes", headers={"Accept": "text/event-stream", **headers})
         self.answer = self.context.__enter__()
@@ -101,6 +102,7 @@ class Ear:
                     event[name] = value.strip()
         except (httpx.HTTPError, httpx.StreamError, RuntimeError):
             return
+        self.is_whole = True
 
     def next(self) -> tuple[str, str, Any]:
         return self.events.get(timeout=10)
@@ -114,11 +116,13 @@ def test_an_edit_of_another_process_is_in_the_tile_at_once(living: CityStore, ur
     for use in ("CLN", "LUC", "SKC"):
         uses(url)
         z, x, y = tile_of(16)
-        kept = httpx.get(f"{url}/tiles/{z}/{x}/{y}.mvt")
-        assert kept.headers["x-tile-cache"] == "hit"
+        path = f"{url}/tiles/{z}/{x}/{y}.mvt"
+        # The service answers before it hears the store.
+        assert wait_for(lambda path=path: httpx.get(path).headers["x-tile-cache"] == "hit")
+        kept = httpx.get(path)
         edit(living, "p-00", use)
         assert wait_for(lambda wanted=use: uses(url)["p-00"] == wanted)
-        anew = httpx.get(f"{url}/tiles/{z}/{x}/{y}.mvt", headers={"If-None-Match": kept.headers["etag"]})
+        anew = httpx.get(path, headers={"If-None-Match": kept.headers["etag"]})
         assert anew.status_code == 200
 
 
@@ -179,8 +183,7 @@ def test_who_listens_is_told_where_and_nothing_else_and_may_go_on_later(living: 
 def test_a_service_that_lost_the_store_forgets_what_it_kept(living: CityStore, url: str) -> None:
     z, x, y = tile_of(16)
     path = f"{url}/tiles/{z}/{x}/{y}.mvt"
-    httpx.get(path)
-    assert httpx.get(path).headers["x-tile-cache"] == "hit"
+    assert wait_for(lambda: httpx.get(path).headers["x-tile-cache"] == "hit")
     ear = Ear(url)
     with psycopg.connect(dsn(living.database.url(Role.READER)), autocommit=True) as session:
         session.execute(
@@ -207,11 +210,9 @@ def test_a_service_takes_so_many_listeners_and_ends_their_streams_with_itself(li
     with served(living) as url:
         assert httpx.head(f"{url}/changes", headers={"Accept": "text/event-stream"}).status_code == 200
         ear = Ear(url)
-        started = time.monotonic()
-    ear.thread.join(5)
-    assert not ear.thread.is_alive()
-    # Otherwise the server waits for the stream for five seconds, and then cuts it off.
-    assert time.monotonic() - started < 4
+    ear.thread.join(10)
+    # Otherwise the server waits for the stream for five seconds, and then cuts it off in its middle.
+    assert ear.is_whole
     with pytest.raises(Empty):
         ear.events.get_nowait()
 

@@ -11,10 +11,11 @@ from api.answers import JSON, MVT, answer, json_bytes
 from api.dependencies import BaseDep, Service, ServiceDep
 from api.errors import PROBLEMS
 from api.routes.collections import lonlat
+from api.routes.tilejson import ZOOM_MOST
 from api.routes.tiles import TILE_ANSWERS, AsOf, KnownAt, one_moment
 from api.tile_service import TilesDep, layers_of
 from gis.bounds import BoundingBox
-from gis.crs import WGS84, horizontal, normalise
+from gis.crs import srid
 from gis.errors import BadParameter, NotFound
 from gis.store.collections import COLLECTIONS
 from gis.store.coverage import extent
@@ -26,8 +27,6 @@ router = APIRouter(tags=["Tiles"])
 
 SHOWN = frozenset(layer.collection for layer in LAYERS.values())
 """Collections that have tiles."""
-ZOOM_MOST = 18
-"""Of Web Mercator; nearer, clients enlarge."""
 GEOMETRY_DIMENSION = {"roads": 1}
 """Of a layer's features; the others are areas."""
 RELATION = "http://www.opengis.net/def/rel/ogc/1.0/"
@@ -257,7 +256,7 @@ def _reach(service: Service, collection: str | None) -> BoundingBox | None:
 def _bounding_box(reach: BoundingBox | None) -> dict[str, Any]:
     if reach is None:
         return {}
-    west, south, east, north = lonlat(BoundingBox(*reach.to(WGS84).tuple, crs=normalise(WGS84)))
+    west, south, east, north = lonlat(reach)
     crs84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
     return {"boundingBox": {"lowerLeft": [west, south], "upperRight": [east, north], "crs": crs84}}
 
@@ -267,7 +266,7 @@ def _named(grid: TileGrid) -> dict[str, str]:
 
 
 def _crs(grid: TileGrid) -> str:
-    return f"http://www.opengis.net/def/crs/EPSG/0/{horizontal(grid.crs).to_epsg() or 0}"
+    return f"http://www.opengis.net/def/crs/EPSG/0/{srid(grid.crs)}"
 
 
 def _title(service: Service, collection: str | None) -> str:

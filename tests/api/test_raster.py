@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,14 +19,13 @@ from rasterio.vrt import WarpedVRT
 from scipy.ndimage import binary_erosion, label, maximum_filter
 from sqlalchemy import text
 
-from api.main import create_app
 from gis.access.roles import Role
 from gis.bounds import BoundingBox
 from gis.crs import transformer, warpable
 from gis.files import sha256
 from gis.raster import NODATA, Raster, read_raster, write_cog
 from gis.store.coverage import RasterFile
-from tests.api.conftest import NEW, TILE, CityStore, furnish, terrain
+from tests.api.conftest import NEW, TILE, CityStore, terrain
 from tests.api.test_tiles import QUAD, tile_of
 from tests.gis.store_samples import EAST, NORTH
 from tests.lidar.gdal_dem import dem
@@ -348,21 +346,50 @@ def test_what_the_client_has_is_not_drawn(client: TestClient, monkeypatch: pytes
     )
 
 
-def test_a_replaced_product_has_a_new_etag(make_store: Callable[..., CityStore], tmp_path: Path) -> None:
-    made = make_store("relief")
-    furnish(made, tmp_path)
-    path = "/raster/hillshade/{}/{}/{}.png".format(*tile_at(17))
-    with TestClient(create_app(made.settings, made.city), raise_server_exceptions=False) as own:
-        before = own.get(path)
-        file = made.city.folder / "rasters" / f"{TILE}.tif"
-        old = read_raster(file)
-        write_cog(Raster(old.values[::-1].copy(), old.grid, old.bands), file, name="dtm", crs=made.city.crs)
-        with made.database.open(Role.WRITER) as connection:
-            connection.execute(text("UPDATE diaba.raster_product SET sha256 = :new"), {"new": sha256(file)})
-        after = own.get(path, headers={"If-None-Match": before.headers["etag"]})
+def test_a_product_that_is_built_again_has_a_new_etag(measured: CityStore, measured_client: TestClient) -> None:
+    path = "/raster/hillshade/{}/{}/{}.png".format(*tile_at(18, (EAST + 150, NORTH + 150)))
+    before = measured_client.get(path)
+    product = "product = 'dtm' AND tile_key = 'x1_y1'"
+    with measured.database.open(Role.READER) as connection:
+        old = connection.execute(text(f"SELECT path, sha256 FROM diaba.raster_product WHERE {product}")).one()  # noqa: S608
+    file = measured.city.folder / "again.tif"
+    raster = read_raster(measured.city.folder / old.path)
+    write_cog(Raster(raster.values[::-1].copy(), raster.grid), file, name="dtm", crs=measured.city.crs)
+
+    def enter(name: str, digest: str) -> None:
+        with measured.database.open(Role.WRITER) as connection:
+            change = text(f"UPDATE diaba.raster_product SET path = :name, sha256 = :digest WHERE {product}")  # noqa: S608
+            connection.execute(change, {"name": name, "digest": digest})
+
+    enter(file.name, sha256(file))
+    try:
+        after = measured_client.get(path, headers={"If-None-Match": before.headers["etag"]})
+    finally:
+        enter(old.path, old.sha256)
     assert after.status_code == 200
     assert after.headers["etag"] != before.headers["etag"]
     assert after.content != before.content
+    assert measured_client.get(path, headers={"If-None-Match": before.headers["etag"]}).status_code == 304
+
+
+def test_callers_of_different_scope_share_no_picture() -> None:
+    from api import caller
+    from api.rendered import Rendered, name_of
+
+    public = name_of("tile", 1)
+    token = caller._caller.set(caller.Caller("clerk", "district-7"))
+    try:
+        assert name_of("tile", 1) != public
+    finally:
+        caller._caller.reset(token)
+    assert name_of("tile", 1) == public
+    # No two lists of parts read the same, and what is kept stays within its bytes.
+    assert name_of("tile", 11) != name_of("tile1", 1)
+    kept = Rendered(10_000)
+    for number in range(100):
+        kept.put(str(number), bytes(1_000))
+    assert sum(kept.get(str(number)) is not None for number in range(100)) == 8
+    assert kept.get("99") is not None
 
 
 def test_choices_beyond_their_limits_are_refused(client: TestClient) -> None:

@@ -18,6 +18,7 @@ from api.mosaic import Lattice, heights_at
 from gis.crs import WGS84, normalise, transformer
 from gis.store.coverage import RasterFile, rasters_over
 from gis.store.tiles import HALF_WORLD, tile_bounds, window_of
+from lidar.drawn_contours import REACH, evened
 
 PIXELS = 256
 MARGIN = 1
@@ -152,7 +153,8 @@ def files_of(service: Service, wanted: Drawn) -> list[RasterFile]:
     """The files a picture is drawn from; none where the city cannot be, or at zooms that would read too many."""
     if wanted.z < service.limits.raster_zoom_least:
         return []
-    window = window_of(service.city.crs, wanted.z, wanted.x, wanted.y, margin=2 * MARGIN / PIXELS)
+    margin = MARGIN + (REACH if wanted.layer.id == "contours" else 0)
+    window = window_of(service.city.crs, wanted.z, wanted.x, wanted.y, margin=2 * margin / PIXELS)
     if window is None:
         return []
     with service.reading() as connection:
@@ -176,14 +178,16 @@ def draw(service: Service, wanted: Drawn, files: Sequence[RasterFile]) -> bytes:
         if layer.encoding is None:
             return relief.clear_png(wanted.pixels)
         return relief.clear_code_png(wanted.pixels, *_code(layer))
-    heights = _heights(service, wanted, files)
-    resolution = _ground_pixel(wanted) / wanted.steeper
+    pixel = _ground_pixel(wanted)
+    if layer.id == "contours":
+        heights = evened(_heights(service, wanted, files, MARGIN + REACH), pixel, wanted.interval)
+        return relief.contours_png(np.ascontiguousarray(heights[REACH:-REACH, REACH:-REACH]), wanted.interval)
+    heights = _heights(service, wanted, files, MARGIN)
+    resolution = pixel / wanted.steeper
     if layer.encoding is not None:
         return relief.coded_png(heights, *_code(layer))
     if layer.id == "slope":
         return relief.slope_png(heights, resolution)
-    if layer.id == "contours":
-        return relief.contours_png(heights, wanted.interval)
     if layer.id == "hillshade":
         return relief.hillshade_png(heights, resolution, wanted.azimuth, wanted.altitude)
     ramp = relief.ABOVE_GROUND if wanted.shows == "ndsm" else relief.RAMP
@@ -198,8 +202,8 @@ def lattice_of(z: int, x: int, y: int, pixels: int, margin: int) -> Lattice:
     return Lattice(mercator, (-HALF_WORLD, HALF_WORLD), step, 0.5, x * pixels - margin, y * pixels - margin, size, size)
 
 
-def _heights(service: Service, wanted: Drawn, files: Sequence[RasterFile]) -> NDArray[np.float32]:
-    lattice = lattice_of(wanted.z, wanted.x, wanted.y, wanted.pixels, MARGIN)
+def _heights(service: Service, wanted: Drawn, files: Sequence[RasterFile], margin: int) -> NDArray[np.float32]:
+    lattice = lattice_of(wanted.z, wanted.x, wanted.y, wanted.pixels, margin)
     return heights_at(files, service.city.folder, service.rasters, lattice, service.city.crs)
 
 

@@ -16,6 +16,7 @@ from gis.bounds import BoundingBox
 from gis.city_model.quantized_mesh import HEIGHT_STEP, SEMI_MAJOR, TerrainTile, encode
 from gis.crs import WGS84, horizontal, normalise
 from gis.store.coverage import RasterFile, extents_of, rasters_over
+from lidar.terrain_mesh import grid_mesh
 
 GRID = 128
 """Steps along a tile's side at which heights are read."""
@@ -83,8 +84,6 @@ def mesh_of(
     service: Service, key: TerrainKey, files: Sequence[RasterFile], *, with_normals: bool, metadata: Any | None
 ) -> bytes:
     """The tile as quantized-mesh. Where no height is known it is 0 m: flat, at the datum's level."""
-    from lidar.terrain_mesh import grid_mesh
-
     if files:
         heights = np.nan_to_num(_heights(service, key, files).astype(np.float64))
     else:

@@ -1,4 +1,8 @@
-"""Contour lines drawn into a picture: each pixel by its distance to the next line, so that lines are even in width."""
+"""Contour lines drawn into a picture: each pixel by its distance to the next line, so that lines are even in width.
+
+As in `lidar.contours` the surface is smoothed before, never the lines, and no height is moved by more than a quarter of
+the interval.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from gis.errors import BadParameter
-from lidar.contours import INDEX_EVERY
+from lidar.contours import INDEX_EVERY, LARGEST_SHIFT, SMOOTHING
 
 SHADES = 15
 """Degrees of cover of a pixel, 1–15; the pixels of index contours have 16–30."""
@@ -18,6 +23,32 @@ LINE, INDEX_LINE = 0.6, 1.1
 """Half the width of a line, pixels."""
 LEVEL = 0.02
 """Of the interval a pixel: flatter ground is taken to rise by this, or a level place would be all line."""
+
+
+LEAST_SMOOTHING, MOST_SMOOTHING = 1.0, 4.0
+"""Pixels, standard deviation of the Gaussian: what the eye needs, and what the margin of a tile has room for."""
+REACH = 12
+"""Pixels that smoothing looks beyond a place: three standard deviations."""
+
+
+def evened(heights: NDArray[np.float32], pixel: float, interval: float) -> NDArray[np.float32]:
+    """Heights (rows, columns) smoothed for contours; NaN stays, and known neighbours alone count.
+
+    Args:
+        heights: metres.
+        pixel: metres between two places.
+        interval: metres between two lines; no height is moved by more than a quarter of it.
+    """
+    sigma = min(max(SMOOTHING / pixel, LEAST_SMOOTHING), MOST_SMOOTHING)
+    known = ~np.isnan(heights)
+
+    def spread(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(gaussian_filter(values, sigma, mode="constant", radius=REACH), dtype=np.float32)
+
+    weight = spread(known.astype(np.float32))
+    smooth = spread(np.where(known, heights, np.float32(0))) / np.maximum(weight, np.float32(1e-6))
+    most = np.float32(LARGEST_SHIFT * interval)
+    return np.asarray(heights + np.clip(smooth - heights, -most, most), dtype=np.float32)
 
 
 def drawn_contours(heights: NDArray[np.float32], interval: float) -> NDArray[np.uint8]:

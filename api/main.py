@@ -75,7 +75,6 @@ def create_app(settings: Settings, city: City, limits: ServiceSettings | None = 
         point_tiles,
         city_models,
         models,
-        point_tiles,
         parcels,
         permits,
         health,

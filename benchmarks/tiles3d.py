@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import shutil
 import statistics
 import time
 from collections.abc import Iterator
@@ -202,6 +203,7 @@ def main() -> None:
             edits(client, database, options)
     finally:
         Cluster(settings.home).stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def measure(client: TestClient) -> None:

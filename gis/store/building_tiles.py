@@ -25,13 +25,14 @@ _PLACE = "v.footprint && ST_MakeEnvelope(:west, :south, :east, :north, :srid)"
 _MIDDLE = tuple(f"(ST_{axis}Min(v.footprint) + ST_{axis}Max(v.footprint)) / 2.0" for axis in "XY")
 _INSIDE = f"{_MIDDLE[0]} >= :west AND {_MIDDLE[0]} < :east AND {_MIDDLE[1]} >= :south AND {_MIDDLE[1]} < :north"
 """The middle of a building's rectangle lies in a square; who is there fulfils `_PLACE` too."""
+_TALL = "(:least <= 0 OR v.height >= :least)"
 _NEWEST = (
     "SELECT DISTINCT ON (v.uid) v.* FROM diaba.building_version v "  # noqa: S608  constants of this project
-    f"WHERE v.uid = ANY(ARRAY(SELECT v.uid FROM diaba.building_version v WHERE {_PLACE})) "
+    f"WHERE v.uid = ANY(ARRAY(SELECT v.uid FROM diaba.building_version v WHERE {_PLACE} AND {_TALL})) "
     f"AND {so_on_day('v')} AND {known('v')} ORDER BY v.uid, lower(v.valid) DESC, v.epoch DESC"
 )
-"""Of all buildings that were ever in a square, what the last campaign measured, wherever that is. One scan by place and
-one by key: a look-up for each building took several times as long."""
+"""Of all buildings that were ever in a square and tall enough, what the last campaign measured, wherever that is. One
+scan by place and one by key: a look-up for each building took several times as long."""
 _PERMITS = (
     "SELECT p.permit_no, p.issued, ST_AsBinary(l.geom) FROM diaba.permit_limit l JOIN diaba.permit p "  # noqa: S608
     "ON p.permit_no = l.permit_no AND p.version = l.version "
@@ -100,7 +101,7 @@ def tile_rows(
     sql = (
         f"SELECT v.uid, v.epoch, v.version, v.height, v.sigma_height, v.attributes ->> 'roof_type' AS roof_type, "  # noqa: S608
         f"{lod} AS lod, ST_AsBinary(v.footprint) AS footprint FROM ({_NEWEST}) v "
-        f"WHERE v.solid IS NOT NULL AND {_INSIDE} AND (:least <= 0 OR v.height >= :least) "
+        f"WHERE v.solid IS NOT NULL AND {_INSIDE} AND {_TALL} "
         "ORDER BY v.height DESC NULLS LAST, v.uid LIMIT :most"
     )
     values = _values(city, address.bounds(city), moment)

@@ -19,6 +19,8 @@ from gis.files import written_whole
 CITY_FILE = "city.toml"
 DEFAULT_CITY = "hcmc"
 DEFAULT_CRS = normalise(f"EPSG:{VN2000_TM3_105_45}+{HON_DAU_1992}")
+DEFAULT_JURISDICTION = "VN-79"
+"""Whose planning rules apply: Ho Chi Minh City's, and the country's (ISO 3166-2)."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
@@ -31,6 +33,8 @@ class City:
     """The register's CRS: compound, horizontal and height."""
     folder: Path
     """Where its rasters, point clouds and models lie."""
+    jurisdiction: str = DEFAULT_JURISDICTION
+    """Whose rules apply, with those of the wider ones: VN-79 has those of VN too."""
 
     @property
     def database(self) -> str:
@@ -45,7 +49,8 @@ class City:
     def save(self) -> None:
         """Write its `city.toml`, whole."""
         with written_whole(self.folder / CITY_FILE) as part:
-            part.write_text(f"name = \"{self.name}\"\ncrs = '''{name_of(self.crs)}'''\n", encoding="utf-8")
+            place = f'jurisdiction = "{self.jurisdiction}"\n' if self.jurisdiction != DEFAULT_JURISDICTION else ""
+            part.write_text(f"name = \"{self.name}\"\ncrs = '''{name_of(self.crs)}'''\n{place}", encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,8 @@ class Settings:
             return new
         try:
             stored = tomllib.loads((folder / CITY_FILE).read_text(encoding="utf-8"))
-            return City(stored["name"], normalise(stored["crs"]), folder)
+            place = str(stored.get("jurisdiction", DEFAULT_JURISDICTION))
+            return City(stored["name"], normalise(stored["crs"]), folder, place)
         except (tomllib.TOMLDecodeError, KeyError, UnicodeDecodeError) as error:
             raise UnreadableFile(folder / CITY_FILE, f"not a city's settings ({error})") from error
 

@@ -21,6 +21,8 @@ DEFAULT_CITY = "hcmc"
 DEFAULT_CRS = normalise(f"EPSG:{VN2000_TM3_105_45}+{HON_DAU_1992}")
 GEOID_MOST = 200.0
 """Metres that geoid and ellipsoid are less than apart everywhere (EGM2008: −107 to 86)."""
+DEFAULT_JURISDICTION = "VN-79"
+"""Whose planning rules apply: Ho Chi Minh City's, and the country's (ISO 3166-2)."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
@@ -35,6 +37,8 @@ class City:
     """Where its rasters, point clouds and models lie."""
     geoid_offset: float = 0.0
     """Metres from the ellipsoid of WGS 84 up to the zero of its vertical datum, for globes; no geoid model is known."""
+    jurisdiction: str = DEFAULT_JURISDICTION
+    """Whose rules apply, with those of the wider ones: VN-79 has those of VN too."""
 
     @property
     def database(self) -> str:
@@ -51,6 +55,8 @@ class City:
         lines = [f'name = "{self.name}"', f"crs = '''{name_of(self.crs)}'''"]
         if self.geoid_offset:
             lines.append(f"geoid_offset_m = {self.geoid_offset!r}")
+        if self.jurisdiction != DEFAULT_JURISDICTION:
+            lines.append(f'jurisdiction = "{self.jurisdiction}"')
         with written_whole(self.folder / CITY_FILE) as part:
             part.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -104,7 +110,8 @@ class Settings:
             offset = float(stored.get("geoid_offset_m", 0.0))
             if not abs(offset) < GEOID_MOST:
                 raise ValueError(f"geoid_offset_m is {offset:g}, the geoid is within {GEOID_MOST:g} m of the ellipsoid")
-            return City(stored["name"], normalise(stored["crs"]), folder, offset)
+            place = str(stored.get("jurisdiction", DEFAULT_JURISDICTION))
+            return City(stored["name"], normalise(stored["crs"]), folder, offset, place)
         except (ValueError, TypeError, KeyError) as error:
             raise UnreadableFile(folder / CITY_FILE, f"not a city's settings ({error})") from error
 

@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("api.cli.parcels_history", "All versions of a parcel and its lineage."),
     "import": ("api.cli.parcels_import", "Parcels of files, checked, then all or nothing."),
     "merge": ("api.cli.parcels_merge", "Neighbours become one parcel."),
+    "part": ("api.cli.parcels_part", "Some parcels of a unit become a unit of their own."),
     "renumber": ("api.cli.parcels_renumber", "A parcel gets another sheet and parcel number."),
     "resurvey": ("api.cli.parcels_resurvey", "Parcels get the outlines of a new survey."),
     "rights": ("api.cli.parcels_rights", "Who holds what in a parcel."),

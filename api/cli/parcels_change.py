@@ -86,6 +86,7 @@ def order_of(told: Mapping[str, Any], uids: Sequence[str]) -> Order:
         basis=Basis(told["approved_at"], told["legal_ref"], told["dossier"]),
         if_version=expected,
         zone=Zone(told["zone"]) if told.get("zone") else None,
+        jurisdiction=existing_city().jurisdiction,
         dry_run=told["dry_run"],
     )
 

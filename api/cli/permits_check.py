@@ -34,6 +34,9 @@ USES = ("detached", "attached", "apartments", "service")
     metavar="OUT",
     help="Write the largest space a building may fill: .city.json, .city.jsonl, .obj, .glb, .gpkg.",
 )
+@click.option(
+    "--jurisdiction", metavar="PLACE", help="Whose rules apply, e.g. VN-79; the city's by default (its city.toml)."
+)
 @click.option("--keep", "receipt", metavar="RECEIPT", help="Keep the verdict in the store for this receipt number.")
 @png_option
 @json_option
@@ -43,6 +46,7 @@ def command(
     area_kind: str | None,
     filed_on: datetime | None,
     height: float | None,
+    jurisdiction: str | None,
     envelope_path: Path | None,
     receipt: str | None,
     png: Path | None,
@@ -72,6 +76,7 @@ def command(
         use=Use(use) if use else None,
         area_kind=AreaKind(area_kind) if area_kind else None,
         height=height,
+        jurisdiction=jurisdiction or _jurisdiction(),
     )
     if envelope_path is not None:
         from gis.city_model.write import writer_for
@@ -94,6 +99,15 @@ def command(
     if receipt is not None:
         document["kept"] = {"id": _keep(judgement, receipt), "receipt_no": receipt}
     emit(document, as_json, lambda: _tell(judgement, document))
+
+
+def _jurisdiction() -> str:
+    """That of the city asked for, or the only one there is; no city is needed."""
+    from gis.settings import DEFAULT_JURISDICTION, Settings
+
+    settings = Settings.from_environment()
+    asked = click.get_current_context().find_root().obj or settings.city_name
+    return settings.city(asked).jurisdiction if asked or len(settings.cities()) < 2 else DEFAULT_JURISDICTION
 
 
 def _keep(judgement: Judgement, receipt: str) -> int:

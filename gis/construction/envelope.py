@@ -42,7 +42,7 @@ def envelope(judgement: Judgement, tables: RuleTables) -> Building:
         if check.rule in (Rule.MINIMUM_LOT, Rule.FRONTAGE) and check.verdict is Outcome.FAIL:
             wanting = f"{check.quantity} {check.actual:g} {check.unit} is less than {check.limit:g}"
             raise BadInput(f"no envelope: {wanting} ({check.source}, {check.article})")
-    case = Case(judgement.proposal, tables)
+    case = Case(judgement.proposal, tables.within(judgement.proposal.jurisdiction))
     top = _top(case, judgement)
     steps: list[tuple[BaseGeometry, float]] = []
     region: BaseGeometry = judgement.proposal.lot

@@ -53,7 +53,7 @@ def judge(proposal: Proposal, tables: RuleTables) -> Judgement:
         proposal: in a CRS in metres.
         tables: of all dates.
     """
-    case = Case(proposal, tables)
+    case = Case(proposal, tables.within(proposal.jurisdiction))
     checks = with_binding(list(_checks(case)))
     allowed = _allowed(checks, case.lot_area)
     deciding = binding(checks)

@@ -13,6 +13,8 @@ import shapely
 from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from gis.settings import DEFAULT_JURISDICTION
+
 OUTSIDE: Final = 0.01
 """Metres a footprint may reach over a line: what drawings are off by."""
 
@@ -100,6 +102,8 @@ class Proposal:
     basements: int = 0
     design_height: float | None = None
     """Metres, where only the lot is asked about: limits that follow from the height are told for this one."""
+    jurisdiction: str = DEFAULT_JURISDICTION
+    """Whose rules apply."""
     assumed: tuple[str, ...] = ()
     """What the proposal left open and was taken for granted, a sentence each."""
 

@@ -22,6 +22,7 @@ from shapely.geometry import shape
 
 from gis.construction.proposal import OUTSIDE, AreaKind, Mass, Proposal, Road, Use, Zone
 from gis.errors import BadGeometry, BadInput, UnreadableFile
+from gis.settings import DEFAULT_JURISDICTION
 
 LARGEST_FILE: Final = 2_000_000
 """Bytes; a drawing of one building has a few thousand."""
@@ -50,6 +51,8 @@ class Defaults:
     area_kind: AreaKind | None = None
     height: float | None = None
     """Metres a building is thought of as having, where only the lot is given."""
+    jurisdiction: str = DEFAULT_JURISDICTION
+    """Whose rules apply."""
 
 
 def read_proposal(path: Path, defaults: Defaults) -> Proposal:
@@ -330,6 +333,7 @@ def _assembled(
         plan_level=_agreed(stating, "plan_level", lambda f: f.choice("plan_level", ("zoning", "detailed"))),
         basements=max((n for f in stating if (n := f.whole("basements", 0, 20)) is not None), default=0),
         design_height=None if masses else lot.number("height_m", 0.5, 1000) or defaults.height,
+        jurisdiction=defaults.jurisdiction,
         assumed=tuple(assumed),
     )
 

@@ -71,11 +71,14 @@ class Case:
         """What a table says where it cannot be asked, or is not in force."""
         self.consulted.add(table)
         # In an order of their own, so that a replay from stored rows cites the same one.
-        rows = sorted(
-            (row for row in self.tables.rows if row.table == table), key=lambda row: (row.valid_from, row.ranges)
-        )
+        here = [row for row in self.tables.rows if row.table == table]
+        there = [row for row in self.tables.elsewhere if row.table == table]
+        rows = sorted(here or there, key=lambda row: (row.valid_from, row.ranges))
         on = self.proposal.filed_on
         row = replace(next((row for row in rows if row.in_force(on)), rows[0]), note="")
+        if not here:
+            place = f"holds in {row.jurisdiction}, not in {self.proposal.jurisdiction}"
+            return Found(None, True, f"{row.source}, {row.article} {place}", row)
         since = f"{row.source}, {row.article} as held here is not in force on {on.isoformat()}"
         return Found(None, True, why if row.in_force(on) and why else since, row)
 
@@ -83,8 +86,9 @@ class Case:
     def rows(self) -> tuple[RuleRow, ...]:
         """The rows of all tables asked so far, by table: those in force, or all of a table that is not in force."""
         on, found = self.proposal.filed_on, list[RuleRow]()
+        every = (*self.tables.rows, *self.tables.elsewhere)
         for name in sorted(self.consulted):
-            found += self.tables.in_force(name, on) or [row for row in self.tables.rows if row.table == name]
+            found += self.tables.in_force(name, on) or [row for row in every if row.table == name]
         return tuple(found)
 
     def by_road(

@@ -138,15 +138,25 @@ class RuleTables:
     """All rows there are, of all dates."""
 
     rows: tuple[RuleRow, ...]
+    elsewhere: tuple[RuleRow, ...] = ()
+    """Those that hold in other places alone; they only tell that there is such a table."""
+
+    def within(self, jurisdiction: str) -> RuleTables:
+        """The rules of a place: its own and those of the wider ones, as VN-79 has those of VN."""
+        here = [f"{jurisdiction}-".startswith(f"{row.jurisdiction}-") for row in self.rows]
+        return RuleTables(
+            tuple(row for row, holds in zip(self.rows, here, strict=True) if holds),
+            (*self.elsewhere, *(row for row, holds in zip(self.rows, here, strict=True) if not holds)),
+        )
 
     def table(self, name: str, on: date) -> RuleTable | None:
-        """A table as in force on a day; None when none of its rows is.
+        """A table as in force on a day; None when none of its rows is, or it holds elsewhere alone.
 
         Raises:
             NotFound: there is no such table.
         """
         named = [row for row in self.rows if row.table == name]
-        if not named:
+        if not named and all(row.table != name for row in self.elsewhere):
             raise NotFound("rule table", name)
         return _table([row for row in named if row.in_force(on)])
 

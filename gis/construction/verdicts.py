@@ -20,6 +20,7 @@ from gis.construction.proposal import Proposal
 from gis.construction.proposal_file import Defaults, parse_proposal
 from gis.construction.rule_tables import canonical_rows, digest, rows_of
 from gis.errors import BadInput
+from gis.settings import DEFAULT_JURISDICTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,9 @@ def proposal_document(proposal: Proposal) -> dict[str, Any]:
             "height_max_m": zone.height_max,
         }
         features.append(_feature("zone", zone.area, limits))
-    return {"type": "FeatureCollection", "features": features, "assumed": list(proposal.assumed)}
+    # Told only where it is another one, so that what was kept before is written, and digested, as it was.
+    place = {} if proposal.jurisdiction == DEFAULT_JURISDICTION else {"jurisdiction": proposal.jurisdiction}
+    return {"type": "FeatureCollection", "features": features, "assumed": list(proposal.assumed), **place}
 
 
 def _feature(role: str, geometry: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,6 +193,7 @@ def proposal_from(text: str) -> Proposal:
         assumed = tuple(str(sentence) for sentence in document["assumed"])
         stated = (f["properties"].get("filed_on") for f in document["features"])
         filed = date.fromisoformat(next(day for day in stated if day))
+        place = str(document.get("jurisdiction", DEFAULT_JURISDICTION))
     except (ValueError, KeyError, TypeError, StopIteration) as error:
         raise BadInput(f"a stored proposal cannot be read: {error}") from error
-    return replace(parse_proposal(document, Defaults(filed)), assumed=assumed)
+    return replace(parse_proposal(document, Defaults(filed, jurisdiction=place)), assumed=assumed)

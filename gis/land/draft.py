@@ -21,6 +21,7 @@ from gis.land.land_change import Draft, LandChangeKind
 from gis.land.land_use import Portions
 from gis.land.parcel import Parcel
 from gis.land.subdivision import Road, SplitCheck, Zone
+from gis.settings import DEFAULT_JURISDICTION
 
 MOST_PIECES = 500
 """Pieces of one split; more come from a wrong file."""
@@ -55,6 +56,7 @@ def split(
     neighbours: Sequence[Parcel] = (),
     *,
     zone: Zone | None = None,
+    jurisdiction: str = DEFAULT_JURISDICTION,
     roads: Sequence[Road] = (),
     small_into: Parcel | None = None,
 ) -> Draft:
@@ -67,6 +69,7 @@ def split(
         names: for the new parcels.
         neighbours: all that adjoin.
         zone: for the minima; from the ward's code when not told.
+        jurisdiction: whose minima.
         roads: near ones, for frontage.
         small_into: a neighbour that takes what would fall below the minima (Land Law 2024 art. 220).
 
@@ -79,7 +82,7 @@ def split(
         raise BadGeometry(parent.uid, f"{len(parts)} pieces; at most {MOST_PIECES} are made at once")
     used = _used_uids(parts)
     children = [_child(part, parent, day, names, used) for part in parts]
-    checks, notes = _minima(parent, children, day, zone, roads)
+    checks, notes = _minima(parent, children, day, (zone, jurisdiction), roads)
     parents: tuple[Parcel, ...] = (parent,)
     small = {check.uid for check in checks if not check.holds}
     if small_into is not None and small:
@@ -97,7 +100,7 @@ def split(
             f"({subdivision.MERGED_IN_THE_SAME_CHANGE})",
         )
         notes += _uses_note(children[-1])
-        checks, _ = _minima(parent, children, day, zone, roads)
+        checks, _ = _minima(parent, children, day, (zone, jurisdiction), roads)
     problems = tuple(check.sentence for check in checks if not check.holds)
     too_small = bool(problems)
     problems += _uses_lost(parents, children)
@@ -157,6 +160,7 @@ def adjust(
     neighbours: Sequence[Parcel] = (),
     *,
     zone: Zone | None = None,
+    jurisdiction: str = DEFAULT_JURISDICTION,
     roads: Sequence[Road] = (),
 ) -> Draft:
     """Neighbours' common boundary moved: their land together stays, each keeps its uid.
@@ -167,6 +171,7 @@ def adjust(
         day: the first day of the new boundary.
         neighbours: all that adjoin.
         zone: for the minima; from the ward's code when not told.
+        jurisdiction: whose minima.
         roads: near ones, for frontage.
 
     Raises:
@@ -183,7 +188,7 @@ def adjust(
         _with_uses(replace(_begin(parcel, parcel.uid, part.polygon, day), area_legal=part.area_legal), part, parcel)
         for parcel, part in zip(parents, pieces, strict=True)
     ]
-    checks, notes = _minima(replace(parents[0], polygon=region), children, day, zone, roads)
+    checks, notes = _minima(replace(parents[0], polygon=region), children, day, (zone, jurisdiction), roads)
     problems = tuple(check.sentence for check in checks if not check.holds and _shrank(check, parents, roads))
     problems += _uses_lost(parents, children)
     draft = _draft(LandChangeKind.BOUNDARY_ADJUSTMENT, day, parents, children, neighbours)
@@ -369,20 +374,23 @@ def _matched(parents: Sequence[Parcel], pieces: Sequence[Part]) -> list[Part]:
 
 
 def _minima(
-    parent: Parcel, children: Sequence[Parcel], day: date, zone: Zone | None, roads: Sequence[Road]
+    parent: Parcel, children: Sequence[Parcel], day: date, where: tuple[Zone | None, str], roads: Sequence[Road]
 ) -> tuple[tuple[SplitCheck, ...], tuple[str, ...]]:
     others = sorted({child.land_use or "unknown" for child in children} - set(subdivision.RESIDENTIAL))
     notes = tuple(f"the minima are for residential land; for land use {use} none was checked" for use in others)
     pieces = [(c.uid, c.polygon, c.area_measured) for c in children if c.land_use in subdivision.RESIDENTIAL]
     if not pieces:
         return (), notes
-    place = zone or subdivision.zone_of(parent.ward_code)
+    place = where[0] or subdivision.zone_of(parent.ward_code)
     if place is None:
         unknown = f"no minimum was checked: the zone of ward {parent.ward_code or 'unknown'} is not known; tell it"
         return (), (*notes, unknown)
-    minimum = subdivision.minimum_for(place, day)
+    minimum = subdivision.minimum_for(place, day, where[1])
     if minimum is None:
-        return (), (*notes, f"no minimum was checked: the table has none for zone {place.value} on {day}")
+        return (), (
+            *notes,
+            f"no minimum was checked: {where[1]} has none for zone {place.value} on {day}",
+        )
     found = subdivision.checks(pieces, minimum, roads, parent.polygon)
     if minimum.doubt:
         notes += (f"{minimum.citation}, zone {place.value}: {minimum.doubt}",)

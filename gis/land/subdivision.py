@@ -19,6 +19,7 @@ from shapely import LineString, Polygon
 
 from gis.construction.rule_tables import city_rules
 from gis.resources import resource
+from gis.settings import DEFAULT_JURISDICTION
 from gis.tables import records
 
 MERGED_IN_THE_SAME_CHANGE = "Land Law 2024 (31/2024/QH15) art. 220"
@@ -82,13 +83,13 @@ class Road:
     reserve_width_m: float
 
 
-def minimum_for(zone: Zone, day: date) -> SplitMinimum | None:
-    """The minimum in force in a zone on a day; None where the tables have none.
+def minimum_for(zone: Zone, day: date, jurisdiction: str = DEFAULT_JURISDICTION) -> SplitMinimum | None:
+    """The minimum in force in a zone of a place on a day; None where the tables have none.
 
     Raises:
         UnreadableFile: the tables of rules are damaged.
     """
-    rules = city_rules()
+    rules = city_rules().within(jurisdiction)
     tables = (rules.table(name, day) for name in ("split_lot_area", "split_frontage"))
     area, front = (None if table is None else table.find(place=zone.value) for table in tables)
     if area is None or front is None or area.value is None or front.value is None:

@@ -24,6 +24,7 @@ from gis.land.land_change import OUTLINES, Basis, Draft, LandChangeKind
 from gis.land.land_use import LandUsePortion, changed, main_use, written
 from gis.land.parcel import Parcel
 from gis.land.subdivision import Road, Zone
+from gis.settings import DEFAULT_JURISDICTION
 from gis.store import land_register, lineage, rights_succession, versions
 from gis.store.geometry import binary
 from gis.store.land_register import Recorded, free_names, held, neighbours
@@ -43,6 +44,8 @@ class Order:
     """The versions the caller decided upon; another one is a `Conflict`."""
     zone: Zone | None = None
     """For the minima of a split; from the ward's code when not told."""
+    jurisdiction: str = DEFAULT_JURISDICTION
+    """Whose minima."""
     dry_run: bool = False
 
 
@@ -75,6 +78,7 @@ def split(
         free_names(connection, parents[0]),
         [*neighbours(connection, parents, order.valid_from), *parents[1:]],
         zone=order.zone,
+        jurisdiction=order.jurisdiction,
         roads=_roads(connection, parents[0], order.valid_from),
         small_into=parents[1] if small_into else None,
     )
@@ -114,6 +118,7 @@ def adjust(connection: Connection, uids: Sequence[str], cut: BaseGeometry | Sequ
         order.valid_from,
         neighbours(connection, parents, order.valid_from),
         zone=order.zone,
+        jurisdiction=order.jurisdiction,
         roads=_roads(connection, parents[0], order.valid_from),
     )
     return _end(connection, drawn, order, moment)

@@ -11,9 +11,11 @@ from shapely import LineString
 from sqlalchemy import Connection
 
 from gis.access.roles import Role
-from gis.errors import Conflict
+from gis.errors import BadInput, Conflict, NotFound
+from gis.land.rights import BAUnit
 from gis.land.transfer_document import NewMortgage
-from gis.store import land_changes, parties, rights, transfers, units
+from gis.land.transfers import Part, Transfer, TransferKind
+from gis.store import land_changes, parties, rights, transfers, unit_parting, units
 from gis.store.database import Database
 from gis.store.land_changes import Order
 from gis.store.land_register import Recorded
@@ -123,3 +125,47 @@ def test_land_without_rights_is_changed_as_before(database: Database) -> None:
         halved(connection)
         assert holders(connection, "p-11~1", DAY) == {}
         assert holders(connection, "p-00", DAY) == {"an": 1}
+
+
+def test_a_piece_is_parted_from_its_unit_and_then_sold_alone(database: Database) -> None:
+    shares = {"an": Fraction(1, 3), "ba": Fraction(2, 3)}
+    with database.open(Role.WRITER) as connection:
+        settle(connection, {"p-11": {"an": "1/3", "ba": "2/3"}})
+        halved(connection)
+        done = unit_parting.part(connection, "p-11", ["p-11~2"], LATER)
+        assert (done.kept.parcels, done.new) == (("p-11~1",), BAUnit("p-11~2", ("p-11~2",)))
+        assert {right.party: right.share for right in done.rights} == shares
+    with database.open(Role.WRITER) as connection:
+        sale = Transfer(
+            TransferKind.SALE, "p-11~2", LAND, date(2022, 1, 1), (Part("an", None),), (Part("ca", Fraction(1, 3)),)
+        )
+        parties.save(connection, [{"uid": "ca", "kind": "person", "name": "Bà Ca", "id_no": None}])
+        transfers.transfer(connection, sale)
+        for uid in ("p-11~1", "p-11~2"):
+            # Before the parting one unit held both; nobody held the land twice on any day.
+            assert holders(connection, uid, DAY) == holders(connection, uid, LATER) == shares
+            assert len(units.of_parcel(connection, uid, DAY)) == len(units.of_parcel(connection, uid, LATER)) == 1
+        assert holders(connection, "p-11~2", date(2022, 1, 1)) == {"ca": Fraction(1, 3), "ba": Fraction(2, 3)}
+        assert holders(connection, "p-11~1", date(2022, 1, 1)) == shares
+
+
+def test_what_cannot_be_parted_is_named(database: Database) -> None:
+    with database.open(Role.WRITER) as connection:
+        settle(connection, {"p-11": {"an": "1"}, "p-10": {"an": "1"}})
+        halved(connection)
+    cases: list[tuple[str, list[str], date, str | None, type[Exception], str]] = [
+        ("p-12", ["p-12"], LATER, None, NotFound, "p-12 on 2021-06-01"),
+        ("p-11", ["p-10"], LATER, None, BadInput, "p-10 is not of unit p-11"),
+        ("p-11", ["p-11~1", "p-11~2"], LATER, "x", BadInput, "name some of them, not all"),
+        ("p-11", ["p-11~2"], LATER, "p-10", Conflict, "p-10: there is or was one already"),
+        ("p-11", ["p-11"], date(2019, 1, 1), None, BadInput, "not all"),
+    ]
+    for unit, parcels, day, into, kind, why in cases:
+        with pytest.raises(kind, match=why), database.open(Role.WRITER) as connection:
+            unit_parting.part(connection, unit, parcels, day, into)
+    with database.open(Role.WRITER) as connection:
+        transfers.mortgage(connection, NewMortgage("p-11", LAND, "an", "bank", DAY, None, None, 1_000_000, None))
+    with pytest.raises(Conflict, match="is mortgaged"), database.open(Role.WRITER) as connection:
+        unit_parting.part(connection, "p-11", ["p-11~2"], LATER)
+    with database.open(Role.WRITER) as connection:
+        assert holders(connection, "p-11~2", LATER) == {"an": 1, "bank": 1}

@@ -280,3 +280,17 @@ def test_a_change_of_the_law_is_new_rows_from_a_day_on(folder: Path) -> None:
         found = table.find(lot_area_m2=80, height_m=10)
         assert found is not None
         assert found.value == expected
+
+
+def test_a_place_has_its_own_rules_and_those_of_the_wider_ones() -> None:
+    rules = city_rules()
+    on = date(2026, 3, 2)
+    assert {row.jurisdiction for row in rules.within("VN-79").rows} == {"VN", "VN-79"}
+    assert {row.jurisdiction for row in rules.within("VN-57").rows} == {"VN"}
+    # No part of a name is a place: VN-7 is none of VN-79's.
+    assert {row.jurisdiction for row in rules.within("VN-7").rows} == {"VN"}
+    assert rules.within("NL").rows == ()
+    assert rules.within("VN-57").table("qcvn_setback", on) == rules.table("qcvn_setback", on)
+    assert rules.within("VN-57").table("attached_balcony", on) is None
+    with pytest.raises(NotFound):
+        rules.within("VN-57").table("no_such_table", on)

@@ -43,6 +43,21 @@ def test_special_verdicts_replay_too(proposal: dict[str, Any]) -> None:
     assert replay(kept(judged(proposal))).same
 
 
+def test_elsewhere_the_rules_of_the_country_alone_apply_and_that_replays_too() -> None:
+    here = judged(document())
+    there = judge(parse_proposal(document(), Defaults(DAY, jurisdiction="VN-57")), city_rules())
+    of_the_city = {check.source for check in here.checks if check.jurisdiction == "VN-79"}
+    assert of_the_city == {"QĐ 56/2021/QĐ-UBND"}
+    for check in there.checks:
+        if check.jurisdiction == "VN-79":
+            assert check.limit is None
+            assert "holds in VN-79, not in VN-57" in str(check.doubt)
+    stored = kept(there)
+    assert json.loads(stored.proposal)["jurisdiction"] == "VN-57"
+    assert "jurisdiction" not in json.loads(kept(here).proposal)
+    assert replay(stored).same
+
+
 def test_what_was_taken_for_granted_is_kept_and_not_taken_again() -> None:
     proposal = document()
     for feature in proposal["features"]:

@@ -44,7 +44,8 @@ def _help(command: click.Command, context: click.Context) -> Iterator[str]:
 
 def http_api(description: dict[str, Any]) -> str:
     """Every path of an OpenAPI description, as Markdown."""
-    lines = [f"{MADE}# HTTP API\n", "The same, machine-readable, is served at `/openapi.json`.\n"]
+    where = "The same, machine-readable, is served at `/api` (OpenAPI 3.0; `/api?f=openapi31` for 3.1).\n"
+    lines = [f"{MADE}# HTTP API\n", where]
     for path, methods in description["paths"].items():
         for method, operation in methods.items():
             lines += [

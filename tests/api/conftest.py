@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ from gis.files import sha256
 from gis.grid import Grid
 from gis.raster import Raster, write_cog
 from gis.settings import City, Settings
-from gis.store import catalog, discrepancies, registers, runs
+from gis.store import catalog, discrepancies, parcels, registers, runs
 from gis.store.catalog import LidarTile, RasterProduct
 from gis.store.cluster import Cluster
 from gis.store.database import Database
@@ -209,6 +209,19 @@ def various_client(various: CityStore) -> Iterator[TestClient]:
     """The service of that city."""
     with TestClient(create_app(various.settings, various.city), raise_server_exceptions=False) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def various_rows(various: CityStore) -> list[dict[str, Any]]:
+    """The parcels as the register's own reader gives them."""
+    with various.database.open(Role.READER) as connection:
+        frame = parcels.current(connection)
+    found = []
+    for record in frame.to_dict("records"):
+        row = {name: None if value is None or value != value else value for name, value in record.items()}
+        days = {name: row[name] and row[name].date() for name in ("valid_from", "valid_to")}
+        found.append({**row, **days, "geometry": row["geom"]})
+    return found
 
 
 @pytest.fixture(scope="session")

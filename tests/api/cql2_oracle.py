@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+import orjson
 import shapely
+from fastapi.testclient import TestClient
 
 Row = Mapping[str, Any]
+EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 SPATIAL = {
     "s_intersects": shapely.intersects,
     "s_equals": shapely.equals,
@@ -145,3 +148,30 @@ def pattern(like: str) -> str:
             letter, re.escape(letter)
         )
     return made
+
+
+def ask(various_client: TestClient, **parameters: Any) -> Any:
+    given = {name.replace("_", "-") if name.startswith("filter") else name: one for name, one in parameters.items()}
+    return various_client.get("/collections/parcels/items", params={"limit": 1000, **given})
+
+
+def found(various_client: TestClient, **parameters: Any) -> list[str]:
+    answer = ask(various_client, **parameters)
+    assert answer.status_code == 200, (parameters, answer.text)
+    return [one["id"] for one in answer.json()["features"]]
+
+
+def expected(tree: Any, rows: list[Row]) -> list[str]:
+    return sorted(row["uid"] for row in rows if truth(tree, row))
+
+
+def op(name: str, *args: Any) -> dict[str, Any]:
+    return {"op": name, "args": list(args)}
+
+
+def prop(name: str) -> dict[str, str]:
+    return {"property": name}
+
+
+def answered(client: TestClient, tree: Any) -> list[str]:
+    return found(client, filter=orjson.dumps(tree).decode(), filter_lang="cql2-json", filter_crs=f"{EPSG}9210")

@@ -19,51 +19,11 @@ from sqlalchemy import text
 
 from gis.access.roles import Role
 from gis.crs import transformer
-from gis.store import parcels
 from gis.store.collections import COLLECTIONS
 from gis.store.property_types import GEOMETRY, TYPES, queryables
 from tests.api.conftest import STREETS, VARIOUS, CityStore
-from tests.api.cql2_oracle import SPATIAL, TEMPORAL, Row, truth
+from tests.api.cql2_oracle import EPSG, SPATIAL, TEMPORAL, Row, ask, expected, found, op, prop
 from tests.gis.store_samples import EAST, NORTH, lot
-
-EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
-
-
-@pytest.fixture(scope="module")
-def rows(various: CityStore) -> list[Row]:
-    """The parcels as the register's own reader gives them."""
-    with various.database.open(Role.READER) as connection:
-        frame = parcels.current(connection)
-    found = []
-    for record in frame.to_dict("records"):
-        row = {name: None if value is None or value != value else value for name, value in record.items()}
-        days = {name: row[name] and row[name].date() for name in ("valid_from", "valid_to")}
-        found.append({**row, **days, GEOMETRY: row["geom"]})
-    return found
-
-
-def ask(various_client: TestClient, **parameters: Any) -> Any:
-    given = {name.replace("_", "-") if name.startswith("filter") else name: one for name, one in parameters.items()}
-    return various_client.get("/collections/parcels/items", params={"limit": 1000, **given})
-
-
-def found(various_client: TestClient, **parameters: Any) -> list[str]:
-    answer = ask(various_client, **parameters)
-    assert answer.status_code == 200, (parameters, answer.text)
-    return [one["id"] for one in answer.json()["features"]]
-
-
-def expected(tree: Any, rows: list[Row]) -> list[str]:
-    return sorted(row["uid"] for row in rows if truth(tree, row))
-
-
-def op(name: str, *args: Any) -> dict[str, Any]:
-    return {"op": name, "args": list(args)}
-
-
-def prop(name: str) -> dict[str, str]:
-    return {"property": name}
-
 
 texts = st.sampled_from(["ward_code", "sheet_no", "parcel_no", "land_use", "address"]).map(prop)
 numbers = st.recursive(
@@ -150,15 +110,15 @@ TOKENS = (
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tree=trees, as_text=st.booleans())
 def test_a_filter_finds_what_python_finds(
-    various_client: TestClient, rows: list[Row], tree: Any, as_text: bool
+    various_client: TestClient, various_rows: list[Row], tree: Any, as_text: bool
 ) -> None:
     given = {"filter": orjson.dumps(tree).decode(), "filter_lang": "cql2-json", "filter_crs": f"{EPSG}9210"}
     if as_text:
         given |= {"filter": cql2.Expr(tree).to_text(), "filter_lang": "cql2-text"}
-    assert found(various_client, **given) == expected(tree, rows), given["filter"]
+    assert found(various_client, **given) == expected(tree, various_rows), given["filter"]
 
 
 @pytest.mark.parametrize(
@@ -190,16 +150,18 @@ def test_a_filter_finds_what_python_finds(
     ],
 )
 def test_a_filter_is_written_as_the_standard_writes_it(
-    various_client: TestClient, rows: list[Row], written: str, tree: Any
+    various_client: TestClient, various_rows: list[Row], written: str, tree: Any
 ) -> None:
-    wanted = expected(tree, rows)
+    wanted = expected(tree, various_rows)
     assert found(various_client, filter=written) == wanted
     assert len(wanted) > 0
 
 
-def test_a_filters_geometry_is_longitude_latitude_or_in_its_crs(various_client: TestClient, rows: list[Row]) -> None:
+def test_a_filters_geometry_is_longitude_latitude_or_in_its_crs(
+    various_client: TestClient, various_rows: list[Row]
+) -> None:
     area = shapely.box(EAST + 20.5, NORTH + 3.5, EAST + 51.5, NORTH + 8.5)
-    wanted = expected(op("s_intersects", prop(GEOMETRY), mapping(area)), rows)
+    wanted = expected(op("s_intersects", prop(GEOMETRY), mapping(area)), various_rows)
     assert 4 < len(wanted) < 10
 
     def written(code: int, *, swapped: bool) -> str:
@@ -217,8 +179,8 @@ def test_a_filters_geometry_is_longitude_latitude_or_in_its_crs(various_client: 
     )
 
 
-def test_filters_narrow_each_other(various_client: TestClient, rows: list[Row]) -> None:
-    both = [row["uid"] for row in rows if row["land_use"] == "ODT" and (row["area_legal"] or 0) > 100]
+def test_filters_narrow_each_other(various_client: TestClient, various_rows: list[Row]) -> None:
+    both = [row["uid"] for row in various_rows if row["land_use"] == "ODT" and (row["area_legal"] or 0) > 100]
     assert found(various_client, filter="area_legal > 100", land_use="ODT") == sorted(both)
     assert found(various_client, filter="area_legal > 100", land_use="ODT", bbox="0,0,1,1") == []
 
@@ -353,7 +315,7 @@ def test_json_that_is_too_deep_is_refused(various_client: TestClient) -> None:
         assert ask(various_client, filter=deep[:7900], filter_lang="cql2-json").status_code == 400
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     name=st.sampled_from(["uid", "address"]),
     value=st.one_of(
@@ -361,15 +323,19 @@ def test_json_that_is_too_deep_is_refused(various_client: TestClient) -> None:
         st.sampled_from(["' OR 1=1 --", "'; SELECT pg_sleep(9); --", ":after", "%(x)s", "$1", "\\", "{0}"]),
     ),
 )
-def test_a_text_in_a_filter_is_only_a_value(various_client: TestClient, rows: list[Row], name: str, value: str) -> None:
+def test_a_text_in_a_filter_is_only_a_value(
+    various_client: TestClient, various_rows: list[Row], name: str, value: str
+) -> None:
     answer = ask(various_client, filter=orjson.dumps(op("=", prop(name), value)).decode(), filter_lang="cql2-json")
     if answer.status_code == 400:
         assert "\x00" in value
         return
-    assert [one["id"] for one in answer.json()["features"]] == [row["uid"] for row in rows if row[name] == value]
+    assert [one["id"] for one in answer.json()["features"]] == [
+        row["uid"] for row in various_rows if row[name] == value
+    ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(parts=st.lists(st.sampled_from(TOKENS), max_size=14), glue=st.sampled_from(["", " "]))
 def test_no_text_at_all_breaks_the_parser(various_client: TestClient, parts: list[str], glue: str) -> None:
     assert ask(various_client, filter=glue.join(parts)).status_code in (200, 400)

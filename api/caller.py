@@ -38,10 +38,6 @@ class Caller:
         """
         return self.scope.may_change(collection, ward)
 
-    def may_write(self, collection: str, ward: str | None) -> bool:
-        """Whether the caller may change features of a collection in a ward (None: of no known ward)."""
-        return False
-
 
 PUBLIC = Caller()
 _caller: ContextVar[Caller] = ContextVar("caller", default=PUBLIC)

@@ -17,7 +17,8 @@ from api.dependencies import Service
 from api.mosaic import Lattice, heights_at
 from gis.crs import WGS84, normalise, transformer
 from gis.store.coverage import RasterFile, rasters_over
-from gis.store.tiles import HALF_WORLD, tile_bounds, window_of
+from gis.store.tiles import tile_bounds, window_of
+from gis.tile_grid import HALF_WORLD
 from lidar.drawn_contours import REACH, evened
 
 PIXELS = 256

@@ -19,6 +19,7 @@ from api.query import MARGIN_DEGREES, after, area, key, number, plain, token
 from gis.crs import WGS84, horizontal, srid, transformer
 from gis.errors import BadParameter
 from gis.store.holdings import COLLECTIONS, HoldingQuery
+from gis.store.property_types import Kind
 
 PAGE = 10
 """Items in an answer when the client does not say how many."""
@@ -91,7 +92,7 @@ def from_url(parameters: Mapping[str, str]) -> dict[str, Any]:
 
 def page_token(collection: str, name: str) -> str:
     """The token that continues after an item."""
-    return token(f"{collection} {name}")
+    return token((collection, name))
 
 
 def interval(text: Any) -> tuple[datetime | None, datetime | None]:
@@ -185,8 +186,8 @@ def _limit(given: Any) -> int:
 
 
 def _after(given: Any) -> tuple[str, str]:
-    collection, _, name = after(given if isinstance(given, str) else "").partition(" ")
-    if collection not in COLLECTIONS or not name:
+    collection, name = after(given if isinstance(given, str) else "", (Kind.TEXT, Kind.TEXT))
+    if collection not in COLLECTIONS:
         raise BadParameter("token", "…", "not a page token of this service; follow the link `next`")
     return collection, key("item", name)
 

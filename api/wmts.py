@@ -8,7 +8,7 @@ from math import floor
 from xml.sax.saxutils import escape, quoteattr
 
 from api.pictures import LAYERS, PIXELS
-from gis.store.tiles import HALF_WORLD
+from gis.tile_grid import HALF_WORLD
 
 MATRIX_SET = "WebMercatorQuad"
 STYLE = "default"

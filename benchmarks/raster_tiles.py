@@ -55,7 +55,7 @@ def terrain(side: int, path: Path) -> None:
 def tiles_over(side: int, most: int) -> list[tuple[int, int, int]]:
     """Tiles that lie wholly in the terrain, spread over it."""
     from gis.crs import transformer
-    from gis.store.tiles import HALF_WORLD
+    from gis.tile_grid import HALF_WORLD
 
     west, south, east, north = transformer(9210, 3857).transform_bounds(EAST, NORTH, EAST + side, NORTH + side)
     width = 2 * HALF_WORLD / 2**ZOOM

@@ -11,8 +11,9 @@ from api.answers import answer
 from api.crs_names import named
 from api.dependencies import ServiceDep
 from api.errors import PROBLEMS
+from api.pictures import Product
 from api.query import area, plain
-from api.routes.raster import Epoch, Product
+from api.routes.raster import Epoch
 from gis.bounds import BoundingBox
 from gis.crs import horizontal
 from gis.errors import NotFound

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import shapely
@@ -23,6 +23,7 @@ from gis.store.coverage import rasters_to_read
 from gis.store.database import Database
 from gis.store.items import ItemQuery, find_items
 from gis.store.parcel_search import When
+from gis.store.property_types import Kind, queryables
 
 AT_ONCE = 20_000
 """Features of one statement."""
@@ -68,18 +69,19 @@ class LocalCity(CityView):
         if collection not in COLLECTIONS:
             raise NotFound("collection", collection)
         layer = COLLECTIONS[collection]
-        if unknown := set(properties) - set(layer.filters):
-            raise BadParameter(min(unknown), "…", f"no such parameter; there are {', '.join(layer.filters)}")
-        area = None if bounds is None else shapely.set_srid(bounds.polygon, srid(self.crs))
-        after = None
+        known = queryables(layer.properties)
+        if unknown := set(properties) - set(known):
+            raise BadParameter(min(unknown), "…", f"no such parameter; there are {', '.join(known)}")
+        equal = {name: _value(name, text, known[name].kind) for name, text in properties.items()}
+        query = ItemQuery(AT_ONCE, None if bounds is None else shapely.set_srid(bounds.polygon, srid(self.crs)))
+        query = replace(query, moment=Moment(day, known_at=known_at), equal=equal)
         with self.database.open(Role.READER) as connection:
             while True:
-                query = ItemQuery(AT_ONCE, area, Moment(day, known_at=known_at), properties, after)
-                page = find_items(connection, layer, query)
-                yield from (Feature(item.geometry, item.properties) for item in page.items)
-                if not page.has_more:
+                found = find_items(connection, layer, query)
+                yield from (Feature(item.geometry, item.properties) for item in found)
+                if len(found) < AT_ONCE:
                     return
-                after = page.items[-1].key
+                query = replace(query, after=(found[-1].key,))
 
     def _search(self, text: str, day: date | None, known_at: datetime | None, limit: int) -> Iterable[Feature]:
         with self.database.open(Role.READER) as connection:
@@ -105,3 +107,17 @@ class LocalCity(CityView):
         except NotFound:
             return float("nan")
         return float(cell.values[0, 0])
+
+
+def _value(name: str, text: str, kind: Kind) -> date | float | str:
+    """The value a property is asked to have.
+
+    Raises:
+        BadParameter: it is not of the property's kind.
+    """
+    try:
+        if kind is Kind.DATE:
+            return date.fromisoformat(text)
+        return float(text) if kind.is_number else text
+    except ValueError as error:
+        raise BadParameter(name, text[:40], "a day or number is needed, as the property is one") from error

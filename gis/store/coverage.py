@@ -156,7 +156,6 @@ def rasters_to_read(
     if grid.rows * grid.columns > cells_most:
         raise BadParameter("bbox", area.tuple, f"has more than {cells_most} cells; ask for a smaller area")
     return [city.folder / file.path for file in files], grid
-    return [RasterFile(Path(row[0]), row[1], row[2], row[3], row[4]) for row in rows]
 
 
 def extents_of(connection: Connection, product: str, city: CRS) -> list[BoundingBox]:

@@ -150,17 +150,28 @@ def find_feature(
 
 def find_item(connection: Connection, collection: Collection, key: str, moment: Moment = NOW) -> Item | None:
     """The feature of that key at a moment with its geometry decoded, or None."""
-    where, values = _conditions(collection, ItemQuery(limit=1, moment=moment))
+    only = Condition(f"{collection.key} = :key", {"key": key})
+    found = find_items(connection, collection, ItemQuery(1, moment=moment, where=only))
+    return found[0] if found else None
+
+
+def find_items(connection: Connection, collection: Collection, query: ItemQuery) -> list[Item]:
+    """As many features as the limit says in the order of their keys, after the last one seen, geometries decoded."""
+    where, values = _conditions(collection, query)
     columns = ", ".join(f'{expression} AS "{name}"' for name, expression in collection.properties.items())
+    if query.after is not None:
+        where += f" AND {collection.key} > :after"
+        values["after"] = query.after[-1]
     sql = (
-        f"SELECT {collection.key} AS __key, ST_AsBinary({collection.geometry}) AS __geometry, {columns} "  # noqa: S608
-        f"FROM {collection.source} WHERE {where} AND {collection.key} = :key "
-        f"{_newest_first(collection, moment)} LIMIT 1"
+        f"SELECT {f'DISTINCT ON ({collection.key})' if query.moment.is_interval else ''} "  # noqa: S608
+        f"{collection.key} AS __key, ST_AsBinary({collection.geometry}) AS __geometry, {columns} "
+        f"FROM {collection.source} WHERE {where} {_newest_first(collection, query.moment)} LIMIT :limit"
     )
-    row = connection.execute(text(sql), values | {"key": key}).first()
-    if row is None:
-        return None
-    found = dict(row._mapping)
+    rows = connection.execute(text(sql), values | {"limit": query.limit}).mappings()
+    return [_item(dict(row)) for row in rows]
+
+
+def _item(found: dict[str, Any]) -> Item:
     name, shape = found.pop("__key"), found.pop("__geometry")
     return Item(str(name), None if shape is None else from_wkb(bytes(shape)), found)
 

@@ -385,7 +385,9 @@ def _neighbourhood(connection: Connection, candidates: Sequence[_Candidate], sri
     # Of a parcel with several versions in that time the last is held against the file.
     there.sort(key=lambda version: version.start or date.min)
     last = {version.uid: version for version in there if version.meets(start, None)}
-    return Neighbourhood(names, polygons, Placed(tuple(last), tuple(version.shape for version in last.values())))
+    around = Placed(tuple(last), tuple(version.shape for version in last.values()))
+    times = [(one.start, one.end) for one in [*(candidate for candidate, _ in drawn), *last.values()]]
+    return Neighbourhood(names, polygons, around, times)
 
 
 def _row(candidate: _Candidate) -> tuple[dict[str, Any], Polygon] | None:

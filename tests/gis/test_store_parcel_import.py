@@ -28,8 +28,9 @@ from gis.land.exchange import files
 from gis.land.exchange.problems import Kind
 from gis.land.exchange.record import ParcelRecord, Reading
 from gis.land.exchange.report import ImportReport, write_report
-from gis.store import parcel_export, parcel_import, parcels, registers
+from gis.store import land_changes, parcel_export, parcel_import, parcels, registers
 from gis.store.database import Database
+from gis.store.land_changes import Order
 from tests.gis.exchange_samples import EAST, NORTH, sample_records
 from tests.gis.store_samples import register_layers, write_registers
 
@@ -102,6 +103,24 @@ def test_the_same_file_again_changes_nothing_on_another_day_too(filled: Connecti
     for day in (DAY, date(2026, 5, 5), date(2031, 1, 1)):
         assert bring(filled, path, valid_from=day).unchanged == 22
     assert versions(filled) == before
+
+
+def test_what_was_split_is_known_as_it_is_and_held_against_its_own_days_alone(
+    filled: Connection, tmp_path: Path
+) -> None:
+    day = date(2026, 3, 1)
+    cut = shapely.LineString([(EAST + 5, NORTH - 1), (EAST + 5, NORTH + 21)])
+    merged = land_changes.merge(filled, ["p-0000", "p-0001"], Order(day))
+    land_changes.split(filled, merged.draft.children[0].uid, cut, Order(date(2026, 4, 1)))
+    sent = parcel_export.records(filled, as_of=date(2026, 5, 1))
+    before = versions(filled)
+    report = bring(filled, write(tmp_path / "again.gpkg", sent))
+    assert (report.unchanged, report.problems) == (22, ())
+    assert versions(filled) == before
+    # Where days meet they are held against each other: with what was there in February alone.
+    early = replace(sample_records()[0], uid="early", parcel_no="900", valid_from=date(2026, 2, 1), valid_to=day)
+    report = bring(filled, write(tmp_path / "early.gpkg", [early]))
+    assert [(problem.kind, problem.facts["uid"]) for problem in report.problems] == [(Kind.OVERLAP_REGISTER, "p-0000")]
 
 
 def test_a_way_through_degrees_changes_nothing(filled: Connection, tmp_path: Path) -> None:

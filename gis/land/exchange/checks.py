@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import sqrt
 from typing import Any
 
@@ -29,6 +30,8 @@ MAP_SCALE = 500
 AREA_PER_SCALE = 0.0004
 """Tolerated difference of a parcel's area is this × the scale's denominator × √area (m²)."""
 AREA_SOURCE = "0.0004·M·√S, M = {scale}; ? from memory of the rules for cadastral maps, to be checked"
+Time = tuple[date | None, date | None]
+"""First day, and first day after; None: since ever, for ever."""
 _GRID = 1e4
 """Corners are the same where they agree in tenths of a millimetre."""
 
@@ -73,9 +76,19 @@ def check_area(record: ParcelRecord, area: float, scale: int = MAP_SCALE) -> Pro
 class Neighbourhood:
     """How parcels that come in lie among each other and among the register's (metres), told part by part."""
 
-    def __init__(self, names: Sequence[str], polygons: Sequence[Polygon], around: Placed) -> None:
-        """Parcels that come in, with their names for messages, and those of the register around them."""
+    def __init__(
+        self, names: Sequence[str], polygons: Sequence[Polygon], around: Placed, times: Sequence[Time] = ()
+    ) -> None:
+        """Parcels that come in, with their names for messages, and those of the register around them.
+
+        Parcels that are never there on one day are not held against each other; `times` are those of the ones that come
+        in, then those around them. Without any, all are of all days.
+        """
         self._names, self._around, self._own = names, around, len(polygons)
+        count = len(polygons) + len(around.shapes)
+        ends = times or [(None, None)] * count
+        self._first = np.array([-np.inf if start is None else start.toordinal() for start, _ in ends])
+        self._after = np.array([np.inf if end is None else end.toordinal() for _, end in ends])
         self._shapes = np.array([*polygons, *around.shapes], dtype=object)
         self._tree = STRtree(self._shapes)
         self._edges: _OpenEdges | None = None
@@ -84,7 +97,7 @@ class Neighbourhood:
         """Pairs that share more than a line, the first a parcel of the part, the second any but an earlier one."""
         first, second = self._tree.query(self._shapes[part], predicate="intersects")
         first = first + part.start
-        wanted = first < second
+        wanted = (first < second) & self._meet(first, second)
         first, second = first[wanted], second[wanted]
         common = shapely.intersection(self._shapes[first], self._shapes[second])
         areas, lengths = shapely.area(common), shapely.length(common)
@@ -105,6 +118,8 @@ class Neighbourhood:
             self._edges = _OpenEdges.of(self._shapes)
         problems: list[Problem] = []
         for one, other in self._edges.near(part):
+            if not self._meet(one, other):
+                continue
             for gap in _between(self._shapes, self._tree, one, other):
                 width = 2 * gap.area / gap.length
                 uid = None if other < self._own else self._around.uids[other - self._own]
@@ -112,6 +127,10 @@ class Neighbourhood:
                 facts = {"area_m2": gap.area, "width_m": width, "other": name}
                 problems.append(Problem(Kind.GAP, self._names[one], facts, gap))
         return problems
+
+    def _meet(self, one: Any, other: Any) -> Any:
+        """Whether two parcels, or each of two arrays of them, are there on one day."""
+        return (self._first[one] < self._after[other]) & (self._first[other] < self._after[one])
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def items(base: str, of: Collection, page: Page, links: Sequence[Link], data: st
         data: where the map gets the same features as GeoJSON in degrees.
     """
     features = [orjson.loads(text) for text in page.features]
-    first = features[0] if features else {"id": "", "properties": {}}
+    first: dict[str, Any] = features[0] if features else {"id": "", "properties": {}}
     # The key is a property too.
     shown = [name for name, value in first["properties"].items() if value != first["id"]][:_COLUMNS_MOST]
     head = "".join(f"<th>{escape(TYPES[name].title)}</th>" for name in shown)

@@ -174,8 +174,9 @@ def day_of(text: str | None) -> date:
 def basis_of(approved_at: str | None, legal_ref: str | None, dossier: str | None) -> Basis:
     """The papers a change rests on."""
     approved = None if approved_at is None else day_of(approved_at)
-    papers = (None if one is None else plain("legal_ref", one) for one in (legal_ref, dossier))
-    return Basis(approved, *papers)
+    told = {"legal_ref": legal_ref, "dossier": dossier}
+    ref, number = (None if one is None else plain(name, one) for name, one in told.items())
+    return Basis(approved, ref, number)
 
 
 def _value(collection: str, name: str, value: Any) -> Any:

@@ -22,6 +22,7 @@ from gis.land.exchange.checks import (
     MAP_SCALE,
     Neighbourhood,
     Placed,
+    Time,
     check_area,
     check_numbers,
 )
@@ -386,7 +387,7 @@ def _neighbourhood(connection: Connection, candidates: Sequence[_Candidate], sri
     there.sort(key=lambda version: version.start or date.min)
     last = {version.uid: version for version in there if version.meets(start, None)}
     around = Placed(tuple(last), tuple(version.shape for version in last.values()))
-    times = [(candidate.start, candidate.end) for candidate, _ in drawn]
+    times: list[Time] = [(candidate.start, candidate.end) for candidate, _ in drawn]
     times += [(version.start, version.end) for version in last.values()]
     return Neighbourhood(names, polygons, around, times)
 

@@ -386,7 +386,7 @@ def _neighbourhood(connection: Connection, candidates: Sequence[_Candidate], sri
     there.sort(key=lambda version: version.start or date.min)
     last = {version.uid: version for version in there if version.meets(start, None)}
     around = Placed(tuple(last), tuple(version.shape for version in last.values()))
-    times = [(one.start, one.end) for one in [*(candidate for candidate, _ in drawn), *last.values()]]
+    times = [(one.start, one.end) for one, _ in drawn] + [(one.start, one.end) for one in last.values()]
     return Neighbourhood(names, polygons, around, times)
 
 

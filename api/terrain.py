@@ -83,7 +83,10 @@ def files_of(service: Service, key: TerrainKey, epoch: str | None) -> list[Raste
 def mesh_of(
     service: Service, key: TerrainKey, files: Sequence[RasterFile], *, with_normals: bool, metadata: Any | None
 ) -> bytes:
-    """The tile as quantized-mesh. Where no height is known it is 0 m: flat, at the datum's level."""
+    """The tile as quantized-mesh, above the ellipsoid by the city's geoid offset.
+
+    Where no height is known it is that of the datum's zero: flat.
+    """
     if files:
         heights = np.nan_to_num(_heights(service, key, files).astype(np.float64))
     else:
@@ -96,7 +99,7 @@ def mesh_of(
         bounds=key.bounds,
         u=mesh.columns / GRID,
         v=1 - mesh.rows / GRID,
-        heights=inner[at],
+        heights=inner[at] + service.city.geoid_offset,
         triangles=mesh.triangles,
         slopes=(east[at], north[at]),
     )

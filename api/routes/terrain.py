@@ -34,8 +34,9 @@ Y = Annotated[int, Path(description="Row, from the south pole northward.")]
 def layer(request: Request, service: ServiceDep, base: BaseDep, epoch: Epoch = None) -> Response:
     """What CesiumJS reads first: where the tiles are, which there are, and what their heights are above.
 
-    Heights are the city's, above its own datum, and stand in the tiles as they are: no geoid model ties the datum to
-    the ellipsoid, so a globe shows the city higher or lower than it is by the height of its datum there.
+    Heights are the city's, above its own datum, and moved by its geoid offset alone, as its buildings and points are:
+    no geoid model ties the datum to the ellipsoid. Without an offset a globe shows the city higher or lower than it is
+    by the height of its datum there.
     """
     wanted = None if epoch is None else plain("epoch", epoch)
     datum = vertical(service.city.crs)
@@ -55,6 +56,8 @@ def layer(request: Request, service: ServiceDep, base: BaseDep, epoch: Epoch = N
         "bounds": [-180.0, -90.0, 180.0, 90.0],
         "extent": bounds_of(service),
         "extensions": ["octvertexnormals", "metadata"],
+        # Clients that know of `metadata` ask tiles of every tenth level what there is below them.
+        "metadataAvailability": METADATA_EVERY,
         "available": available(service, 0, LEVEL_MOST),
         "attribution": ATTRIBUTION,
         "verticalDatum": {
@@ -62,7 +65,8 @@ def layer(request: Request, service: ServiceDep, base: BaseDep, epoch: Epoch = N
             "crs": None if datum is None or datum.to_epsg() is None else f"EPSG:{datum.to_epsg()}",
             "ellipsoidal": False,
             "geoid": None,
-            "note": "no geoid model is applied; where nothing was measured the height is 0 m",
+            "geoid_offset_m": service.city.geoid_offset,
+            "note": "no geoid model is applied, the offset is added; the datum's zero where nothing was measured",
         },
         "toleranceMetres": [round(tolerance(z), 3) for z in range(LEVEL_MOST + 1)],
     }
@@ -100,7 +104,9 @@ def tile(
     files = files_of(service, key, wanted)
     metadata = _metadata(service, key) if "metadata" in chosen and z % METADATA_EVERY == 0 else None
     with_normals = "octvertexnormals" in chosen
-    name = name_of("terrain", MESHING, key, with_normals, metadata, identities(service, files))
+    name = name_of(
+        *("terrain", MESHING, key, with_normals, metadata, service.city.geoid_offset, identities(service, files))
+    )
 
     def make() -> bytes:
         return mesh_of(service, key, files, with_normals=with_normals, metadata=metadata)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import rasterio
@@ -21,6 +22,8 @@ from tests.gis.store_samples import EAST, NORTH, building
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).parent / "browser" / "cesium.mjs"
 PICKED = (3, 9, 16)
+GROUND = ((10, 20), (60, 60), (200, 100))
+"""Metres from the small city's corner."""
 
 
 def lonlat(east: float, north: float, height: float) -> list[float]:
@@ -59,7 +62,9 @@ def visit(globe_address: str, browser: Path, tmp_path_factory: pytest.TempPathFa
             {"path": "/3dtiles/tileset.json?as_of=2026-01-01", "range": 800.0},
             {"path": "/3dtiles/tileset.json?as_of=2026-01-01", "range": 140.0, "pick": [roof_of(n) for n in PICKED]},
             {"path": "/points/2024/tileset.json", "range": 200.0},
+            {"path": "/3dtiles/tileset.json", "range": 300.0, "terrain": "/terrain"},
         ],
+        "terrain": {"path": "/terrain", "places": [lonlat(EAST + x, NORTH + y, 0.0)[:2] for x, y in GROUND]},
     }
     told = subprocess.run(
         [node, str(SCRIPT), globe_address, str(browser), str(folder), json.dumps(question)],
@@ -86,7 +91,7 @@ def test_the_globe_has_nothing_to_complain_about(visit: tuple[dict[str, Any], Pa
 
 def test_far_away_are_blocks_and_near_the_best_models(visit: tuple[dict[str, Any], Path]) -> None:
     seen, _ = visit
-    far, near, _ = seen["shown"]
+    far, near, *_ = seen["shown"]
     assert far["features"] == near["features"] == PARCELS - 1
     assert any(path.startswith("/3dtiles/3/") for path in seen["requests"])
     assert any(path.startswith("/3dtiles/4/") for path in seen["requests"])
@@ -109,6 +114,20 @@ def test_the_picture_has_roofs_and_walls(visit: tuple[dict[str, Any], Path]) -> 
     assert roofs.mean() > 0.02
     walls = (abs(red - green) < 25) & (abs(green - blue) < 25) & (red > 110) & (green < red + 6)
     assert walls.mean() > 0.01
+
+
+def test_the_globe_stands_on_the_terrain_of_the_store(globe_address: str, visit: tuple[dict[str, Any], Path]) -> None:
+    seen, folder = visit
+    for (x, y), height in zip(GROUND, seen["terrain"], strict=True):
+        asked = {"x": EAST + x, "y": NORTH + y, "crs": "EPSG:9210"}
+        # The triangles of the finest level are within 7 cm of the terrain.
+        assert height == pytest.approx(
+            httpx.get(f"{globe_address}/raster/dtm/value", params=asked).json()["value"], abs=0.1
+        )
+    assert sum(path.startswith("/terrain/1") for path in seen["requests"]) > 20
+    with rasterio.open(folder / "cesium-3.png") as source:
+        picture = source.read([1, 2, 3]).astype(int)
+    assert len(np.unique(picture.reshape(3, -1), axis=1).T) > 100, "slopes and roofs in their shades"
 
 
 def test_points_are_drawn_in_the_colours_of_their_classes(visit: tuple[dict[str, Any], Path]) -> None:

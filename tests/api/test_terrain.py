@@ -278,6 +278,7 @@ def test_what_is_available_is_listed_and_leads_to_terrain(client: TestClient, de
     tenth = key_at(10)
     (told,) = decode([tenth])
     assert told.metadata["available"] == document["available"][11:]
+    assert document["metadataAvailability"] == 10
     assert document["tiles"][0].endswith("/terrain/{z}/{x}/{y}.terrain")
 
 

@@ -1,6 +1,7 @@
 // Shows the service's 3D Tiles on CesiumJS' globe in a browser without a network but this machine, and prints what it
 // saw as JSON. Arguments: the service's address, the browser, the folder for pictures, a question as JSON:
-// {"tilesets": […], "target": [lon, lat, height], "range": m, "pick": [{"uid": …, "place": [lon, lat, height]}, …]}.
+// {"tilesets": [{"path", "range", "pick": [[lon, lat, height], …], "terrain": path}, …], "target": [lon, lat, height],
+// "terrain": {"path", "places": [[lon, lat], …]}}.
 
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
@@ -56,7 +57,16 @@ try {
   await page.goto(own);
   await page.waitForFunction(() => globalThis.Cesium !== undefined);
 
-  const show = (url, range) => page.evaluate(async ([url, target, range]) => {
+  seen.terrain = await page.evaluate(async ([url, places]) => {
+    const { Cesium } = globalThis;
+    const terrain = await Cesium.CesiumTerrainProvider.fromUrl(url, { requestVertexNormals: true });
+    const found = await Cesium.sampleTerrainMostDetailed(
+      terrain, places.map(([lon, lat]) => Cesium.Cartographic.fromDegrees(lon, lat)),
+    );
+    return found.map((place) => place.height);
+  }, [`${address}${question.terrain.path}`, question.terrain.places]);
+
+  const show = (url, range, ground) => page.evaluate(async ([url, target, range, ground]) => {
     const { Cesium } = globalThis;
     globalThis.shown?.widget.destroy();
     const widget = new Cesium.CesiumWidget("globe", {
@@ -69,6 +79,14 @@ try {
     widget.scene.fog.enabled = false;
     widget.scene.globe.showGroundAtmosphere = false;
     widget.scene.globe.baseColor = Cesium.Color.fromCssColorString("#9aa58c");
+    if (ground) {
+      widget.scene.globe.terrainProvider = await Cesium.CesiumTerrainProvider.fromUrl(
+        ground, { requestVertexNormals: true },
+      );
+      widget.scene.globe.enableLighting = true;
+      // A morning in Vietnam: slopes to the east are light.
+      widget.clock.currentTime = Cesium.JulianDate.fromIso8601("2026-03-21T01:30:00Z");
+    }
     const tileset = await Cesium.Cesium3DTileset.fromUrl(url);
     tileset.pointCloudShading.attenuation = false;
     widget.scene.primitives.add(tileset);
@@ -80,11 +98,12 @@ try {
     globalThis.shown = { widget, tileset, failures };
     const start = performance.now();
     let quiet = 0;
-    while (quiet < 3 && performance.now() - start < 90000) {
+    while (quiet < (ground ? 20 : 3) && performance.now() - start < 90000) {
       widget.resize();
+      if (ground) widget.clock.tick();
       widget.render();
       await new Promise((resolve) => setTimeout(resolve, 30));
-      quiet = tileset.tilesLoaded && tileset.statistics.numberOfTilesWithContentReady > 0 ? quiet + 1 : 0;
+      quiet = tileset.tilesLoaded && widget.scene.globe.tilesLoaded && tileset.statistics.numberOfTilesWithContentReady > 0 ? quiet + 1 : 0;
     }
     const { statistics } = tileset;
     return {
@@ -92,11 +111,12 @@ try {
       features: statistics.numberOfFeaturesSelected, triangles: statistics.numberOfTrianglesSelected,
       points: statistics.numberOfPointsSelected, tiles: statistics.selected, extras: tileset.extras ?? tileset.asset.extras,
     };
-  }, [url, question.target, range]);
+  }, [url, question.target, range, ground]);
 
   seen.shown = [];
   for (const [number, tileset] of question.tilesets.entries()) {
-    seen.shown.push(await show(`${address}${tileset.path}`, tileset.range));
+    const ground = tileset.terrain && `${address}${tileset.terrain}`;
+    seen.shown.push(await show(`${address}${tileset.path}`, tileset.range, ground));
     await page.screenshot({ path: `${folder}/cesium-${number}.png` });
     if (tileset.pick) {
       seen.picked = await page.evaluate((places) => {

@@ -389,7 +389,7 @@ def test_no_change_of_twenty_writers_at_once_is_lost(client: TestClient) -> None
                 return
             assert answer.status_code == 412, answer.text
             # All at the first try, and then not all in step.
-            sleep(number / 50)
+            sleep((1 + number) / 20)
         raise AssertionError("never first")
 
     with ThreadPoolExecutor(20) as pool:

@@ -161,9 +161,8 @@ def test_who_edits_is_in_the_audit_log_with_the_route(
     line = {"type": "LineString", "coordinates": [[106.7, 10.77], [106.701, 10.771]]}
     road = {"type": "Feature", "id": "r-new", "geometry": line, "properties": {}}
     assert service.post("/collections/roads/items", json=road, headers=planner).status_code == 201
-    assert service.put(
-        "/collections/roads/items/r-new", json=road | {"properties": {"name": "B"}}, headers=ANY | planner
-    )
+    named = road | {"properties": {"name": "B"}}
+    assert service.put("/collections/roads/items/r-new", json=named, headers=ANY | planner).status_code == 200
     assert service.delete("/collections/roads/items/r-new", headers=ANY | planner).status_code == 204
     batch = {"requests": [{"method": "POST", "collection": "roads", "body": road | {"id": "r-batch"}}]}
     assert service.post("/batch", json=batch, headers=planner).status_code == 200
@@ -180,6 +179,20 @@ def test_who_edits_is_in_the_audit_log_with_the_route(
     assert entries("planner.binh") == found
     code, out, err = audit("db", "audit", "--verify", "--json")
     assert (code, json.loads(out)["broken"]) == (0, None), err
+
+
+def test_pages_of_other_sites_neither_change_nor_use_what_a_browser_keeps(service: TestClient) -> None:
+    asked = {"Origin": "https://maps.example", "Access-Control-Request-Method": "POST"}
+    assert service.options("/batch", headers=asked).status_code == 200
+    for method in ("PUT", "PATCH", "DELETE"):
+        answer = service.options(f"{ITEMS}/p-0001", headers=asked | {"Access-Control-Request-Method": method})
+        assert answer.status_code == 400
+        assert method not in answer.headers["access-control-allow-methods"]
+    for answer in (service.options("/batch", headers=asked), service.get("/", headers={"Origin": "https://x.example"})):
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
+    matched = asked | {"Access-Control-Request-Headers": "If-Match"}
+    assert service.options(f"{ITEMS}/p-0001", headers=matched).status_code == 400
 
 
 def tile_of(zoom: int) -> str:
@@ -218,12 +231,12 @@ def test_a_kept_tile_shows_an_edit_as_soon_as_it_is_answered(
         return mapbox_vector_tile.decode(client.get(path, headers=who).content)
 
     end = time.monotonic() + 10.0
-    while not all([is_kept(path) for path in paths]):
+    while not all(is_kept(path) for path in paths):
         assert time.monotonic() < end, "tiles are not kept"
     with unheard(wards), officials.serve(wards) as other:
         for use in ("CLN", "TMD", "CLN"):
             before = [shown(service, path) for path in paths]
-            assert all([is_kept(path) for path in paths])
+            assert all(is_kept(path) for path in paths)
             changed = service.patch(f"{ITEMS}/p-0004", json={"properties": {"land_use": use}}, headers=ANY | who)
             assert changed.status_code == 200, changed.text
             after = [shown(service, path) for path in paths]

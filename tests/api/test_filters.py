@@ -111,7 +111,7 @@ TOKENS = (
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tree=trees, as_text=st.booleans())
 def test_a_filter_finds_what_python_finds(
     various_client: TestClient, various_rows: list[Row], tree: Any, as_text: bool
@@ -329,7 +329,7 @@ def test_a_filter_longer_than_a_url_is_refused_with_the_url_s_limit(various_clie
     assert "16384 bytes" in answer.json()["detail"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     name=st.sampled_from(["uid", "address"]),
     value=st.one_of(
@@ -349,7 +349,7 @@ def test_a_text_in_a_filter_is_only_a_value(
     ]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(parts=st.lists(st.sampled_from(TOKENS), max_size=14), glue=st.sampled_from(["", " "]))
 def test_no_text_at_all_breaks_the_parser(various_client: TestClient, parts: list[str], glue: str) -> None:
     assert ask(various_client, filter=glue.join(parts)).status_code in (200, 400)

@@ -21,6 +21,7 @@ from api.open_rasters import OpenRasters
 from api.rendered import Rendered
 from api.settings import ServiceSettings
 from api.stopping import Stopping
+from gis.access.audit import Acting, acting
 from gis.access.roles import Role
 from gis.errors import StoreUnreachable
 from gis.settings import City
@@ -60,15 +61,21 @@ class Service:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, through: str) -> Iterator[Connection]:
         """A transaction of the role that changes registers; who may do so was asked before.
+
+        The audit log names the caller.
+
+        Args:
+            through: The method and template of the route that writes, for the audit log.
 
         Raises:
             StoreUnreachable: the store does not answer.
             TooSlow: a statement was stopped for its time.
             TooBusy: no connection became free.
         """
-        with self._told(), self.database.open(Role.WRITER) as connection:
+        who = Acting(caller().subject or "public", through)
+        with self._told(), acting(who), self.database.open(Role.WRITER) as connection:
             connection.execute(_LIMIT, {"most": f"{round(1000 * self.limits.statement_seconds)}ms"})
             yield connection
 

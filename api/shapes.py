@@ -12,7 +12,7 @@ from api.crs_names import NamedCrs
 from gis.crs import horizontal, srid, transformer
 from gis.errors import BadParameter
 
-TEXT_MOST = 20_000
+TEXT_MOST = 16_000
 """Characters; longer ones no longer fit into a URL."""
 
 

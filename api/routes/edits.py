@@ -6,20 +6,24 @@ before stays so until that day, and what the register knew stays known. Who may 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api.answers import GEOJSON, JSON, answer, json_bytes
 from api.crs_names import CRS84, LONGITUDE_LATITUDE, named
 from api.dependencies import BaseDep, Service, ServiceDep
-from api.errors import problems
+from api.errors import NotAllowed, problems
+from api.middleware import route_of
 from api.routes.collections import CollectionId, find
+from api.tile_service import tiles_of
 from api.writing import (
     ACCEPTED_FEATURES,
     ACCEPTED_PATCHES,
@@ -33,8 +37,9 @@ from api.writing import (
     edit_of,
 )
 from gis.errors import BadInput, DiabaError, NotFound
-from gis.store.edits import WRITABLE, Action, Edit, apply, as_changed
-from gis.store.items import Feature, Form, find_feature
+from gis.store.changes import made_by
+from gis.store.edits import CHANGED_ONLY, WRITABLE, Action, Edit, apply, as_changed
+from gis.store.items import Feature, Form, find_feature, find_item
 
 router = APIRouter(tags=["Changes"])
 
@@ -113,7 +118,7 @@ def create(
     _writable(collection_id)
     document = document_of(body, content_type, *ACCEPTED_FEATURES)
     edit = edit_of(collection_id, Action.CREATE, None, document, None, at)
-    key, feature = _done(service, edit)
+    key, feature = _done(request, service, edit)
     here = f"{base}/collections/{collection_id}/items/{quote(key, safe='')}"
     made = _answer(request, feature, {"Location": here})
     made.status_code = HTTPStatus.CREATED
@@ -142,7 +147,7 @@ def replace(
     _writable(collection_id)
     document = document_of(body, content_type, *ACCEPTED_FEATURES)
     edit = edit_of(collection_id, Action.REPLACE, feature_id, document, if_match, at)
-    return _answer(request, _done(service, edit)[1], {})
+    return _answer(request, _done(request, service, edit)[1], {})
 
 
 @router.patch(
@@ -167,7 +172,7 @@ def update(
     _writable(collection_id)
     document = document_of(body, content_type, *ACCEPTED_PATCHES)
     edit = edit_of(collection_id, Action.UPDATE, feature_id, document, if_match, at)
-    return _answer(request, _done(service, edit)[1], {})
+    return _answer(request, _done(request, service, edit)[1], {})
 
 
 @router.delete(
@@ -180,6 +185,7 @@ def update(
     dependencies=[Depends(body_of)],
 )
 def end(
+    request: Request,
     service: ServiceDep,
     collection_id: CollectionId,
     feature_id: FeatureId,
@@ -189,8 +195,8 @@ def end(
     """From the day on the feature is no more so; what it was before, and what was known of it, stays."""
     _writable(collection_id)
     edit = edit_of(collection_id, Action.END, feature_id, {}, if_match, at)
-    with service.writing() as connection:
-        apply(connection, edit, _allowing(collection_id))
+    with _writing(request, service) as connection:
+        apply(connection, edit, _allowing(service, edit))
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -216,11 +222,11 @@ def batch(
     if not isinstance(listed, list) or not 1 <= len(listed) <= BATCH_MOST:
         raise BadInput(f"requests is a list of 1 to {BATCH_MOST} changes")
     results: list[dict[str, Any]] = []
-    with service.writing() as connection:
+    with _writing(request, service) as connection:
         for place, one in enumerate(listed, 1):
             try:
                 edit = _listed(one, at)
-                key = apply(connection, edit, _allowing(edit.collection))
+                key = apply(connection, edit, _allowing(service, edit))
             except DiabaError as error:
                 error.args = (f"request {place}: {error}",)
                 raise
@@ -250,15 +256,41 @@ def _writable(collection_id: str) -> None:
         raise BadInput(f"{collection_id} are not changed by hand; {', '.join(WRITABLE)} are")
 
 
-def _allowing(collection_id: str) -> Callable[[str | None], None]:
-    return lambda ward: authorise_write(collection_id, ward)
+@contextmanager
+def _writing(request: Request, service: Service) -> Iterator[Connection]:
+    """A transaction in the caller's name; once it is committed, no tile of this process is older."""
+    with service.writing(f"{request.method} {route_of(request.scope)}") as connection:
+        yield connection
+        changed = made_by(connection)
+    cache = tiles_of(request).cache
+    for change in changed:
+        # The store tells it too, soon: the caller may ask sooner.
+        cache.hear(change)
 
 
-def _done(service: Service, edit: Edit) -> tuple[str, Feature]:
+def _allowing(service: Service, edit: Edit) -> Callable[[str | None], None]:
+    """Refuses who may not change the feature: as one that is not there, where it may not be seen either."""
+
+    def allow(ward: str | None) -> None:
+        try:
+            authorise_write(edit.collection, ward)
+        except NotAllowed:
+            if edit.key is None or edit.collection != CHANGED_ONLY:
+                raise
+            with service.reading() as connection:
+                seen = find_item(connection, find(edit.collection), edit.key)
+            if seen is None:
+                raise NotFound("parcel", edit.key) from None
+            raise
+
+    return allow
+
+
+def _done(request: Request, service: Service, edit: Edit) -> tuple[str, Feature]:
     """Do a change, and see what it made in the same transaction."""
     form = Form(LONGITUDE_LATITUDE.srid, LONGITUDE_LATITUDE.decimals)
-    with service.writing() as connection:
-        key = apply(connection, edit, _allowing(edit.collection))
+    with _writing(request, service) as connection:
+        key = apply(connection, edit, _allowing(service, edit))
         feature = find_feature(connection, find(edit.collection), key, form, as_changed(connection, edit))
     if feature is None:
         raise NotFound("feature", key)

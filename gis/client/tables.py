@@ -17,12 +17,10 @@ from shapely.geometry.base import BaseGeometry
 
 from gis.crs import CrsLike, horizontal, transformer
 from gis.store.collections import COLLECTIONS
+from gis.store.property_types import TYPES, Kind
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
-
-DAYS = frozenset({"valid_from", "valid_to", "issued", "expires", "flown_from", "flown_to"})
-"""Columns of days; JSON has no type for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Feature:
 def frame(features: Iterable[Feature], city: CRS, crs: CrsLike | None, collection: str | None) -> GeoDataFrame:
     """The features as a frame in a CRS, the city's when none is given; outer rings are counter-clockwise.
 
-    Days are `datetime64[s]`; numbers are float with NaN, whole numbers without gaps stay whole; the rest is as it is.
+    Days are `datetime64[s]`; counts without gaps are whole, all other numbers float with NaN; the rest is as it is.
     """
     import geopandas
 
@@ -54,13 +52,16 @@ def frame(features: Iterable[Feature], city: CRS, crs: CrsLike | None, collectio
 def _typed(name: str, values: list[Any]) -> Any:
     import pandas as pd
 
-    if name in DAYS:
+    kind = TYPES[name].kind if name in TYPES else None
+    if kind is Kind.DATE:
         days = [date.fromisoformat(value[:10]) if isinstance(value, str) else value for value in values]
         return pd.Series(days, dtype="datetime64[s]")
     # JSON has no NaN; the store has.
     values = [None if isinstance(value, float) and isnan(value) else value for value in values]
     known = [value for value in values if value is not None]
     if known and all(isinstance(value, Number | Decimal) and not isinstance(value, bool) for value in known):
-        whole = len(known) == len(values) and all(isinstance(value, int) for value in known)
+        # JSON does not tell 20 m from 20 pieces.
+        may_be_whole = kind in (None, Kind.INTEGER) and len(known) == len(values)
+        whole = may_be_whole and all(isinstance(value, int) for value in known)
         return pd.Series(values, dtype="int64" if whole else "float64")
     return pd.Series(values, dtype="object")

@@ -123,6 +123,21 @@ def since(connection: Connection, number: int, most: int) -> list[Change] | None
     return [_change(row) for row in rows]
 
 
+def made_by(connection: Connection) -> list[Change]:
+    """What this transaction of the writer's has changed so far, as it will be told when it is committed.
+
+    Blocks, wards and built-up areas are drawn anew for it here instead of at the commit.
+    """
+    connection.execute(text("SET CONSTRAINTS diaba.change_is_generalised IMMEDIATE"))
+    rows = connection.execute(
+        text(
+            "SELECT number, collection, boxes FROM diaba.change "
+            "WHERE transaction = CAST(CAST(pg_current_xact_id() AS text) AS bigint) ORDER BY number"
+        )
+    )
+    return [_change(row) for row in rows]
+
+
 def newest(connection: Connection, most: int) -> list[Change]:
     """The newest changes, in the order of their numbers."""
     rows = connection.execute(

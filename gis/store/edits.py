@@ -130,12 +130,13 @@ def as_changed(connection: Connection, edit: Edit) -> Moment:
 
 def _content(table: Table) -> list[str]:
     own = {"uid", "version", "valid", "recorded", "digest"}
-    return [column.name for column in table.columns if column.name not in own]
+    return [column.name for column in table.columns if column.name not in own and "kept" not in column.info]
 
 
 def _shown(connection: Connection, table: Table, key: str, edit: Edit) -> tuple[int, dict[str, Any]]:
     """Version and content of what the register holds for so on the change's day."""
-    columns = [binary(column) if column.name == "geom" else column for column in table.columns]
+    shown = [table.c[name] for name in ("version", "valid", *_content(table))]
+    columns = [binary(column) if column.name == "geom" else column for column in shown]
     row = (
         connection.execute(select(*columns).where(table.c.uid == key, versions.at(table, edit.day))).mappings().first()
     )
@@ -154,8 +155,13 @@ def _change_parcel(connection: Connection, edit: Edit, allow: Allow) -> str:
         raise Conflict("parcels begin and end by splits, mergers and imports")
     uid = str(edit.key)
     versions.lock(connection, parcel_version)
+    version = parcel_version.c
+    known = select(version.ward_code).where(version.uid == uid, func.upper_inf(version.recorded))
+    newest = connection.execute(known.order_by(func.lower(version.valid).desc().nulls_last()).limit(1)).first()
+    if newest is not None:
+        # Before anything is told of it, such as that it has ended.
+        allow(newest.ward_code)
     parcel = held(connection, [uid], edit.day)[0]
-    allow(parcel.ward_code)
     _check_version(uid, parcel.version, edit.if_version)
     _check_time(edit, parcel.valid_from)
     told = {name: value for name, value in edit.told.items() if name not in _SHOWN_ONLY}

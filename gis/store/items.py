@@ -235,8 +235,9 @@ def _feature(shown: Sequence[str], form: Form) -> str:
     """SQL of the text of a feature."""
     geometry = "'null'"
     if form.with_geometry:
-        # Outer rings counter-clockwise (RFC 7946) before axes are swapped.
-        shape = "ST_ForcePolygonCCW(ST_Transform(__geometry, CAST(:srid AS integer)))"
+        # Outer rings counter-clockwise (RFC 7946) before axes are swapped. Of a line the function would swap the ends.
+        shape = "ST_Transform(__geometry, CAST(:srid AS integer))"
+        shape = f"CASE WHEN ST_Dimension(__geometry) = 2 THEN ST_ForcePolygonCCW({shape}) ELSE {shape} END"
         shape = f"ST_FlipCoordinates({shape})" if form.is_north_first else shape
         geometry = f"COALESCE(ST_AsGeoJSON({shape}, CAST(:decimals AS integer), 0), 'null')"
     listed = ", ".join(f'page."{name}"' for name in shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import geopandas
@@ -26,6 +27,7 @@ from gis.crs import transformer
 from gis.errors import BadInput, BadParameter, NotFound, StoreUnreachable
 from gis.store import buildings, discrepancies, parcels, permits, zones
 from tests.api.conftest import FLAGGED, NEW, PARCELS, CityStore
+from tests.api.officials import Officials
 from tests.gis.store_samples import EAST, NORTH
 
 HALF_MILLIMETRE = 0.00051
@@ -192,10 +194,12 @@ def test_a_service_that_is_none_or_does_not_answer_is_told(store: CityStore) -> 
 
 
 def test_it_waits_as_long_as_it_is_told_to_and_sends_its_token(
-    store: CityStore, monkeypatch: pytest.MonkeyPatch
+    store: CityStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    officials = Officials(tmp_path)
+    shown = officials("inspection:26734")["Authorization"]
     limits = replace(ServiceSettings(), rates=Rates(rate_per_second=2.0, rate_burst=4))
-    app = create_app(store.settings, store.city, limits)
+    app = create_app(store.settings, store.city, limits, officials.access)
     tokens: list[str] = []
 
     async def listening(scope: Any, receive: Any, send: Any) -> None:
@@ -206,11 +210,11 @@ def test_it_waits_as_long_as_it_is_told_to_and_sends_its_token(
     sleep = time.sleep
     monkeypatch.setattr(remote.time, "sleep", lambda seconds: (waited.append(seconds), sleep(seconds)))
     monkeypatch.setattr(remote.httpx, "Client", lambda headers, **_: TestClient(listening, headers=headers))
-    city = gis.open_city("http://testserver/", token="t0")
+    city = gis.open_city("http://testserver/", token=shown.removeprefix("Bearer "))
     assert city.name == "small"
     assert list(city.parcels()["uid"]) == [f"p-{n:04d}" for n in range(PARCELS)]
     assert waited
     assert set(waited) == {1.0}
-    assert set(tokens) == {"Bearer t0"}
+    assert set(tokens) == {shown}
     # The first page, the collection, six pages of parcels, and what was refused.
     assert len(tokens) == 8 + len(waited)

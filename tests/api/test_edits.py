@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -15,51 +15,23 @@ import shapely
 from fastapi.testclient import TestClient
 from shapely.geometry import mapping, shape
 from sqlalchemy import text
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import caller as callers
-from api.caller import Caller
-from api.main import create_app
 from gis.access.roles import Role
 from gis.crs import transformer
 from gis.store import parcels, registers
 from tests.api.conftest import CityStore
+from tests.api.officials import Officials
 from tests.gis.store_samples import EAST, NORTH, lot, register_layers, write_registers
 
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 TODAY = datetime.now(UTC).date()
-WARD = "26734"
+WARD, OTHER = "26734", "99999"
+GRANTS = (f"land:{WARD}:change", "planning:*:change")
 
 
-@dataclass(frozen=True)
-class Official(Caller):
-    """Somebody of an office, who may change some collections in one ward."""
-
-    collections: tuple[str, ...] = ()
-
-    def may_write(self, collection: str, ward: str | None) -> bool:
-        return collection in self.collections and ward in (None, WARD)
-
-
-OFFICIALS = {
-    "all": Official("all", "all", ("parcels", "roads", "planning_zones")),
-    "roads": Official("roads", "roads", ("roads",)),
-}
-
-
-class AsToldByHeader:
-    """Stands where tokens are read: the header X-Test-As says who asks."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        who = OFFICIALS.get(dict(scope.get("headers", [])).get(b"x-test-as", b"").decode())
-        token = callers._caller.set(who or callers.PUBLIC)
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            callers._caller.reset(token)
+@pytest.fixture(scope="module")
+def officials(tmp_path_factory: pytest.TempPathFactory) -> Officials:
+    return Officials(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +40,23 @@ def office(make_store: Callable[..., CityStore], tmp_path_factory: pytest.TempPa
     folder: Path = tmp_path_factory.mktemp("office")
     layers = register_layers(12)
     layers["parcels"].geometry = [lot(n) if n < 6 else lot(n).buffer(0.5, join_style="mitre") for n in range(12)]
-    layers["parcels"].loc[5, "ward_code"] = "99999"
+    layers["parcels"].loc[5, "ward_code"] = OTHER
     with made.database.open(Role.WRITER) as connection:
         registers.import_registers(connection, write_registers(folder / "registers.gpkg", layers))
     return made
 
 
 @pytest.fixture(scope="module")
-def client(office: CityStore) -> Iterator[TestClient]:
-    app = AsToldByHeader(create_app(office.settings, office.city))
-    with TestClient(app, raise_server_exceptions=False, headers={"X-Test-As": "all"}) as made:
+def nobody(office: CityStore, officials: Officials) -> Iterator[TestClient]:
+    """The service as the public asks it."""
+    with officials.serve(office) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def client(nobody: TestClient, officials: Officials) -> TestClient:
+    """The same service, asked by somebody who may change a ward's land, and all plans."""
+    return TestClient(nobody.app, raise_server_exceptions=False, headers=officials(*GRANTS))
 
 
 def line(north: float, *, code: int = 4326) -> dict[str, Any]:
@@ -221,7 +199,9 @@ def test_a_change_needs_the_version_it_was_decided_upon(client: TestClient) -> N
     assert client.patch(path, json=patch, headers={"If-Match": "*"}).status_code == 200
 
 
-def test_nobody_changes_anything_without_being_allowed(client: TestClient, office: CityStore) -> None:
+def test_nobody_changes_anything_without_being_allowed(
+    client: TestClient, nobody: TestClient, office: CityStore, officials: Officials
+) -> None:
     def state() -> list[Any]:
         with office.database.open(Role.READER) as connection:
             return [
@@ -242,11 +222,15 @@ def test_nobody_changes_anything_without_being_allowed(client: TestClient, offic
         ("POST", "/batch", {"requests": [{"method": "POST", "collection": "roads", "body": road()}]}),
     )
     for method, path, body in tries:
-        answer = client.request(method, path, json=body, headers={"X-Test-As": "", "If-Match": "*"})
+        answer = nobody.request(method, path, json=body, headers={"If-Match": "*"})
         refused(answer, 401)
         assert answer.headers["www-authenticate"].startswith("Bearer")
-    for path in ("/collections/parcels/items/p-0000", "/collections/planning_zones/items/z-1"):
-        refused(client.patch(path, json={}, headers={"X-Test-As": "roads", "If-Match": "*"}), 403)
+    for path, grants in (
+        ("/collections/parcels/items/p-0000", ["planning:*:change", f"land:{WARD}", f"construction:{WARD}:change"]),
+        ("/collections/planning_zones/items/z-1", ["land:*:change", "planning:*", f"planning:{WARD}:change"]),
+        ("/collections/roads/items/r-1", ["land:*:change", "planning:*"]),
+    ):
+        refused(client.patch(path, json={}, headers={"If-Match": "*", **officials(*grants)}), 403)
     # Another ward.
     refused(client.patch("/collections/parcels/items/p-0005", json=patch, headers={"If-Match": etag}), 403)
     both = [
@@ -396,7 +380,7 @@ def test_no_change_of_twenty_writers_at_once_is_lost(client: TestClient) -> None
     """Each adds one to a number, looks again when another was first, and tries until it is done."""
     path = made(client, reserve_width_m=0)
 
-    def add_one(_: int) -> None:
+    def add_one(number: int) -> None:
         for _attempt in range(200):
             found, etag = seen(client, path)
             wider = {"properties": {"reserve_width_m": found["properties"]["reserve_width_m"] + 1}}
@@ -404,6 +388,8 @@ def test_no_change_of_twenty_writers_at_once_is_lost(client: TestClient) -> None
             if answer.status_code == 200:
                 return
             assert answer.status_code == 412, answer.text
+            # All at the first try, and then not all in step.
+            sleep((1 + number) / 20)
         raise AssertionError("never first")
 
     with ThreadPoolExecutor(20) as pool:

@@ -58,7 +58,7 @@ def test_each_kind_of_reckoning_gives_what_python_gives(
     for base in (prop("area_legal"), op("-", 0, prop("area_legal")), op("-", prop("area_legal"), 70)):
         for other in (2.0, -3.0, 0.5, 7.0, 0.0):
             sums = op(name, base, other)
-            for row in various_rows[:6]:
+            for row in various_rows[:3]:
                 sum_ = value(sums, row)
                 if sum_ is not None and abs(sum_) < 1e14:
                     # The library reads some numbers one unit in the last place off.

@@ -302,12 +302,20 @@ def test_extensions_come_as_asked(client: TestClient) -> None:
 def test_a_tile_is_not_sent_twice_and_is_compressed(client: TestClient) -> None:
     key = key_at(16)
     path = f"/terrain/{key.z}/{key.x}/{key.y}.terrain"
-    first = client.get(path)
-    assert first.headers["content-encoding"] == "gzip"
-    assert client.get(path, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
     whole = client.get(path, headers={"Accept-Encoding": "identity"})
-    assert whole.content == first.content
-    assert whole.headers["etag"] != first.headers["etag"]
+    assert "content-encoding" not in whole.headers
+    tags = {whole.headers["etag"]}
+    for accepted, coding in (("gzip, deflate, br", "br"), ("gzip, deflate", "gzip"), ("br;q=0.1, gzip", "gzip")):
+        asked = {"Accept-Encoding": accepted}
+        first = client.get(path, headers=asked)
+        assert first.headers["content-encoding"] == coding
+        assert int(first.headers["content-length"]) < len(whole.content)
+        # Decoded by httpx.
+        assert first.content == whole.content
+        tags.add(first.headers["etag"])
+        again = client.get(path, headers=asked | {"If-None-Match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    assert len(tags) == 3
 
 
 def test_tiles_that_are_none_are_refused(client: TestClient) -> None:

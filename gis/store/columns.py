@@ -24,6 +24,11 @@ def kept(kind: str, name: str, *, nullable: bool = False) -> Column[Any]:
     return Column(name, shape, nullable=nullable, info={"kept": True})
 
 
+def is_written(column: Column[Any]) -> bool:
+    """Whether somebody writes the column; the database fills the others."""
+    return column.computed is None and not column.info.get("kept")
+
+
 def required(name: str, kind: Any) -> Column[Any]:
     """A column that always has a value."""
     return Column(name, kind, nullable=False)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import DATERANGE, JSONB
 
-from gis.store.columns import metadata, required, version
+from gis.store.columns import is_written, metadata, required, version
 from gis.store.schema import parcel_version
 
 parcel_import = Table(
@@ -73,7 +73,7 @@ parcel_import_rest = Table(
 _CONTENT = [
     column
     for column in parcel_version.columns
-    if column.computed is None and column.name not in {"uid", "version", "recorded"}
+    if is_written(column) and column.name not in {"uid", "version", "recorded"}
 ]
 
 parcel_import_row = Table(

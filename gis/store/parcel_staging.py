@@ -29,6 +29,7 @@ from gis.land.exchange.problems import Problem
 from gis.land.exchange.record import Incoming, Reading
 from gis.land.exchange.report import ImportReport
 from gis.store import parcel_import, versions
+from gis.store.columns import is_written
 from gis.store.database import Database
 from gis.store.import_tables import (
     STAGED,
@@ -308,22 +309,18 @@ def _finish(database: Database, number: int) -> bool:
 
 
 def _finishing(number: int) -> str:
-    content = sql.SQL(", ").join(
+    names = [
         sql.Identifier(column.name)
         for column in parcel_version.columns
-        if column.computed is None and column.name not in {"uid", "version", "valid", "recorded"}
-    )
+        if is_written(column) and column.name not in {"uid", "version", "valid", "recorded"}
+    ]
     return (
         sql.SQL(_FINISH)
         .format(
             number=sql.Literal(number),
             stale=sql.SQL(_STALE),
-            content=content,
-            of_old=sql.SQL(", ").join(
-                sql.SQL("t.{}").format(sql.Identifier(column.name))
-                for column in parcel_version.columns
-                if column.computed is None and column.name not in {"uid", "version", "valid", "recorded"}
-            ),
+            content=sql.SQL(", ").join(names),
+            of_old=sql.SQL(", ").join(sql.SQL("t.{}").format(name) for name in names),
             forgotten=sql.SQL("; ").join(
                 sql.SQL("DELETE FROM {} WHERE import = one.id").format(sql.Identifier(SCHEMA, table.name))
                 for table in STAGED

@@ -23,6 +23,7 @@ from psycopg.types.range import DateRange, Range, TimestamptzRange
 from sqlalchemy import ARRAY, ColumnElement, Connection, Table, Text, and_, any_, func, literal, or_, select, text
 
 from gis.errors import BadInput
+from gis.store.columns import is_written
 from gis.store.schema import SCHEMA
 
 Row = Mapping[str, Any]
@@ -312,7 +313,7 @@ def _minus(whole: Range[date], part: Range[date]) -> list[Range[date]]:
 
 def _written(table: Table) -> list[str]:
     """The columns that are written; others PostgreSQL makes of them."""
-    return [column.name for column in table.columns if column.computed is None and "kept" not in column.info]
+    return [column.name for column in table.columns if is_written(column)]
 
 
 def _match(table: Table) -> sql.Composed:

@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("api.cli.parcels_export", "Parcels of a day into a file."),
     "extract": ("api.cli.parcels_extract", "Who, what, where, since when, by which paper."),
     "find": ("api.cli.parcels_find", "Parcels by number, address or place."),
+    "grant": ("api.cli.parcels_grant", "The first rights in parcels."),
     "history": ("api.cli.parcels_history", "All versions of a parcel and its lineage."),
     "import": ("api.cli.parcels_import", "Parcels of files, checked, then all or nothing."),
     "merge": ("api.cli.parcels_merge", "Neighbours become one parcel."),

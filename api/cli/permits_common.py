@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.cli.common import existing_city
+from gis.access.audit import account
 from gis.errors import BadParameter
 from gis.tables import iso_day
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 receipt_argument = click.argument("receipt")
 on_option = click.option("--on", metavar="DATE", help="The day it happened; today by default.")
-by_option = click.option("--by", "actor", metavar="NAME", help="Who says so; the login's name by default.")
+by_option = click.option("--by", "actor", metavar="NAME", help="Who says so; DIABA_ACTOR or the account by default.")
 note_option = click.option("--note", metavar="TEXT", help="Anything to keep with it.")
 
 
@@ -33,8 +33,8 @@ def store() -> Database:
 
 
 def who(actor: str | None) -> str:
-    """Who acts: as said, or the login's name."""
-    return actor if actor is not None else getpass.getuser()
+    """Who acts: as said, or as the audit log names him."""
+    return account() if actor is None else actor
 
 
 def number(receipt: str) -> str:

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
-from sqlalchemy import ARRAY, Connection, Text, any_, func, literal, select
+from sqlalchemy import Connection, func, select
 
-from gis.errors import BadInput, Conflict, NotFound
+from gis.errors import Conflict, NotFound
 from gis.land.right_types import MORTGAGE, TRANSFER_BAN
 from gis.land.rights import RRR, Mortgage
-from gis.land.transfer_document import Discharge, NewMortgage, NewParty, TransferDocument
+from gis.land.transfer_document import Discharge, NewMortgage, TransferDocument
 from gis.land.transfers import Change, Transfer, TransferKind
-from gis.store import groups, parties, rights, sources, versions
-from gis.store.schema import ba_unit, party, rrr
-from gis.store.versions import Saved, at, since
+from gis.store import groups, introductions, rights, sources, versions
+from gis.store.schema import ba_unit, rrr
+from gis.store.versions import Saved, since
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def carry_out(connection: Connection, document: TransferDocument) -> Done:
         NotFound: the unit, a party, a mortgage or the paper is not known.
         Conflict: the register does not allow it now.
     """
-    _introduce(connection, document.parties)
+    introductions.introduce(connection, document.parties, document.what.day)
     if document.source is not None:
         sources.save(connection, [document.source])
     what = document.what
@@ -134,31 +134,12 @@ def discharge(connection: Connection, mortgages: Sequence[str], day: date) -> Sa
     return rights.write(connection, [], [((one,), since(day)) for one in mortgages])
 
 
-def _introduce(connection: Connection, told: Sequence[NewParty]) -> None:
-    """Record parties told in full; one that is known must be told as it is known, or gets the number it had not."""
-    for one in told:
-        known = connection.execute(
-            select(party.c.kind, party.c.name).where(party.c.uid == one.uid, at(party))
-        ).one_or_none()
-        if known is not None and tuple(known) != (one.kind.value, one.name):
-            raise BadInput(f"party {one.uid}: the register knows this uid under another name or kind")
-        number = parties.identity_number(connection, one.uid) if known is not None else None
-        if number is not None and one.id_no not in (None, number):
-            raise BadInput(f"party {one.uid}: the register knows another identity number of it")
-        row = {"uid": one.uid, "kind": one.kind.value, "name": one.name, "id_no": one.id_no or number}
-        parties.save(connection, [row])
-
-
 def _opened(connection: Connection, unit: str, named: Sequence[str], source: str | None) -> list[RRR]:
     """Everything known of the unit's rights, locked until the transaction ends; all that is named is known."""
     versions.lock(connection, rrr)
     if connection.scalar(select(ba_unit.c.uid).where(ba_unit.c.uid == unit)) is None:
         raise NotFound("unit", unit)
-    listed = party.c.uid == any_(literal(list(named), ARRAY(Text)))
-    known = set(connection.scalars(select(party.c.uid).where(listed, func.upper_inf(party.c.recorded))))
-    missing = [name for name in named if name not in known]
-    if missing:
-        raise NotFound("party", missing[0])
+    introductions.require(connection, named)
     if source is not None:
         sources.require(connection, source)
     return rights.of_all_days(connection, unit)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
 from gis.errors import BadInput, Conflict, NotFound
+from gis.land.document_fields import NewParty
 from gis.land.rights import BAUnit, Group, Member, PartyKind
 from gis.land.sources import SourceDocument
-from gis.land.transfer_document import NewMortgage, NewParty, TransferDocument
+from gis.land.transfer_document import NewMortgage, TransferDocument
 from gis.land.transfers import Transfer
 from gis.store import groups, parties, rights, sources, transfers, units
 from gis.store.versions import since

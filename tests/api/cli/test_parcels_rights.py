@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import geopandas
 import orjson
 import pytest
 
@@ -19,6 +20,7 @@ from gis.settings import Settings
 from gis.store.database import Database
 from tests.api.conftest import Run, own_home
 from tests.gis.rights_samples import LAND, settle
+from tests.gis.store_samples import lot
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +121,53 @@ def test_a_parcel_s_rights_from_first_paper_to_extract(diaba: Run, tmp_path: Pat
     assert {one["type"] for one in left} == {LAND}
 
 
+def test_an_imported_parcel_gets_its_first_rights_and_is_sold(diaba: Run, tmp_path: Path) -> None:
+    lots = tmp_path / "lots.geojson"
+    named = {"uid": "q", "sheet_no": "12", "parcel_no": "7", "valid_from": "2012-01-01"}
+    frame = geopandas.GeoDataFrame([named], geometry=[lot(50)], crs="EPSG:9210")
+    frame.to_file(lots, driver="GeoJSON")
+    assert diaba("parcels", "import", str(lots))[0] == 0
+    first = tmp_path / "first.json"
+    document = {
+        "parcels": ["q"],
+        "day": "2013-01-01",
+        "rights": [
+            {
+                "type": LAND,
+                "share": "1",
+                "party": {"uid": "Q", "kind": "person", "name": "Bà Q (hư cấu)", "id_no": "079000111222"},
+            }
+        ],
+        "source": {"uid": "qd-1", "kind": "decision", "number": "1/2013", "date": "2012-12-20"},
+        "certificate": {"serial": "DA 1", "book_no": "CS 1/13"},
+    }
+    first.write_bytes(orjson.dumps(document))
+    dry = _json(diaba("parcels", "grant", str(first), "--dry-run", "--json"))
+    assert (dry["recorded"], dry["unit"]) == (False, {"uid": "q", "parcels": ["q"]})
+    assert _json(diaba("parcels", "rights", "q", "--json"))["units"] == []
+    assert diaba("parcels", "certificate", "DA 1")[0] == 3
+
+    told = _json(diaba("parcels", "grant", str(first), "--json"))
+    assert told == dry | {"recorded": True}
+    code, out, err = diaba("parcels", "grant", str(first))
+    assert (code, out) == (1, "")
+    assert err == "diaba: parcel q: it is of unit q from 2013-01-01 on; its rights go on by a transfer\n"
+
+    assert diaba("parcels", "transfer", _sale(tmp_path, unit="q", **{"from": [{"party": "Q", "share": "1/2"}]}))[0] == 0
+    extract = _json(diaba("parcels", "extract", "q", "--json"))
+    assert {one["party"]["uid"]: one["share"] for one in extract["rights"]} == {"N": "1/2", "Q": "1/2"}
+    assert extract["identities"]["Q"] == "*********222"
+    assert [one["serial"] for one in extract["certificates"]] == ["DA 1"]
+    entries = _json(diaba("db", "audit", "--key", "Q", "--json"))["entries"]
+    assert [(one["through"], one["table"]) for one in entries] == [("diaba parcels grant", "party")]
+
+    document["rights"] = [{"type": LAND, "share": "1/2", "party": "Q"}]
+    first.write_bytes(orjson.dumps(document))
+    code, out, err = diaba("parcels", "grant", str(first))
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "1/2" in err
+
+
 def test_a_certificate_is_found_by_serial_and_by_book(diaba: Run) -> None:
     diaba("parcels", "certificate", "DA 7", "--set", "issued", "--on", "2016-01-01", "--unit", "p", "--book-no", "CS 7")
     diaba("parcels", "certificate", "DA 8", "--set", "issued", "--on", "2018-01-01", "--unit", "p", "--book-no", "CS 8")
@@ -201,6 +250,8 @@ def test_bad_input_ends_with_3_and_one_line(diaba: Run, tmp_path: Path) -> None:
         ("parcels", "certificate", "none"),
         ("parcels", "certificate", "none", "--set", "issued", "--on", "2016-01-01"),
         ("parcels", "transfer", str(bad)),
+        ("parcels", "grant", str(bad)),
+        ("parcels", "grant", str(tmp_path / "none.json")),
         ("parcels", "transfer", wrong),
         ("parcels", "transfer", str(tmp_path / "none.json")),
         ("parcels", "document", "add", str(tmp_path / "none"), "--uid", "x", "--kind", "y"),
@@ -236,7 +287,7 @@ def test_every_command_shows_an_example_that_it_can_read() -> None:
     for group in (parcels.command, permits.command):
         assert isinstance(group, LazyGroup)
         with click.Context(group) as context:
-            for name in ("certificate", "document", "extract", "rights", "transfer", "register"):
+            for name in ("certificate", "document", "extract", "grant", "rights", "transfer", "register"):
                 command = group.get_command(context, name)
                 for sub in [] if command is None else list(getattr(command, "commands", {}).values()) or [command]:
                     examples = re.findall(r"^ +diaba (.+)$", sub.help or "", re.MULTILINE)

@@ -33,7 +33,8 @@ from api.writing import (
     edit_of,
 )
 from gis.errors import BadInput, DiabaError, NotFound
-from gis.store.edits import WRITABLE, Action, Edit, apply, as_changed
+from gis.store import parcels
+from gis.store.edits import CHANGED_ONLY, WRITABLE, Action, Edit, apply, as_changed
 from gis.store.items import Feature, Form, find_feature
 
 router = APIRouter(tags=["Changes"])
@@ -219,10 +220,17 @@ def batch(
     if not isinstance(listed, list) or not 1 <= len(listed) <= BATCH_MOST:
         raise BadInput(f"requests is a list of 1 to {BATCH_MOST} changes")
     results: list[dict[str, Any]] = []
+    unseen = _unseen(
+        service,
+        CHANGED_ONLY,
+        *(one.get("id") for one in listed if isinstance(one, dict) and one.get("collection") == CHANGED_ONLY),
+    )
     with service.writing() as connection:
         for place, one in enumerate(listed, 1):
             try:
                 edit = _listed(one, at)
+                if edit.collection == CHANGED_ONLY and edit.key in unseen:
+                    raise NotFound("parcel", str(edit.key))
                 key = apply(connection, edit, _allowing(edit.collection))
             except DiabaError as error:
                 error.args = (f"request {place}: {error}",)
@@ -257,9 +265,20 @@ def _allowing(collection_id: str) -> Callable[[str | None], None]:
     return lambda ward: authorise_write(collection_id, ward)
 
 
+def _unseen(service: Service, collection: Any, *keys: Any) -> frozenset[str]:
+    """Of these parcels those the caller is not shown: to him they are as such that never were."""
+    asked = [one for one in keys if isinstance(one, str)] if collection == CHANGED_ONLY else []
+    if not asked:
+        return frozenset()
+    with service.reading() as connection:
+        return frozenset(asked) - parcels.seen(connection, asked)
+
+
 def _done(service: Service, edit: Edit) -> tuple[str, Feature]:
     """Do a change, and see what it made in the same transaction."""
     form = Form(LONGITUDE_LATITUDE.srid, LONGITUDE_LATITUDE.decimals)
+    if edit.key in _unseen(service, edit.collection, edit.key):
+        raise NotFound("parcel", str(edit.key))
     with service.writing() as connection:
         key = apply(connection, edit, _allowing(edit.collection))
         feature = find_feature(connection, find(edit.collection), key, form, as_changed(connection, edit))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -51,3 +51,8 @@ def history(connection: Connection, uid: str) -> GeoDataFrame:
     table = parcel_version
     columns = [*table.columns, func.upper(table.c.recorded).label("recorded_to")]
     return frames.read(connection, columns, table.c.uid == uid, [table.c.version])
+
+
+def seen(connection: Connection, uids: Sequence[str]) -> frozenset[str]:
+    """Which of these parcels there are, or ever were, that the caller of a reader's transaction is shown."""
+    return frozenset(connection.scalars(select(parcel.c.uid).where(parcel.c.uid.in_(list(uids)))))

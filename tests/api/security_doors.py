@@ -83,7 +83,7 @@ _PAGES = (
     *(f"/collections/{name}/items?bbox={BOX}" for name in ("parcels", "permits", "discrepancies")),
     "/collections/parcels/items?limit=1000",
     "/collections/parcels/items?offset=20&limit=5",
-    f"/collections/parcels/items?token={token('p-0024')}",
+    f"/collections/parcels/items?token={token(('p-0024',))}",
     f"/collections/parcels/items?ward_code={THERE}",
     "/collections/parcels/items?parcel_no=26",
     "/collections/parcels/items?datetime=2009-01-01/..",
@@ -111,7 +111,7 @@ _FILTERS = (
     *_filtered("discrepancies", f"kind = '{KIND}'", "building_uid = 'b-0025'", "confidence > 0 OR confidence IS NULL"),
     "/collections/parcels/items?sortby=-uid&limit=3",
     "/collections/parcels/items?sortby=-ward_code,address&limit=3",
-    f"/collections/parcels/items?sortby=-ward_code&token={token('26734', 'p-0010')}",
+    f"/collections/parcels/items?sortby=-ward_code&token={token(('26734', 'p-0010'))}",
     "/collections/discrepancies/items?sortby=-confidence",
     "/collections/parcels/items?properties=uid,ward_code&limit=1000",
     "/collections/parcels/items?f=html&limit=1000",
@@ -129,6 +129,8 @@ _SEARCHES = (
 _NOTHING = "nothing: it holds no row of a register"
 _CLOSED = ("parcels", "permits", "discrepancies")
 _SURVEYED = "what LIDAR surveyed, point clouds and terrain, as everybody: no register is in it"
+_CORNERS = ((-1e-4, -1e-4), (1e-4, -1e-4), (1e-4, 1e-4), (-1e-4, -1e-4))
+_SQUARE = "POLYGON((" + ",".join(f"{LONGITUDE + x:.6f} {LATITUDE + y:.6f}" for x, y in _CORNERS) + "))"
 _LINE = f"LINESTRING({LONGITUDE - 1e-4:.6f} {LATITUDE:.6f},{LONGITUDE + 1e-4:.6f} {LATITUDE:.6f})"
 _MEASURED = "what is measured from the air, as everybody; no difference"
 
@@ -201,7 +203,7 @@ DOORS = {
     "/raster/{layer}/{z}/{x}/{y}.png": Door(_SURVEYED, _pictures(".png")),
     "/raster/{layer}/{z}/{x}/{y}@2x.png": Door(_SURVEYED, _pictures("@2x.png")),
     "/raster/{product}/value": Door(_SURVEYED, (f"/raster/dtm/value?x={LONGITUDE}&y={LATITUDE}",)),
-    "/raster/{product}/statistics": Door(_SURVEYED, (f"/raster/dtm/statistics?bbox={BOX}",)),
+    "/raster/{product}/statistics": Door(_SURVEYED, (f"/raster/dtm/statistics?coords={quote(_SQUARE)}",)),
     "/raster/{product}/coverage": Door(_SURVEYED, (f"/raster/dtm/coverage?bbox={BOX}",)),
     "/raster/profile": Door(_SURVEYED, (f"/raster/profile?coords={quote(_LINE)}",)),
     "/wmts": Door(_SURVEYED, ("/wmts?service=WMTS&request=GetCapabilities",)),

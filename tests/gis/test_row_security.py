@@ -133,6 +133,19 @@ def test_parcels_and_permits_are_everybody_s_until_the_city_shows_them_by_ward(c
         assert count(city, table, NOTHING_MORE) == PARCELS
 
 
+def test_what_stands_for_parcels_is_shown_as_they_are(city: Database) -> None:
+    assert count(city, "generalised_ward", NOTHING_MORE) == 2
+    with shown(city, Parcels.BY_WARD):
+        for table in ("generalised_ward", "generalised_block"):
+            assert count(city, table, NOTHING_MORE) == 0
+            with replace(city, scope=scope_of([f"land:{THERE}"])).open(Role.READER) as connection:
+                assert set(connection.scalars(text(f"SELECT ward_code FROM diaba.{table}"))) == {THERE}  # noqa: S608
+            assert count(city, table, EVERYTHING) >= 2
+    # What they are made of is nobody's who reads.
+    with pytest.raises(StoreUnreachable, match="permission denied"):
+        count(city, "generalised_cell", EVERYTHING)
+
+
 def test_an_invented_city_shows_the_public_what_planners_see_and_nobody_s_rights(city: Database) -> None:
     with city.open(Role.OWNER) as connection:
         connection.execute(text("UPDATE diaba.city SET is_demo = true"))

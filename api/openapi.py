@@ -77,10 +77,11 @@ def _older(node: Any) -> Any:
     if isinstance(kinds, list):
         made["type"] = next(kind for kind in kinds if kind != "null")
         made["nullable"] = True
-    options = made.get("anyOf")
-    if isinstance(options, list) and {"type": "null"} in options:
+    either = next((word for word in ("anyOf", "oneOf") if isinstance(made.get(word), list)), "")
+    options = made.get(either, [])
+    if {"type": "null"} in options:
         left = [one for one in options if one != {"type": "null"}]
-        del made["anyOf"]
+        del made[either]
         # Beside a reference nothing else counts in 3.0.
         made |= {"nullable": True, **({"allOf": left} if "$ref" in left[0] else left[0])}
     if isinstance(made.get("examples"), list):

@@ -16,6 +16,7 @@ from api.changes import Changes
 from api.dependencies import Service
 from api.encodings import Body
 from api.tile_cache import KeptTile, TileCache, TileKey
+from gis.store.changes import hidden, reaches
 from gis.store.tile_layers import LAYERS
 from gis.store.tiles import EXTENT, TileQuery, VectorTile, vector_tile
 
@@ -55,20 +56,22 @@ class TileService:
             accepted = request.headers.get("accept-encoding", "")
             kept = await run_in_threadpool(self._made, query, who.scope_key, accepted)
             self.cache.put(key, kept, told)
-        headers = {CACHE: "hit" if is_kept else "miss"}
+        # Whose tiles hold what others may not see are not told what made them old.
+        headers = {CACHE: "hit" if is_kept else "miss"} if who.is_public else {}
         if kept.left_out:
             headers[LEFT_OUT] = ", ".join(f"{layer}={count}" for layer, count in kept.left_out.items())
-        if who.scope_key != PUBLIC.scope_key:
-            headers |= {"Cache-Control": "private, no-cache", "Vary": "Accept, Accept-Encoding, Authorization"}
+        if not who.is_public:
+            # It may change at any moment, and is nobody's to keep but the caller's.
+            headers["Cache-Control"] = "private, no-cache"
         return answer(request, kept.body, MVT, max_age=limits.tile_age_seconds, headers=headers)
 
-    def read(self, query: TileQuery) -> VectorTile:
-        """The tile out of the store."""
+    def read(self, query: TileQuery) -> tuple[VectorTile, frozenset[str]]:
+        """The tile out of the store, and what of its changes the caller may not know."""
         with self.service.reading() as connection:
-            return vector_tile(connection, self.service.city.crs, query)
+            return vector_tile(connection, self.service.city.crs, query), frozenset(hidden(reaches(connection)))
 
     def _made(self, query: TileQuery, scope: str, accepted: str) -> KeptTile:
-        tile = self.read(query)
+        tile, unheard = self.read(query)
         body = Body(tile.data, "" if scope == PUBLIC.scope_key else scope)
         # Compressed here, in the thread that has read it, and not where all requests wait.
         body.encoded(body.coding(accepted))
@@ -76,7 +79,8 @@ class TileService:
         return KeptTile(
             body,
             tile.left_out,
-            frozenset(name for layer in query.shown for name in layer.changes),
+            # What is not shown makes no tile old; that it did would tell where it has changed.
+            frozenset(name for layer in query.shown for name in layer.changes) - unheard,
             bounds.buffered(bounds.width * query.buffer / EXTENT),
         )
 

@@ -45,7 +45,8 @@ from gis.store.collections import COLLECTIONS
 from gis.store.database import Database
 from gis.store.items import ItemQuery, find_items
 from gis.store.server import LEAKPROOF
-from gis.store.tiles import EXTENT, LAYERS, TileQuery, tile_sql, tile_values, window_of
+from gis.store.tile_layers import GENERALISED_BELOW, LAYERS
+from gis.store.tiles import TileQuery, tile_statement, tile_values, vector_tile, window_of
 from gis.store.versions import driver
 
 CRS = normalise("EPSG:9210+5727")
@@ -66,8 +67,9 @@ FROM (
 ) places;
 INSERT INTO diaba.parcel SELECT uid FROM diaba.lot;
 INSERT INTO diaba.parcel_version (uid, version, ward_code, sheet_no, parcel_no, land_use, area_legal, area_measured,
-    address, geom, valid, recorded, digest)
-SELECT uid, 1, ward, (i / 1000)::text, (i % 1000)::text, 'ODT', 64, 64, NULL, geom, '[2009-01-01,)', '[2009-01-01,)', ''
+    address, geom, geom_3857, valid, recorded, digest)
+SELECT uid, 1, ward, (i / 1000)::text, (i % 1000)::text, 'ODT', 64, 64, NULL, geom, ST_Transform(geom, 3857),
+    '[2009-01-01,)', '[2009-01-01,)', ''
 FROM diaba.lot;
 INSERT INTO diaba.permit (permit_no, version, type, status, issued, parcel_uid, use, recorded, digest)
 SELECT 'g-' || i, 1, 'new', 'valid', '2015-01-01', uid, 'house', '[2015-01-01,)', '' FROM diaba.lot;
@@ -97,7 +99,7 @@ DECLARE
     seen CONSTANT text[] := diaba.bench_seen();
 BEGIN
     RETURN QUERY SELECT * FROM diaba.parcel_version v
-    WHERE v.geom && box AND ('*' = ANY (seen) OR v.ward_code = ANY (seen));
+    WHERE v.geom_3857 && box AND upper_inf(v.recorded) AND ('*' = ANY (seen) OR v.ward_code = ANY (seen));
 END $$
 """
 # In a function of the owner's, `seen_wards` would see the owner ask; this one asks for the setting alone.
@@ -126,7 +128,7 @@ DO $$ DECLARE ward text; BEGIN
     END LOOP;
 END $$;
 INSERT INTO diaba.bench_parted SELECT * FROM diaba.parcel_version;
-CREATE INDEX bench_parted_geom ON diaba.bench_parted USING gist (geom);
+CREATE INDEX bench_parted_geom ON diaba.bench_parted USING gist (geom_3857) WHERE upper_inf(recorded);
 CREATE POLICY scope ON diaba.bench_parted USING (
     CASE (SELECT diaba.reach('land')) WHEN 'all' THEN true WHEN 'none' THEN false ELSE
     ward_code = ANY ((SELECT diaba.seen_wards('land'))::text[]) END
@@ -186,11 +188,11 @@ def sql_of(way: str) -> str:
     """The tile of parcels as a way asks for it."""
     layer = LAYERS["parcels"]
     source = {
-        "definer": "diaba.bench_parcels(ST_MakeEnvelope(:west, :south, :east, :north, :srid)) v",
+        "definer": "diaba.bench_parcels(ST_MakeEnvelope(:web_west, :web_south, :web_east, :web_north, 3857)) v",
         "view": "diaba.bench_view v",
         "partitions": "diaba.bench_parted v",
     }.get(way, layer.source)
-    return tile_sql((replace(layer, source=source),))
+    return str(tile_statement(TileQuery(GENERALISED_BELOW, 0, 0), (replace(layer, source=source),)))
 
 
 def window(tile: Tile, margin: float) -> BoundingBox:
@@ -201,7 +203,10 @@ def window(tile: Tile, margin: float) -> BoundingBox:
 
 
 def values_of(tile: Tile) -> dict[str, object]:
-    return tile_values(CRS, TileQuery(*tile, (LAYERS["parcels"],)), window(tile, 64 / EXTENT))
+    found = tile_values(CRS, TileQuery(*tile))
+    if found is None:
+        raise SystemExit("the tile is not in the city")
+    return found
 
 
 @contextmanager
@@ -219,7 +224,7 @@ def plan(database: Database, scope: Scope, sql: str, values: dict[str, object]) 
     with reading(database, scope) as connection:
         found = connection.execute(text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}"), values).scalar_one()
     top, told = found[0]["Plan"], json.dumps(found)
-    by_index = any(f'"Index Cond": "({opened}geom &&' in told for opened in ("", "("))
+    by_index = any(f'"Index Cond": "({opened}geom_3857 &&' in told for opened in ("", "("))
     return by_index, int(top["Shared Hit Blocks"]) + int(top["Shared Read Blocks"])
 
 
@@ -269,12 +274,12 @@ def tiles_of(zoom: int, count: int, wide: float) -> list[Tile]:
 
 
 def whole_tile(connection: Connection, tile: Tile) -> int:
-    return len(bytes(connection.execute(text(tile_sql(tuple(LAYERS.values()))), values_of(tile)).scalar_one()))
+    return len(vector_tile(connection, CRS, TileQuery(*tile)).data)
 
 
 def page(connection: Connection, tile: Tile) -> int:
     area = shapely.set_srid(shapely.box(*window(tile, 0.0).tuple), 9210)
-    return len(find_items(connection, COLLECTIONS["parcels"], ItemQuery(100, area)).items)
+    return len(find_items(connection, COLLECTIONS["parcels"], ItemQuery(100, area)))
 
 
 def run(database: Database, tiles: int, zoom: int, side: float) -> None:
@@ -288,7 +293,7 @@ def run(database: Database, tiles: int, zoom: int, side: float) -> None:
         statement = sql_of(way)
 
         def ask(connection: Connection, tile: Tile, statement: str = statement) -> int:
-            return len(bytes(connection.execute(text(statement), values_of(tile)).scalar_one()))
+            return len(bytes(connection.execute(text(statement), values_of(tile)).one()[0]))
 
         with under(database, way):
             for who, scope, wide in (("own", own, WARD_SIDE), ("all", everywhere, side)):

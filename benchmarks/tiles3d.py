@@ -244,7 +244,7 @@ def encoding(database: Database, city: City) -> None:
         steps: dict[str, list[float]] = {}
         for _ in range(5):
             began = time.perf_counter()
-            rows = building_tiles.tile_rows(connection, city.crs, address, verdict=False, most=20_000)
+            rows = building_tiles.tile_rows(connection, city.crs, address, differences="none", most=20_000)
             found = time.perf_counter()
             solids, letters = building_tiles.tile_models(connection, rows, is_detailed=False)
             fetched = time.perf_counter()
@@ -274,7 +274,7 @@ def encoding(database: Database, city: City) -> None:
                     plans.extend(row[0] for row in other.fetchall())
 
         event.listen(connection, "before_cursor_execute", explain)
-        building_tiles.tile_rows(connection, city.crs, address, verdict=True, most=20_000)
+        building_tiles.tile_rows(connection, city.crs, address, differences="all", most=20_000)
         print("\n".join(f"    {one}" for one in plans))
 
 

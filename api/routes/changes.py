@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from api.answers import JSON, answer, json_bytes
+from api.answers import CREDENTIALS, JSON, answer, json_bytes, kept_by_whom
 from api.changes import Listener
 from api.dependencies import Service, ServiceDep
 from api.errors import PROBLEMS
@@ -21,7 +21,7 @@ from api.tile_service import TilesDep, TileService
 from gis.bounds import BoundingBox
 from gis.crs import WEB_MERCATOR, normalise
 from gis.errors import BadParameter, DiabaError
-from gis.store.changes import NOT_FOR_ALL, Change, Reach, newest, reaches, since
+from gis.store.changes import NOT_FOR_ALL, Change, Reach, hidden, newest, reaches, since
 
 router = APIRouter(tags=["Tiles"])
 
@@ -99,7 +99,7 @@ async def changes(
         found = await run_in_threadpool(_found, service, heard)
         document = {"complete": found is not None, "changes": [o for c in found or () for o in _objects(c)]}
         return answer(request, json_bytes(document), JSON)
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", "Vary": "Accept"}
+    headers = {"Cache-Control": kept_by_whom(0), "X-Accel-Buffering": "no", "Vary": f"Accept, {CREDENTIALS}"}
     if request.scope.get(HEAD_ONLY):
         return Response(headers=headers, media_type=EVENT_STREAM)
     tiles.changes.refuse_if_full()
@@ -159,7 +159,11 @@ def _found(service: Service, heard: int | None) -> list[Change] | None:
     """The changes the caller may know; None where all may have changed."""
     with service.reading() as connection:
         known = reaches(connection)
-        found = newest(connection, LISTED_MOST) if heard is None else since(connection, heard, LISTED_MOST)
+        without = hidden(known)
+        if heard is None:
+            found: list[Change] | None = newest(connection, LISTED_MOST, without)
+        else:
+            found = since(connection, heard, LISTED_MOST, without)
     told = [(change, known.get(change.collection, Reach.ALL)) for change in found or ()]
     if found is None or (heard is not None and any(reach is Reach.SOME for _, reach in told)):
         return None

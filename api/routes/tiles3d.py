@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api.answers import JSON, answer, json_bytes
-from api.caller import PUBLIC, caller
+from api.caller import caller
 from api.dependencies import Service, ServiceDep
 from api.errors import PROBLEMS
 from api.kept import Keeper, Kept
@@ -25,7 +25,7 @@ from gis.city_model.tiles3d.mesh import tile_mesh
 from gis.city_model.tiles3d.tileset import Covered, Datum, city_tileset, district_tileset
 from gis.errors import BadParameter
 from gis.store import building_tiles
-from gis.store.building_tiles import TileRow
+from gis.store.building_tiles import Mark, TileRow
 from gis.store.collections import Moment
 
 router = APIRouter(prefix="/3dtiles", tags=["3D"])
@@ -96,7 +96,7 @@ def district(
     square, when, suffix = Address.checked(0, x, y), _moment(as_of, known_at), _suffix(as_of, known_at)
     city = service.city.crs
 
-    def look(connection: Connection) -> tuple[bytes, list[building_tiles.Cell]]:
+    def look(connection: Connection, _: Mark) -> tuple[bytes, list[building_tiles.Cell]]:
         cells = building_tiles.cells(connection, city, square, when)
         told = repr([(one.address, one.bounds.tuple, one.low, one.high, one.tallest) for one in cells])
         return blake2b(told.encode(), digest_size=16).digest(), cells
@@ -129,15 +129,15 @@ def tile(
 ) -> Response:
     """Buildings with their properties (EXT_mesh_features, EXT_structural_metadata); glTF without a scene where none is.
 
-    Who may see differences to be inspected finds `verdict` among the properties.
+    Who may see differences to be inspected finds `verdict` among the properties; that of a building which is not
+    flagged is unsaid for who sees them in some wards alone.
     """
     address, when, city = Address.checked(z, x, y), _moment(as_of, known_at), service.city
-    shown = properties.PUBLIC if caller().scope_key == PUBLIC.scope_key else properties.OFFICIAL
     is_detailed = address.level.is_detailed
 
-    def look(connection: Connection) -> tuple[bytes, list[TileRow]]:
+    def look(connection: Connection, mark: Mark) -> tuple[bytes, list[TileRow]]:
         rows = building_tiles.tile_rows(
-            connection, city.crs, address, when, verdict="verdict" in shown, most=BUILDINGS_MOST
+            connection, city.crs, address, when, differences=mark.differences, most=BUILDINGS_MOST
         )
         return building_tiles.fingerprint(rows), rows
 
@@ -148,10 +148,11 @@ def tile(
         rows, solids, letters = fetched
         if not rows:
             return nothing()
+        shown = properties.OFFICIAL if "verdict" in rows[0].properties else properties.PUBLIC
         mesh = tile_mesh(solids, letters, city.crs, city.geoid_offset)
         return tile_content(mesh, [row.properties for row in rows], shown)
 
-    body = _kept(keeper, service, ("tile", address, *shown), when, look, fetch, encode)
+    body = _kept(keeper, service, ("tile", address), when, look, fetch, encode)
     return answer(request, body, GLB)
 
 
@@ -160,7 +161,7 @@ def _kept(
     service: Service,
     what: tuple[Hashable, ...],
     when: Moment,
-    look: Callable[[Connection], tuple[bytes, Seen]],
+    look: Callable[[Connection, Mark], tuple[bytes, Seen]],
     fetch: Callable[[Connection, Seen], Fetched],
     encode: Callable[[Fetched], bytes],
 ) -> bytes:
@@ -175,7 +176,7 @@ def _kept(
         kept = keeper.get(key)
         if kept is not None and kept.mark == mark:
             return kept.body
-        seen, found = look(connection)
+        seen, found = look(connection, mark)
         if kept is not None and kept.fingerprint == seen:
             keeper.put(key, Kept(mark, seen, kept.body))
             return kept.body

@@ -32,6 +32,11 @@ _IMPORTS = (
 
 _AUDIT = ("audit_log", "audit_pending")
 
+OWNERS_FUNCTIONS = frozenset({"announce", "generalise_land", "generalise_ward", "generalise_buildings", "seal"})
+"""Parts of functions that work as the owner. Nobody else calls them, nor any function that a trigger is made of."""
+WRITERS_FUNCTIONS = frozenset({"generalise"})
+"""Functions that write; the reader calls all others."""
+
 READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "party": ("uid", "version", "kind", "recorded"),
@@ -57,6 +62,8 @@ READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         **dict.fromkeys(_IMPORTS, ()),
         # Who acted is not told.
         **dict.fromkeys(_AUDIT, ()),
+        # Of what is generalised the reader sees the results, which have policies, and not what they are made of.
+        **dict.fromkeys(("stale_cell", "generalised_cell"), ()),
     }
 )
 """Tables of which the reader sees these columns only; it sees all other tables whole."""

@@ -75,17 +75,36 @@ class Cell:
     count: int
 
 
-def mark(connection: Connection) -> tuple[date, tuple[int, ...]]:
-    """Today, and a state of the registers that tiles are made of: while both stay, so do all tiles.
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """While it stays the same, so do all tiles of a caller."""
+
+    day: date
+    changes: tuple[int, ...]
+    """Of the registers that tiles are made of."""
+    differences: str
+    """Where the caller sees differences to be inspected: in `all` wards, in `some`, or `none`."""
+    by_ward: bool
+    """Whether the city shows permits by ward."""
+
+
+def mark(connection: Connection) -> Mark:
+    """The state of the registers, and of what the caller may see of them.
 
     Read it before the rows: what is recorded meanwhile is then noticed the next time.
     """
-    rows = connection.execute(text("SELECT CURRENT_DATE, changes FROM diaba.register_mark ORDER BY register")).all()
-    return rows[0][0], tuple(row[1] for row in rows)
+    rows = connection.execute(
+        text(
+            "SELECT CURRENT_DATE, diaba.reach('differences'), row_security_active('diaba.permit'), changes "
+            "FROM diaba.register_mark ORDER BY register"
+        )
+    ).all()
+    day, differences, by_ward, _ = rows[0]
+    return Mark(day, tuple(row[3] for row in rows), differences, by_ward)
 
 
 def tile_rows(
-    connection: Connection, city: CRS, address: Address, moment: Moment = NOW, *, verdict: bool, most: int
+    connection: Connection, city: CRS, address: Address, moment: Moment = NOW, *, differences: str, most: int
 ) -> list[TileRow]:
     """The buildings of a tile by uid; of more than `most` the tallest.
 
@@ -94,7 +113,7 @@ def tile_rows(
         city: the city's CRS.
         address: the tile.
         moment: when it was so, and was known.
-        verdict: whether to look for differences to be inspected.
+        differences: where the caller sees those to be inspected (`Mark`); that there is none is told to who sees all.
         most: buildings of one tile.
     """
     lod = "v.lod" if address.level.is_detailed else "CASE WHEN v.coarser ? '1.2' THEN '1.2' ELSE v.lod END"
@@ -112,7 +131,8 @@ def tile_rows(
     permits = _permits(connection, city, moment, [bytes(row.footprint) for row in rows])
     uids = [row.uid for row in rows]
     flagged: set[tuple[str, str]] = set()
-    if verdict:
+    unflagged = "none" if differences == "all" else None
+    if differences != "none":
         found = connection.execute(text(_FLAGGED), {"uids": uids, "known_at": moment.known_at})
         flagged = {(row[0], row[1]) for row in found}
     return [
@@ -123,7 +143,11 @@ def tile_rows(
             {
                 **{name: getattr(row, name) for name in ("uid", "epoch", "height", "sigma_height", "roof_type", "lod")},
                 "permit": permit,
-                **({"verdict": "flagged" if (row.uid, row.epoch) in flagged else "none"} if verdict else {}),
+                **(
+                    {}
+                    if differences == "none"
+                    else {"verdict": "flagged" if (row.uid, row.epoch) in flagged else unflagged}
+                ),
             },
         )
         for row, permit in zip(rows, permits, strict=True)

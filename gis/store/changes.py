@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -99,7 +99,12 @@ def read(payload: str) -> Change | None:
         return None
 
 
-def since(connection: Connection, number: int, most: int) -> list[Change] | None:
+def hidden(known: Mapping[str, Reach]) -> list[str]:
+    """Collections of whose changes a caller is told nothing at all, not even that there is one of some number."""
+    return sorted(name for name, reach in known.items() if reach is Reach.NONE)
+
+
+def since(connection: Connection, number: int, most: int, without: Sequence[str] = ()) -> list[Change] | None:
     """What was committed after a change was told, in the order of the numbers; None where that is not known any more.
 
     Numbers are given before the commit, so a smaller one may be told later. All transactions are taken that may have
@@ -109,16 +114,18 @@ def since(connection: Connection, number: int, most: int) -> list[Change] | None
         connection: A reader's transaction.
         number: Of the last change that was heard.
         most: More than these are not listed, as if they were not known.
+        without: Collections whose changes are taken for such as never were.
     """
     rows = connection.execute(
         text(
             "SELECT c.number, c.collection, c.boxes FROM diaba.change heard JOIN diaba.change c "
             "ON c.transaction >= heard.horizon AND c.number <> heard.number "
-            "WHERE heard.number = :number ORDER BY c.number LIMIT :most + 1"
+            "AND c.collection <> ALL (:without) "
+            "WHERE heard.number = :number AND heard.collection <> ALL (:without) ORDER BY c.number LIMIT :most + 1"
         ),
-        {"number": number, "most": most},
+        {"number": number, "most": most, "without": list(without)},
     ).all()
-    if len(rows) > most or (not rows and not _is_kept(connection, number)):
+    if len(rows) > most or (not rows and not _is_kept(connection, number, without)):
         return None
     return [_change(row) for row in rows]
 
@@ -138,16 +145,23 @@ def made_by(connection: Connection) -> list[Change]:
     return [_change(row) for row in rows]
 
 
-def newest(connection: Connection, most: int) -> list[Change]:
-    """The newest changes, in the order of their numbers."""
+def newest(connection: Connection, most: int, without: Sequence[str] = ()) -> list[Change]:
+    """The newest changes but those of some collections, in the order of their numbers."""
     rows = connection.execute(
-        text("SELECT number, collection, boxes FROM diaba.change ORDER BY number DESC LIMIT :most"), {"most": most}
+        text(
+            "SELECT number, collection, boxes FROM diaba.change WHERE collection <> ALL (:without) "
+            "ORDER BY number DESC LIMIT :most"
+        ),
+        {"most": most, "without": list(without)},
     ).all()
     return [_change(row) for row in reversed(rows)]
 
 
-def _is_kept(connection: Connection, number: int) -> bool:
-    found = connection.execute(text("SELECT 1 FROM diaba.change WHERE number = :number"), {"number": number}).first()
+def _is_kept(connection: Connection, number: int, without: Sequence[str]) -> bool:
+    found = connection.execute(
+        text("SELECT 1 FROM diaba.change WHERE number = :number AND collection <> ALL (:without)"),
+        {"number": number, "without": list(without)},
+    ).first()
     return found is not None
 
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from psycopg import sql
 from sqlalchemy import Connection, text
 
-from gis.access.roles import HIDDEN, READABLE_COLUMNS, WRITER_PRIVILEGES, Role
+from gis.access.roles import (
+    HIDDEN,
+    OWNERS_FUNCTIONS,
+    READABLE_COLUMNS,
+    WRITER_PRIVILEGES,
+    WRITERS_FUNCTIONS,
+    Role,
+)
 from gis.store.schema import SCHEMA
 
 
 def apply(connection: Connection, database: str) -> None:
     """Give writer and reader what `gis.access.roles` says on all tables there are; takes away anything else.
 
-    Functions of the schema may be called by both.
+    Functions of the schema may be called by both, but for those `gis.access.roles` names and those of triggers.
 
     Args:
         connection: A session of the owner.
@@ -33,8 +42,8 @@ def apply(connection: Connection, database: str) -> None:
         sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM PUBLIC, {}, {}").format(schema, writer, reader),
         sql.SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC").format(schema),
         sql.SQL("GRANT USAGE ON SCHEMA {} TO {}, {}").format(schema, writer, reader),
-        sql.SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {} FROM PUBLIC").format(schema),
-        sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {} TO {}, {}").format(schema, writer, reader),
+        sql.SQL("REVOKE ALL ON ALL ROUTINES IN SCHEMA {} FROM PUBLIC, {}, {}").format(schema, writer, reader),
+        *_calls(connection, writer, reader),
     ]
     for name, kind, present in tables:
         if name in HIDDEN:
@@ -56,3 +65,21 @@ def apply(connection: Connection, database: str) -> None:
         return
     for statement in statements:
         session.execute(statement)
+
+
+def _calls(connection: Connection, writer: sql.Identifier, reader: sql.Identifier) -> Iterator[sql.Composed]:
+    """Who may call which function. Triggers work without: that right is asked for when one is made."""
+    functions = connection.execute(
+        text(
+            "SELECT p.proname, pg_get_function_identity_arguments(p.oid) FROM pg_proc p "
+            "JOIN pg_namespace n ON n.oid = p.pronamespace "
+            "WHERE n.nspname = :schema AND p.prorettype <> 'trigger'::regtype ORDER BY 1, 2"
+        ),
+        {"schema": SCHEMA},
+    )
+    for name, arguments in functions:
+        if name not in OWNERS_FUNCTIONS:
+            callers = [writer] if name in WRITERS_FUNCTIONS else [writer, reader]
+            yield sql.SQL("GRANT EXECUTE ON ROUTINE {}({}) TO {}").format(
+                sql.Identifier(SCHEMA, name), sql.SQL(arguments), sql.SQL(", ").join(callers)
+            )

@@ -14,6 +14,7 @@ from shapely import from_wkb, to_wkb
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, TextClause, text
 
+from gis.store.changes import Reach, reaches
 from gis.store.collections import NOW, Collection, Moment
 from gis.store.cql2 import Condition
 from gis.store.property_types import TYPES, Kind
@@ -102,6 +103,9 @@ def find_page(connection: Connection, collection: Collection, query: ItemQuery, 
     rows, _ = _read(connection, collection, query, form, collected=False)
     if query.after is None and not query.offset and len(rows) <= query.limit:
         return _page(rows, query, len(rows), None)
+    if reaches(connection).get(collection.id) is Reach.SOME:
+        # The planner's statistics are of all rows, those that are not shown among them.
+        return _page(rows, query, counted(connection, collection, query), None)
     estimate = estimated(connection, collection, query)
     # Between a half and twice is what an estimate is worth.
     if not query.is_restricted and estimate <= 2 * COUNTED_AT_MOST:

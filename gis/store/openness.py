@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 
 from gis.access.openness import Parcels
 from gis.errors import Conflict
+from gis.store.changes import CHANNEL
 from gis.store.schema import SCHEMA
 from gis.store.versions import driver
 
@@ -43,6 +44,8 @@ def show(connection: Connection, parcels: Parcels) -> None:
     for table in OF_WARDS:
         name = sql.Identifier(SCHEMA, table)
         driver(connection).execute(sql.SQL("ALTER TABLE {} {} ROW LEVEL SECURITY").format(name, verb))
+    # Whoever keeps answers, or tells of changes, hears that all may be another from the commit on.
+    connection.execute(text("SELECT pg_notify(:channel, 'all')"), {"channel": CHANNEL})
 
 
 def check(connection: Connection) -> None:

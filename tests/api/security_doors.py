@@ -14,6 +14,7 @@ from urllib.parse import quote
 from fastapi import FastAPI
 
 from api.query import token
+from gis.city_model.tiles3d.levels import Address
 from gis.crs import transformer
 from tests.gis.store_samples import lot
 
@@ -51,12 +52,38 @@ def _tile(ending: str) -> tuple[str, ...]:
     return (address, f"{address}?layers=parcels,permits", f"{address}?as_of=2026-01-31", f"{address}?layers=buildings")
 
 
+def _place(zoom: int) -> tuple[int, int, int]:
+    """Zoom, row and column of the tile there, as OGC API Tiles writes them."""
+    import morecantile
+
+    found = morecantile.tms.get("WebMercatorQuad").tile(LONGITUDE, LATITUDE, zoom)
+    return zoom, found.y, found.x
+
+
+def _pictures(ending: str) -> tuple[str, ...]:
+    zoom, row, column = _place(15)
+    return tuple(f"/raster/{layer}/{zoom}/{column}/{row}{ending}" for layer in ("dtm", "hillshade"))
+
+
+def _cells() -> tuple[str, ...]:
+    """The tiles of the 3D city there, of each level, and as it was."""
+    return tuple(
+        f"/3dtiles/{z}/{int(_CENTRE.x // side)}/{int(_CENTRE.y // side)}.glb{then}"
+        for z, side in ((level, Address(level, 0, 0).side) for level in range(5))
+        for then in ("", "?as_of=2026-01-31")
+    )
+
+
+def _filtered(collection: str, *filters: str) -> tuple[str, ...]:
+    return tuple(f"/collections/{collection}/items?filter={quote(one)}" for one in filters)
+
+
 _PAGES = (
     *(f"/collections/{name}/items" for name in ("parcels", "permits", "discrepancies")),
     *(f"/collections/{name}/items?bbox={BOX}" for name in ("parcels", "permits", "discrepancies")),
     "/collections/parcels/items?limit=1000",
     "/collections/parcels/items?offset=20&limit=5",
-    f"/collections/parcels/items?token={token('p-0024')}",
+    f"/collections/parcels/items?token={token(('p-0024',))}",
     f"/collections/parcels/items?ward_code={THERE}",
     "/collections/parcels/items?parcel_no=26",
     "/collections/parcels/items?datetime=2009-01-01/..",
@@ -65,6 +92,29 @@ _PAGES = (
     f"/collections/discrepancies/items?kind={KIND}",
     "/collections/discrepancies/items?building_uid=b-0025",
     "/collections/discrepancies/items?parcel_uid=p-0025",
+)
+_FILTERS = (
+    *_filtered(
+        "parcels",
+        "uid = 'p-0025'",
+        "uid LIKE 'p-00%'",
+        f"ward_code = '{THERE}'",
+        f"ward_code <> '{HERE}'",
+        "NOT (uid = 'p-0001')",
+        "CASEI(address) LIKE CASEI('%thử%')",
+        "ACCENTI(address) LIKE ACCENTI('%nghiem%')",
+        f"S_INTERSECTS(geometry, POINT({LONGITUDE:.6f} {LATITUDE:.6f}))",
+        "area_legal / (area_legal - area_legal) > 1",
+        "T_AFTER(valid_from, DATE('2000-01-01'))",
+    ),
+    *_filtered("permits", "parcel_uid = 'p-0025'", "permit_no LIKE 'GPXD-002%'"),
+    *_filtered("discrepancies", f"kind = '{KIND}'", "building_uid = 'b-0025'", "confidence > 0 OR confidence IS NULL"),
+    "/collections/parcels/items?sortby=-uid&limit=3",
+    "/collections/parcels/items?sortby=-ward_code,address&limit=3",
+    f"/collections/parcels/items?sortby=-ward_code&token={token(('26734', 'p-0010'))}",
+    "/collections/discrepancies/items?sortby=-confidence",
+    "/collections/parcels/items?properties=uid,ward_code&limit=1000",
+    "/collections/parcels/items?f=html&limit=1000",
 )
 _SEARCHES = (
     f"/parcels/search?text={quote('26 Đường Thử Nghiệm')}",
@@ -77,6 +127,11 @@ _SEARCHES = (
     f"/parcels/search?at={LONGITUDE:.6f},{LATITUDE:.6f}",
 )
 _NOTHING = "nothing: it holds no row of a register"
+_CLOSED = ("parcels", "permits", "discrepancies")
+_SURVEYED = "what LIDAR surveyed, point clouds and terrain, as everybody: no register is in it"
+_CORNERS = ((-1e-4, -1e-4), (1e-4, -1e-4), (1e-4, 1e-4), (-1e-4, -1e-4))
+_SQUARE = "POLYGON((" + ",".join(f"{LONGITUDE + x:.6f} {LATITUDE + y:.6f}" for x, y in _CORNERS) + "))"
+_LINE = f"LINESTRING({LONGITUDE - 1e-4:.6f} {LATITUDE:.6f},{LONGITUDE + 1e-4:.6f} {LATITUDE:.6f})"
 _MEASURED = "what is measured from the air, as everybody; no difference"
 
 DOORS = {
@@ -87,7 +142,7 @@ DOORS = {
     "/collections/{collectionId}": Door(
         "the extent of the rows that are seen", ("/collections/parcels", "/collections/discrepancies")
     ),
-    "/collections/{collectionId}/items": Door("no row, and no count of them", _PAGES, shows=True),
+    "/collections/{collectionId}/items": Door("no row, and no count of them", (*_PAGES, *_FILTERS), shows=True),
     "/collections/{collectionId}/items/{featureId}": Door(
         "404, as for a key that never was",
         ("/collections/parcels/items/p-0025", "/collections/permits/items/GPXD-0025"),
@@ -98,11 +153,74 @@ DOORS = {
     "/tiles/{layer}.json": Door("bounds of the rows that are seen", ("/tiles/parcels.json", "/tiles/buildings.json")),
     "/tiles/{z}/{x}/{y}.mvt": Door("no row; buildings without a verdict", _tile("mvt"), shows=True),
     "/tiles/{z}/{x}/{y}.pbf": Door("no row; buildings without a verdict", _tile("pbf"), shows=True),
-    "/raster/{product}/tiles.json": Door(_NOTHING, ("/raster/dtm/tiles.json",)),
-    "/raster/{product}/value": Door(_NOTHING, (f"/raster/dtm/value?x={LONGITUDE}&y={LATITUDE}",)),
-    "/raster/{product}/{z}/{x}/{y}.png": Door(_NOTHING, ("/raster/dtm/3/1/1.png",)),
     "/buildings/{uid}": Door(_MEASURED, ("/buildings/b-0025",), shows=True),
     "/buildings/{uid}/cityjson": Door(_MEASURED, ("/buildings/b-0025/cityjson",)),
+    "/buildings/{uid}/obj": Door(_MEASURED, ("/buildings/b-0025/obj",)),
+    "/buildings/{uid}/glb": Door(_MEASURED, ("/buildings/b-0025/glb",)),
+    "/buildings": Door(_MEASURED, (f"/buildings?bbox={BOX}", f"/buildings?bbox={BOX}&f=cityjson")),
+    "/collections/{collectionId}/queryables": Door(
+        "names of properties; no value", tuple(f"/collections/{name}/queryables" for name in _CLOSED)
+    ),
+    "/collections/{collectionId}/sortables": Door(
+        "names of properties; no value", tuple(f"/collections/{name}/sortables" for name in _CLOSED)
+    ),
+    "/batch": Door("nothing by GET; its changes are in tests/api/test_security.py", ("/batch",)),
+    "/changes": Door("no change of what is not seen", ("/changes", "/changes?after=1"), shows=False),
+    "/tileMatrixSets": Door(_NOTHING, ("/tileMatrixSets",)),
+    "/tileMatrixSets/{tileMatrixSetId}": Door(_NOTHING, ("/tileMatrixSets/WebMercatorQuad",)),
+    "/tiles": Door("bounds of the rows that are seen", ("/tiles",)),
+    "/tiles/{tileMatrixSetId}": Door("bounds of the rows that are seen", ("/tiles/WebMercatorQuad",)),
+    "/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}": Door(
+        "no row; buildings without a verdict",
+        tuple("/tiles/WebMercatorQuad/{}/{}/{}".format(*_place(zoom)) for zoom in (10, 13, 14, 15, 17)),
+        shows=True,
+    ),
+    "/collections/{collectionId}/tiles": Door(
+        "bounds of the rows that are seen", tuple(f"/collections/{name}/tiles" for name in ("parcels", "permits"))
+    ),
+    "/collections/{collectionId}/tiles/{tileMatrixSetId}": Door(
+        "bounds of the rows that are seen",
+        tuple(f"/collections/{name}/tiles/WebMercatorQuad" for name in ("parcels", "permits")),
+    ),
+    "/collections/{collectionId}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}": Door(
+        "no row, and no block nor ward that stands for some",
+        tuple(
+            "/collections/{}/tiles/WebMercatorQuad/{}/{}/{}".format(name, *_place(zoom))
+            for name in ("parcels", "permits")
+            for zoom in (9, 12, 14, 17)
+        ),
+        shows=True,
+    ),
+    "/3dtiles/tileset.json": Door(_MEASURED, ("/3dtiles/tileset.json",)),
+    "/3dtiles/{x}/{y}/tileset.json": Door(
+        _MEASURED, (f"/3dtiles/{int(_CENTRE.x // 4096)}/{int(_CENTRE.y // 4096)}/tileset.json",)
+    ),
+    "/3dtiles/{z}/{x}/{y}.glb": Door("no permit; buildings without a verdict", _cells(), shows=True),
+    "/points/{epoch}/tileset.json": Door(_SURVEYED, ("/points/2025/tileset.json",)),
+    "/points/{epoch}/{tile_key}/tileset.json": Door(_SURVEYED, ("/points/2025/1206_2382/tileset.json",)),
+    "/points/{epoch}/{tile_key}/{level}-{x}-{y}-{z}.glb": Door(_SURVEYED, ("/points/2025/1206_2382/0-0-0-0.glb",)),
+    "/raster/{layer}/tiles.json": Door(_SURVEYED, ("/raster/dtm/tiles.json", "/raster/hillshade/tiles.json")),
+    "/raster/{layer}/{z}/{x}/{y}.png": Door(_SURVEYED, _pictures(".png")),
+    "/raster/{layer}/{z}/{x}/{y}@2x.png": Door(_SURVEYED, _pictures("@2x.png")),
+    "/raster/{product}/value": Door(_SURVEYED, (f"/raster/dtm/value?x={LONGITUDE}&y={LATITUDE}",)),
+    "/raster/{product}/statistics": Door(_SURVEYED, (f"/raster/dtm/statistics?coords={quote(_SQUARE)}",)),
+    "/raster/{product}/coverage": Door(_SURVEYED, (f"/raster/dtm/coverage?bbox={BOX}",)),
+    "/raster/profile": Door(_SURVEYED, (f"/raster/profile?coords={quote(_LINE)}",)),
+    "/wmts": Door(_SURVEYED, ("/wmts?service=WMTS&request=GetCapabilities",)),
+    "/wmts/1.0.0/WMTSCapabilities.xml": Door(_SURVEYED, ("/wmts/1.0.0/WMTSCapabilities.xml",)),
+    "/terrain/layer.json": Door(_SURVEYED, ("/terrain/layer.json",)),
+    "/terrain/{z}/{x}/{y}.terrain": Door(_SURVEYED, ("/terrain/0/0/0.terrain", "/terrain/0/1/0.terrain")),
+    "/stac": Door(_SURVEYED, ("/stac",)),
+    "/stac/api": Door(_NOTHING, ("/stac/api",)),
+    "/stac/conformance": Door(_NOTHING, ("/stac/conformance",)),
+    "/stac/collections": Door(_SURVEYED, ("/stac/collections",)),
+    "/stac/collections/{collectionId}": Door(_SURVEYED, ("/stac/collections/survey", "/stac/collections/dtm")),
+    "/stac/collections/{collectionId}/items": Door(_SURVEYED, ("/stac/collections/survey/items",)),
+    "/stac/collections/{collectionId}/items/{itemId}": Door(_SURVEYED, ("/stac/collections/survey/items/x",)),
+    "/stac/search": Door(_SURVEYED, ("/stac/search", f"/stac/search?bbox={BOX}")),
+    "/files/{collection}/{name}": Door(
+        f"{_SURVEYED}; a path out of it leads nowhere", ("/files/dtm/x.tif", "/files/survey/..%2f..%2fregisters.gpkg")
+    ),
     "/parcels/search": Door("no parcel", _SEARCHES, shows=True),
     "/permits/status": Door(
         "404, whoever asks without the receipt's secret",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -436,6 +437,119 @@ def test_nobody_is_told_that_nothing_is_flagged_who_may_not_know(service: TestCl
     for uid, count in (("b-0025", 1), ("b-0026", 0)):
         facts = service.get(f"/buildings/{uid}", headers=bearer(keys, "planning:*")).json()["properties"]
         assert len(facts["differences"]) == count
+
+
+def test_buildings_in_3d_say_of_differences_what_the_caller_may_know(service: TestClient, keys: Keys) -> None:
+    def told(headers: dict[str, str]) -> tuple[dict[str, Any], bytes]:
+        body = service.get(DOORS["/3dtiles/{z}/{x}/{y}.glb"].tries[-2], headers=headers).content
+        length = int.from_bytes(body[12:16], "little")
+        document = json.loads(body[20 : 20 + length])
+        table = document["extensions"]["EXT_structural_metadata"]
+        named = table["schema"]["classes"]["building"]["properties"]
+        if "verdict" not in named:
+            return named, b""
+        view = document["bufferViews"][table["propertyTables"][0]["properties"]["verdict"]["values"]]
+        start = 20 + length + 8 + view.get("byteOffset", 0)
+        return named, body[start : start + view["byteLength"]]
+
+    none, flagged, unsaid = range(3)
+    for headers in ({}, bearer(keys, f"land:{HERE}")):
+        named, verdicts = told(headers)
+        assert "verdict" not in named
+    named, verdicts = told(bearer(keys, "planning:*"))
+    assert named["verdict"]["noData"] == "unsaid"
+    assert sorted(verdicts) == [*[none] * (len(verdicts) - 1), flagged]
+    # Of one ward: what is flagged there, and of no other building that nothing is.
+    assert sorted(told(bearer(keys, f"inspection:{THERE}"))[1]) == [flagged, *[unsaid] * (len(verdicts) - 1)]
+    assert list(told(bearer(keys, f"inspection:{HERE}"))[1]) == [unsaid] * len(verdicts)
+
+
+def _flag_again(store: CityStore, confidence: float) -> None:
+    """Record a difference there anew: a change of the differences and of nothing else."""
+    with store.database.open(Role.WRITER) as connection:
+        found = {"kind": KIND, "building_uid": "b-0025", "parcel_uid": "p-0025", "permit_no": "GPXD-0025", "epoch": NEW}
+        discrepancies.save(connection, [found | {"evidence": {"parcel": "p-0025"}, "confidence": confidence}])
+
+
+def test_nobody_hears_of_a_change_of_what_he_is_not_shown(closed: CityStore, service: TestClient, keys: Keys) -> None:
+    def asked(headers: dict[str, str], after: int | None = None) -> tuple[bool, list[dict[str, Any]]]:
+        address = "/changes" if after is None else f"/changes?after={after}"
+        found = service.get(address, headers=headers).json()
+        return found["complete"], found["changes"]
+
+    planner, inspector = bearer(keys, "planning:*"), bearer(keys, f"inspection:{HERE}")
+    before = asked(planner)[1][-1]["number"]
+    public = asked({})[1]
+    assert {one["collection"] for one in public}.isdisjoint({"discrepancies", "parcels", "permits", "blocks", "wards"})
+    since = asked({}, public[-1]["number"])
+    _flag_again(closed, 0.75)
+    complete, changes = asked(planner, before)
+    assert complete
+    assert {one["collection"] for one in changes} == {"discrepancies"}
+    number = changes[-1]["number"]
+    # The public's list is what it was, and a number it was never told is one that never was.
+    assert asked({})[1] == public
+    assert asked({}, public[-1]["number"]) == since
+    assert asked({}, number) == asked({}, number + 1_000_000) == (False, [])
+    # Of one ward: that something may have changed, anywhere.
+    assert asked(inspector, before) == (False, [])
+    assert "discrepancies" not in {one["collection"] for one in asked(inspector)[1]}
+
+
+def test_no_tile_of_the_public_s_gets_old_by_what_is_not_in_it(
+    closed: CityStore, service: TestClient, keys: Keys
+) -> None:
+    """Else one could ask for a small tile again and again, and hear when something is flagged in it."""
+    address = DOORS["/tiles/{z}/{x}/{y}.mvt"].tries[3]
+    service.get(address)
+    assert service.get(address).headers["x-tile-cache"] == "hit"
+    planner = bearer(keys, "planning:*")
+    shown = service.get(address, headers=planner)
+    assert "x-tile-cache" not in shown.headers
+    _flag_again(closed, 0.8)
+    for _ in range(10):
+        time.sleep(0.1)
+        assert service.get(address).headers["x-tile-cache"] == "hit"
+
+
+def test_when_the_city_closes_its_parcels_what_was_kept_of_them_is_given_up(
+    closed: CityStore, service: TestClient
+) -> None:
+    address = DOORS["/tiles/{z}/{x}/{y}.mvt"].tries[1]
+    with closed.database.open(Role.OWNER) as connection:
+        openness.show(connection, Parcels.TO_ALL)
+    try:
+        _until(lambda: b"p-0025" in service.get(address).content)
+    finally:
+        with closed.database.open(Role.OWNER) as connection:
+            openness.show(connection, Parcels.BY_WARD)
+    _until(lambda: b"p-0025" not in service.get(address).content)
+
+
+def _until(so: Callable[[], bool], seconds: float = 5.0) -> None:
+    ends = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def test_whoever_changes_parcels_is_not_told_of_those_he_is_not_shown(service: TestClient, keys: Keys) -> None:
+    headers = bearer(keys, f"land:{HERE}:change") | {"If-Match": "*", "X-Request-Id": "same"}
+    patch = {"properties": {"address": "x"}}
+
+    def answers(uid: str) -> list[tuple[int, str]]:
+        one = {"method": "PATCH", "collection": "parcels", "id": uid, "if_match": "*", "body": patch}
+        tried = (
+            service.patch(f"/collections/parcels/items/{uid}", json=patch, headers=headers),
+            service.post("/batch", json={"requests": [one]}, headers=headers),
+        )
+        return [(answer.status_code, answer.text.replace(uid, "")) for answer in tried]
+
+    assert answers("p-0025") == answers("p-9925")
+    assert {status for status, _ in answers("p-0025")} == {404}
+    # One that is shown and may not be changed is another thing.
+    other = bearer(keys, f"land:{HERE}:change", f"planning:{THERE}") | {"If-Match": "*"}
+    assert service.patch("/collections/parcels/items/p-0025", json=patch, headers=other).status_code == 403
 
 
 def test_callers_beside_each_other_are_not_mixed_up(service: TestClient, keys: Keys) -> None:

@@ -19,10 +19,12 @@ import pytest
 from fastapi.testclient import TestClient
 from pyproj import Transformer
 from shapely import box
+from sqlalchemy import text
 
-from api.caller import Caller, _caller
+from api.caller import Caller, asking
 from api.main import create_app
 from gis.access.roles import Role
+from gis.access.scope import scope_of
 from gis.bounds import BoundingBox
 from gis.city_model.building import Building, Solid
 from gis.crs import horizontal, transformer
@@ -82,11 +84,16 @@ def test_every_building_is_in_one_leaf_with_its_corners_where_the_store_has_them
     assert sorted(seen) == sorted(f"b-{n:04d}" for n in range(PARCELS) if n != 7)
 
 
-def test_the_public_is_not_told_what_is_flagged(client: TestClient) -> None:
-    for url, _, _ in tiles_of(client):
-        raw = client.get(url).content
+def test_the_public_is_not_told_what_is_flagged_but_in_an_invented_city(
+    roofs_client: TestClient, client: TestClient
+) -> None:
+    for url, _, _ in tiles_of(roofs_client):
+        raw = roofs_client.get(url).content
         assert b"verdict" not in raw
         assert b"flagged" not in raw
+    facts = [properties(*chunks(client.get(url).content)) for url, _, _ in tiles_of(client)]
+    told = {pair for one in facts for pair in zip(one["uid"], one["verdict"], strict=True)}
+    assert {uid for uid, verdict in told if verdict == "flagged"} == {FLAGGED}
 
 
 @pytest.mark.parametrize("path", ["/3dtiles/9/0/0.glb", "/3dtiles/4/99999999/0.glb", "/3dtiles/1/x/0.glb"])
@@ -208,24 +215,32 @@ def test_the_city_of_another_day_is_another(roofs: CityStore, roofs_client: Test
 
 
 def test_an_office_is_told_what_is_flagged_and_the_public_not_even_from_the_same_cache(store: CityStore) -> None:
+    """While the city is none that is invented."""
     app = create_app(store.settings, store.city)
     x, y = int((EAST + 20) // 256), int(NORTH // 256)
+
+    def invented(so: bool) -> None:
+        with store.database.open(Role.OWNER) as connection:
+            connection.execute(text("UPDATE diaba.city SET is_demo = :so"), {"so": so})
 
     async def told() -> dict[str, list[Any]]:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
             return properties(*chunks((await client.get(f"/3dtiles/4/{x}/{y}.glb")).content))
 
-    assert "verdict" not in asyncio.run(told())
-    token = _caller.set(Caller("inspector", "district 7"))
+    invented(False)
     try:
-        facts = asyncio.run(told())
+        assert "verdict" not in asyncio.run(told())
+        with asking(Caller.of("inspector", scope_of(["inspection:*"]))):
+            facts = asyncio.run(told())
+        assert "verdict" not in asyncio.run(told())
     finally:
-        _caller.reset(token)
+        invented(True)
     assert [uid for uid, verdict in zip(facts["uid"], facts["verdict"], strict=True) if verdict == "flagged"] == [
         FLAGGED
     ]
-    assert "verdict" not in asyncio.run(told())
+    # As soon as it is one again all are told, whatever was kept before.
+    assert "verdict" in asyncio.run(told())
     app.state.service.close()
 
 

@@ -30,14 +30,14 @@ from gis.store.database import Database
 from gis.store.items import ItemQuery, find_items
 from gis.store.schema import discrepancy
 from gis.store.server import LEAKPROOF, dsn
-from gis.store.tiles import EXTENT, LAYERS, TileQuery, tile_sql, tile_values, window_of
+from gis.store.tiles import TileQuery, tile_statement, tile_values, window_of
 from tests.gis.store_samples import register_layers, write_registers
 
 HERE, THERE = "26734", "26737"
 PARCELS = 8
 """The first half is in the one ward, the second in the other."""
 SCOPED = ("rrr", "ba_unit", "ba_unit_parcel", "party", "discrepancy", "dossier", "dossier_event")
-OPEN = ("parcel", "parcel_version", "permit", "permit_limit")
+OPEN = ("parcel", "parcel_version", "permit", "permit_limit", "current_parcel", "land_use_portion", "current_permit")
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,19 @@ def test_parcels_and_permits_are_everybody_s_until_the_city_shows_them_by_ward(c
             assert connection.scalar(text("SELECT count(*) FROM diaba.parcel_version")) == PARCELS
     for table in OPEN:
         assert count(city, table, NOTHING_MORE) == PARCELS
+
+
+def test_what_stands_for_parcels_is_shown_as_they_are(city: Database) -> None:
+    assert count(city, "generalised_ward", NOTHING_MORE) == 2
+    with shown(city, Parcels.BY_WARD):
+        for table in ("generalised_ward", "generalised_block"):
+            assert count(city, table, NOTHING_MORE) == 0
+            with replace(city, scope=scope_of([f"land:{THERE}"])).open(Role.READER) as connection:
+                assert set(connection.scalars(text(f"SELECT ward_code FROM diaba.{table}"))) == {THERE}  # noqa: S608
+            assert count(city, table, EVERYTHING) >= 2
+    # What they are made of is nobody's who reads.
+    with pytest.raises(StoreUnreachable, match="permission denied"):
+        count(city, "generalised_cell", EVERYTHING)
 
 
 def test_an_invented_city_shows_the_public_what_planners_see_and_nobody_s_rights(city: Database) -> None:
@@ -246,10 +259,12 @@ def test_the_tables_that_are_secured_are_those_with_a_policy(city: Database) -> 
 LARGE = 20_000
 FILL = """
 INSERT INTO diaba.parcel SELECT 'big-' || i FROM generate_series(1, :n) i;
-INSERT INTO diaba.parcel_version (uid, version, ward_code, area_measured, geom, valid, recorded, digest)
-SELECT 'big-' || i, 1, CASE WHEN i % 2 = 0 THEN 'even' ELSE 'odd' END, 100,
-    ST_Translate(ST_MakeEnvelope(590000, 1180000, 590005, 1180020, 9210), (i % 200) * 40, (i / 200) * 90),
-    '[2009-01-01,)', '[2009-01-01,)', '' FROM generate_series(1, :n) i;
+INSERT INTO diaba.parcel_version (uid, version, ward_code, area_measured, geom, geom_3857, valid, recorded, digest)
+SELECT uid, 1, ward, 100, geom, ST_Transform(geom, 3857), '[2009-01-01,)', '[2009-01-01,)', '' FROM (
+    SELECT 'big-' || i AS uid, CASE WHEN i % 2 = 0 THEN 'even' ELSE 'odd' END AS ward,
+        ST_Translate(ST_MakeEnvelope(590000, 1180000, 590005, 1180020, 9210), (i % 200) * 40, (i / 200) * 90) AS geom
+    FROM generate_series(1, :n) i
+) lots;
 INSERT INTO diaba.permit (permit_no, version, type, status, parcel_uid, recorded, digest)
 SELECT 'big-' || i, 1, 'new', 'valid', 'big-' || i, '[2015-01-01,)', '' FROM generate_series(1, :n) i;
 INSERT INTO diaba.permit_limit (permit_no, version, geom)
@@ -276,16 +291,14 @@ def large(city: Database) -> Database:
 
 def plan(database: Database, scope: Scope, layers: tuple[str, ...]) -> dict[str, Any]:
     """The plan of a tile in the middle of the many parcels, as the service asks for it."""
-    z, x, y = TILE
-    crs = database.city.crs
-    window = window_of(crs, z, x, y, 64 / EXTENT)
-    assert window is not None
-    chosen = tuple(LAYERS[name] for name in layers)
+    query = TileQuery(*TILE, layers)
+    values = tile_values(database.city.crs, query)
+    assert values is not None
+    assert [layer.id for layer in query.shown] == list(layers)
     with replace(database, scope=scope).open(Role.READER) as connection:
         connection.execute(text("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"))
-        values = tile_values(crs, TileQuery(z, x, y, chosen), window)
         found = connection.execute(
-            text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {tile_sql(chosen)}"), values
+            text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {tile_statement(query, query.shown)}"), values
         ).scalar_one()
     document: dict[str, Any] = found[0]["Plan"]
     return document
@@ -307,13 +320,13 @@ WHO = [NOTHING_MORE, scope_of(["planning:even"]), scope_of(["planning:even", "pl
 @pytest.mark.parametrize("parcels", list(Parcels))
 def test_a_tile_is_found_by_the_spatial_index_for_everybody(large: Database, parcels: Parcels, scope: Scope) -> None:
     without = plan(large, NOTHING_MORE, ("parcels",))
-    assert by_index(without, "parcel_version_geom_idx")
+    assert by_index(without, "parcel_version_web")
     assert pages(without) > 10
     with shown(large, parcels):
         found = plan(large, scope, ("parcels",))
         limits = plan(large, scope, ("permits",))
-    assert by_index(found, "parcel_version_geom_idx")
-    assert by_index(limits, "permit_limit_geom_idx")
+    assert by_index(found, "parcel_version_web")
+    assert by_index(limits, "permit_limit_web")
     # The pages are those of the tile, and what a session reads once to know the functions; the table has hundreds.
     assert pages(found) <= pages(without) + 100
 
@@ -325,8 +338,8 @@ def test_a_page_of_features_is_found_by_the_spatial_index_too(large: Database) -
     scope = scope_of(["land:even"])
     with shown(large, Parcels.BY_WARD), replace(large, scope=scope).open(Role.READER) as connection:
         found = find_items(connection, COLLECTIONS["parcels"], ItemQuery(1000, area))
-        assert found.items
-        assert {item.properties["ward_code"] for item in found.items} == {"even"}
+        assert found
+        assert {item.properties["ward_code"] for item in found} == {"even"}
         told = json.dumps(
             connection.execute(
                 text(
@@ -345,13 +358,13 @@ def test_where_the_index_cannot_be_kept_parcels_by_ward_are_refused(large: Datab
         with shown(large, Parcels.BY_WARD):
             session.execute(sql.SQL(undo))  # type: ignore[arg-type]
             # This is what would happen.
-            assert "parcel_version_geom_idx" not in json.dumps(plan(large, scope_of(["planning:even"]), ("parcels",)))
+            assert "parcel_version_web" not in json.dumps(plan(large, scope_of(["planning:even"]), ("parcels",)))
             with large.open(Role.READER) as connection, pytest.raises(Conflict, match="LEAKPROOF"):
                 openness.check(connection)
         with large.open(Role.OWNER) as connection, pytest.raises(Conflict, match="ask its superuser"):
             openness.show(connection, Parcels.BY_WARD)
         # Shown to all, nothing is lost there.
-        assert by_index(plan(large, NOTHING_MORE, ("parcels",)), "parcel_version_geom_idx")
+        assert by_index(plan(large, NOTHING_MORE, ("parcels",)), "parcel_version_web")
         large.migrate()
         with large.open(Role.READER) as connection:
             assert openness.keeps_index(connection)

@@ -150,10 +150,40 @@ def test_statistics_show_the_reader_no_hidden_column(
         assert not any(sentinel in str(row) for sentinel in SENTINELS)
 
 
+DEFINERS = {
+    "dossier_secret_fits": "tells whether a receipt's secret fits",
+    "api_key_of": "tells whose key of a machine this is",
+    "proven": "tells what a sealed setting says",
+    "audit": "a trigger's: leaves an entry aside in a table that no login may write",
+    "chain_audit": "a trigger's: gives it its place in the log that no login may write",
+    "generalise": "makes blocks, wards and built-up areas, which no login may write, of what is recorded",
+    "generalise_changes": "a trigger's: the same at the end of a transaction",
+    **{
+        f"tell_{table}_{event}": "a trigger's: tells what changed and where, in a table that no login may write"
+        for table in (
+            *("parcel_version", "building_version", "planning_zone", "road"),
+            *("permit_limit", "permit", "discrepancy"),
+        )
+        for event in ("insert", "update", "delete")
+    },
+}
+"""Functions that work with their owner's rights, and why each must."""
+PINNED = {"pg_catalog", "pg_catalog, pg_temp", "diaba, public, pg_temp"}
+"""Where they may look for names. In the first nothing is named without its schema; in the others a caller's temporary
+tables come last."""
+
+
 def test_no_function_works_with_more_than_its_caller_s_rights(city: Database) -> None:
     with city.open(Role.OWNER) as connection:
         functions = connection.execute(
-            text("SELECT proname, prosecdef FROM pg_proc WHERE pronamespace = 'diaba'::regnamespace")
+            text(
+                "SELECT proname, prosecdef, prorettype = 'trigger'::regtype, "
+                "(SELECT substring(c FROM 13) FROM unnest(proconfig) c WHERE c LIKE 'search_path=%'), "
+                "has_function_privilege(:writer, p.oid, 'EXECUTE'), has_function_privilege(:reader, p.oid, 'EXECUTE'), "
+                "EXISTS (SELECT 1 FROM aclexplode(proacl) a WHERE a.grantee = 0), proacl IS NULL "
+                "FROM pg_proc p WHERE pronamespace = 'diaba'::regnamespace"
+            ),
+            {"writer": Role.WRITER.login(city.name), "reader": Role.READER.login(city.name)},
         ).all()
         views = connection.scalars(
             text(
@@ -162,10 +192,34 @@ def test_no_function_works_with_more_than_its_caller_s_rights(city: Database) ->
             )
         ).all()
     assert {row[0] for row in functions} >= {"check_rights", "keep_history", "lcm_of"}
-    # They tell whether a secret fits, whose key of a machine this is, and what a sealed setting says.
-    definers = {row[0] for row in functions if row[1]}
-    assert definers == {"dossier_secret_fits", "api_key_of", "proven"}
+    assert {row[0] for row in functions if row[1]} == set(DEFINERS)
+    for name, is_definer, is_trigger, path, writer, reader, anybody, unsaid in functions:
+        assert not is_definer or path in PINNED, name
+        assert not anybody, name
+        assert not unsaid, name
+        # Parts of others and what triggers are made of are the owner's alone; the reader calls nothing that writes.
+        is_owners = is_trigger or name in {
+            "announce",
+            "generalise_land",
+            "generalise_ward",
+            "generalise_buildings",
+            "seal",
+        }
+        assert writer is not is_owners, name
+        assert reader is not (is_owners or name == "generalise"), name
     assert views == []
+
+
+def test_a_function_of_the_owner_s_is_not_led_to_the_caller_s_own_tables(city: Database) -> None:
+    """On a server that lets its logins make temporary tables, which those of a private one may not."""
+    login = sql.Identifier(Role.WRITER.login(city.name))
+    with city.server.administrate(city.name) as session:
+        session.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(sql.Identifier(city.name), login))
+    with city.open(Role.WRITER) as connection:
+        for name in ("stale_cell", "generalised_cell", "generalised_block", "parcel_version"):
+            connection.execute(text(f"CREATE TEMPORARY TABLE {name} (LIKE diaba.{name}) ON COMMIT DROP"))
+        assert connection.scalar(text("SELECT diaba.generalise(TRUE)")) > 0
+        assert connection.scalar(text("SELECT count(*) FROM pg_temp.generalised_cell")) == 0
 
 
 def test_the_reader_may_not_write_rights(reader: psycopg.Connection[tuple[object, ...]]) -> None:

@@ -28,8 +28,10 @@ class Property:
     """"text", "number" (single precision), or the name of an enumeration."""
 
 
+UNSAID: Final = "unsaid"
+"""Stands for a verdict that the caller may not know (`noData`): no number is left for it in an enumeration."""
 ENUMS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
-    {"lod": ("0", "1.2", "1.3", "2.2"), "verdict": ("none", "flagged")}
+    {"lod": ("0", "1.2", "1.3", "2.2"), "verdict": ("none", "flagged", UNSAID)}
 )
 """Values of each enumeration, which count from 0."""
 
@@ -85,7 +87,7 @@ def _described(shown: Mapping[str, Property]) -> dict[str, Any]:
         elif one.kind == "number":
             kind = {"type": "SCALAR", "componentType": "FLOAT32", "noData": UNKNOWN}
         else:
-            kind = {"type": "ENUM", "enumType": one.kind}
+            kind = {"type": "ENUM", "enumType": one.kind, **({"noData": UNSAID} if UNSAID in ENUMS[one.kind] else {})}
         found[name] = {"description": one.description, **kind}
     return found
 
@@ -96,7 +98,7 @@ def _column(buffer: Buffer, kind: str, values: Sequence[Any]) -> dict[str, Any]:
         numbers[~np.isfinite(numbers)] = UNKNOWN
         return {"values": buffer.view(numbers.tobytes(), align=_ALIGNMENT)}
     if kind in ENUMS:
-        codes = bytes(ENUMS[kind].index(value) for value in values)
+        codes = bytes(ENUMS[kind].index(UNSAID if value is None else value) for value in values)
         return {"values": buffer.view(codes, align=_ALIGNMENT)}
     texts = [("" if value is None else str(value)).encode() for value in values]
     offsets = np.cumsum([0, *(len(text) for text in texts)])

@@ -112,7 +112,7 @@ def _watch(table: str, event: str, sides: tuple[str, ...], collection: str, plac
     name = f"{table}_{event.lower()}"
     return f"""
         CREATE FUNCTION diaba.tell_{name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-        SET search_path = diaba, public SET enable_seqscan = off SET jit = off AS $$
+        SET search_path = diaba, public, pg_temp SET enable_seqscan = off SET jit = off AS $$
         BEGIN
             {stale}
             PERFORM diaba.announce('{collection}', (
@@ -217,7 +217,7 @@ CREATE INDEX ON diaba.generalised_built_up USING gist (geom_3857);
 # A notification holds less than 8000 bytes: 64 boxes are 3000. The newest 10,000 changes are kept, for who lost touch.
 ANNOUNCE = """
 CREATE FUNCTION diaba.announce(what text, reaches box2d[]) RETURNS void LANGUAGE plpgsql
-SET search_path = diaba, public AS $$
+SET search_path = diaba, public, pg_temp AS $$
 DECLARE
     told double precision[];
     told_as bigint;
@@ -249,7 +249,7 @@ $$;
 # Parcels of roads (DGT) would tie all blocks together.
 LAND = """
 CREATE FUNCTION diaba.generalise_land(ward text, x integer, y integer) RETURNS void LANGUAGE plpgsql
-SET search_path = diaba, public SET enable_seqscan = off SET jit = off AS $$
+SET search_path = diaba, public, pg_temp SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     cell CONSTANT geometry := ST_MakeEnvelope(x * 512, y * 512, x * 512 + 512, y * 512 + 512, :srid);
     uids text[];
@@ -306,7 +306,7 @@ END
 $$;
 
 CREATE FUNCTION diaba.generalise_ward(ward text) RETURNS void LANGUAGE plpgsql
-SET search_path = diaba, public SET jit = off AS $$
+SET search_path = diaba, public, pg_temp SET jit = off AS $$
 BEGIN
     DELETE FROM generalised_ward w WHERE w.ward_code = ward;
     INSERT INTO generalised_ward
@@ -321,7 +321,7 @@ $$;
 # Outlines grow together where less than 20 m lie between them; the cell cuts them, so that neighbours join without gap.
 BUILT_UP = """
 CREATE FUNCTION diaba.generalise_buildings(x integer, y integer) RETURNS void LANGUAGE plpgsql
-SET search_path = diaba, public SET enable_seqscan = off SET jit = off AS $$
+SET search_path = diaba, public, pg_temp SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     cell CONSTANT geometry := ST_MakeEnvelope(x * 512, y * 512, x * 512 + 512, y * 512 + 512, :srid);
 BEGIN
@@ -370,7 +370,7 @@ $$;
 # calendar alone are due on that day.
 STALE = """
 CREATE FUNCTION diaba.generalise(everything boolean DEFAULT FALSE) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = diaba, public AS $$
+SET search_path = diaba, public, pg_temp AS $$
 DECLARE
     cell record;
     wards text[] := '{}';
@@ -432,7 +432,7 @@ END
 $$;
 
 CREATE FUNCTION diaba.generalise_changes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = diaba, public AS $$
+SET search_path = diaba, public, pg_temp AS $$
 BEGIN
     -- The first of a transaction's changes finds the cells of them all.
     IF EXISTS (SELECT 1 FROM stale_cell) THEN

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 import shapely
 from fastapi.testclient import TestClient
-from shapely.geometry import mapping
 from sqlalchemy import text
 
 from gis.access.openness import Parcels
@@ -87,7 +86,8 @@ def of_batch(key: str) -> dict[str, Any]:
 
 def in_degrees(shape: shapely.Geometry) -> Any:
     back = transformer(9210, 4326)
-    return mapping(shapely.transform(shape, lambda xy: np.column_stack(back.transform(xy[:, 0], xy[:, 1]))))
+    moved = shapely.transform(shape, lambda xy: np.column_stack(back.transform(xy[:, 0], xy[:, 1])))
+    return json.loads(shapely.to_geojson(moved))
 
 
 def test_a_parcel_of_another_ward_is_as_one_that_never_was(

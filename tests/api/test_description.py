@@ -14,10 +14,7 @@ from fastapi.testclient import TestClient
 from tests.api.conftest import CityStore, served
 
 BOUNDS = ("--phases", "coverage,fuzzing", "--max-examples", "2", "--seed", "1836", "--workers", "1", "--no-color")
-"""Of each operation the cases that cover its parameters, and some by chance; `make fuzz` goes on for ten minutes.
-
-One worker: Python 3.11 counts the depth of what it parses for all threads together and fails where two do so at once.
-"""
+"""Of each operation the cases that cover its parameters, and some by chance; `make fuzz` goes on for ten minutes."""
 
 
 def test_no_answer_fails_or_differs_from_the_description(

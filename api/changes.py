@@ -46,7 +46,6 @@ class Changes:
         self.is_connected = False
         self.is_closing = asyncio.Event()
         self._listeners: set[Listener] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __len__(self) -> int:
         return len(self._listeners)
@@ -54,7 +53,6 @@ class Changes:
     @asynccontextmanager
     async def heard(self) -> AsyncIterator[None]:
         """Hear the store while the context lasts."""
-        self._loop = asyncio.get_running_loop()
         task = asyncio.create_task(self._hear(), name="changes")
         try:
             yield
@@ -63,11 +61,6 @@ class Changes:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-
-    def close(self) -> None:
-        """End all streams; may be called from a signal's handler or another thread."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.is_closing.set)
 
     def refuse_if_full(self) -> None:
         """Whether one more may listen.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from threading import Lock
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,41 +11,14 @@ from starlette.responses import Response
 from api.answers import CREDENTIALS, has_etag, kept_by_whom
 from api.caller import caller
 from api.encodings import best_coding, compressed
-
-ENTRY_COST = 200
-"""Bytes an entry takes beside its body, about."""
+from api.kept import Memory
 
 
-class Rendered:
-    """Bodies by their name; those asked for longest ago go when they are more than so many bytes together."""
+class Rendered(Memory[bytes]):
+    """Bodies by their name, which says all they are made of."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes
-        self._held = 0
-        self._lock = Lock()
-        self._bodies: OrderedDict[str, bytes] = OrderedDict()
-
-    def get(self, name: str) -> bytes | None:
-        """The body of that name, if it is still there."""
-        with self._lock:
-            body = self._bodies.get(name)
-            if body is not None:
-                self._bodies.move_to_end(name)
-            return body
-
-    def put(self, name: str, body: bytes) -> None:
-        """Keep a body; one larger than a quarter of all is not kept."""
-        if len(body) > self._most // 4:
-            return
-        with self._lock:
-            old = self._bodies.pop(name, None)
-            if old is not None:
-                self._held -= len(old) + ENTRY_COST
-            self._bodies[name] = body
-            self._held += len(body) + ENTRY_COST
-            while self._held > self._most:
-                _, gone = self._bodies.popitem(last=False)
-                self._held -= len(gone) + ENTRY_COST
+    def __init__(self, most: int) -> None:
+        super().__init__(most, len)
 
 
 def name_of(*parts: object) -> str:

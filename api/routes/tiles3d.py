@@ -103,8 +103,10 @@ def district(
 
     def encode(cells: list[building_tiles.Cell]) -> bytes:
         leaves = {one.address: Covered(one.bounds, one.low, one.high, one.tallest) for one in cells}
-        uri = lambda one: f"../../{one.z}/{one.x}/{one.y}.glb{suffix}"  # noqa: E731
-        return json_bytes(district_tileset(_datum(service), square, leaves, uri))
+        return json_bytes(district_tileset(_datum(service), square, leaves, content))
+
+    def content(of: Address) -> str:
+        return f"../../{of.z}/{of.x}/{of.y}.glb{suffix}"
 
     body = _kept(keeper, service, ("tileset", square, suffix), when, look, lambda _, cells: cells, encode)
     return answer(request, body, JSON)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, text
 from gis.city_model.building import Building, Reason
 from gis.store.collections import NEWEST_MEASURED, NOW, Moment, known, so_on_day
 from gis.store.geometry import checked_polygon, decode_solid
+from gis.store.models import FIGURES, known_figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +28,6 @@ class Found:
     """uid, epoch and version, by uid."""
     extent: tuple[float, ...]
     """(min x, min y, min z, max x, max y, max z) in the city's CRS; () without any."""
-
-
-_NUMBERS = (
-    "ground_height",
-    "roof_height_min",
-    "roof_height_50p",
-    "roof_height_70p",
-    "roof_height_max",
-    "height",
-    "sigma_height",
-    "area",
-    "sigma_area",
-    "point_density",
-    "no_data_fraction",
-)
 
 
 def find_buildings(connection: Connection, area: BaseGeometry, moment: Moment = NOW, *, most: int) -> Found:
@@ -70,7 +56,7 @@ def find_buildings(connection: Connection, area: BaseGeometry, moment: Moment = 
 
 def read_buildings(connection: Connection, keys: Sequence[tuple[str, str, int]]) -> list[Building]:
     """The buildings of these keys with all their models, in their order."""
-    columns = ", ".join(f"v.{name}" for name in (*_NUMBERS, "lod", "point_count", "reason", "status", "source"))
+    columns = ", ".join(f"v.{name}" for name in (*FIGURES, "lod", "point_count", "reason", "status", "source"))
     rows = connection.execute(
         text(
             "SELECT v.uid, v.epoch, ST_AsBinary(v.footprint) AS footprint, ST_AsEWKB(v.solid, 'NDR') AS solid, "  # noqa: S608
@@ -99,5 +85,5 @@ def _building(row: Row[Any]) -> Building:
         reason=Reason(row.reason),
         attributes={**row.attributes, "epoch": row.epoch, "status": row.status, "source": row.source},
         coarser=coarser,
-        **{name: float("nan") if (value := getattr(row, name)) is None else float(value) for name in _NUMBERS},
+        **{name: known_figure(getattr(row, name)) for name in FIGURES},
     )

@@ -47,12 +47,12 @@ def measured_building(connection: Connection, uid: str, moment: Moment = NOW) ->
         point_count=facts["point_count"],
         reason=Reason(facts["reason"]),
         attributes={"epoch": epoch, "status": facts["status"], "source": facts["source"]},
-        **{name: _known(facts[name]) for name in _NUMBERS},
+        **{name: known_figure(facts[name]) for name in FIGURES},
     )
     return MeasuredBuilding(item, building, _flagged(connection, uid, epoch, moment))
 
 
-_NUMBERS = (
+FIGURES = (
     "ground_height",
     "roof_height_min",
     "roof_height_50p",
@@ -65,9 +65,11 @@ _NUMBERS = (
     "point_density",
     "no_data_fraction",
 )
+"""Columns of a measured building that are numbers."""
 
 
-def _known(value: float | None) -> float:
+def known_figure(value: float | None) -> float:
+    """The number; NaN of one that is not known."""
     return float("nan") if value is None else float(value)
 
 

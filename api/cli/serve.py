@@ -53,6 +53,7 @@ def command(
     from api.access.settings import LOOPBACK, AccessSettings
     from api.logs import log_to_stderr
     from api.main import create_app
+    from api.ready import get_ready
     from api.settings import ServiceSettings
     from gis.access.roles import Role
     from gis.settings import Settings
@@ -76,6 +77,7 @@ def command(
         metrics.watch_sessions(app.state.service.sessions)
         address = _address(host, listener.getsockname()[1])
         log_to_stderr(log_format)
+        get_ready()
         places |= {"url": address, "viewer": f"{address}/viewer/", "collections": f"{address}/collections"}
         emit({"city": city.name, **places}, as_json, lambda: _announce(city.name, places))
         sys.stdout.flush()

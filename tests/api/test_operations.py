@@ -6,6 +6,8 @@ import json
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -275,3 +277,15 @@ def in_flight(store: CityStore, count: int) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(sql.text)
+
+
+def test_what_terrain_is_made_with_is_compiled_before_it_is_asked_for() -> None:
+    # In a process of its own: in this one other tests may have called them.
+    look = (
+        "from api.ready import get_ready; get_ready().join();"
+        "from lidar import delaunay, drawn_contours, hillshade, resample, slope, terrain_mesh;"
+        "print([bool(f.signatures) for f in (terrain_mesh._chosen, delaunay.refined, resample._add, hillshade._shade,"
+        " slope._rows, drawn_contours._draw)])"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str([True] * 6)

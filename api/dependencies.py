@@ -25,9 +25,18 @@ from gis.access.audit import Acting, acting
 from gis.access.roles import Role
 from gis.errors import StoreUnreachable
 from gis.settings import City
-from gis.store import api_keys
+from gis.store import api_keys, row_scope
 from gis.store.database import Database
-from gis.store.row_scope import SETTING
+
+READER = {
+    # A plan made for any area would not know that this area is small.
+    "plan_cache_mode": "force_custom_plan",
+    # Compiling a plan takes longer than running it here.
+    "jit": "off",
+    # Requests run beside each other; to start workers for one takes longer than most of them.
+    "max_parallel_workers_per_gather": "0",
+}
+"""Settings of the sessions that requests read with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ class Service:
     @classmethod
     def of(cls, city: City, database: Database, limits: ServiceSettings) -> Service:
         """A service that has nothing at hand yet."""
+        database = database.as_public(statement_timeout=_milliseconds(limits.statement_seconds), **READER)
         return cls(city, database, limits, OpenRasters(limits.open_rasters_most), Rendered(limits.rendered_bytes))
 
     @contextmanager
@@ -56,8 +66,9 @@ class Service:
             TooBusy: no connection became free.
         """
         with self._told(), self.database.open(Role.READER) as connection:
-            most, scope = f"{round(1000 * self.limits.statement_seconds)}ms", self.database.signed(caller().scope)
-            connection.execute(_PREPARE, {"most": most, "scope": scope})
+            # Without one the public's rows are seen.
+            if scope := self.database.signed(caller().scope):
+                row_scope.take(connection, scope)
             yield connection
 
     @contextmanager
@@ -76,7 +87,7 @@ class Service:
         """
         who = Acting(caller().subject or "public", through)
         with self._told(), acting(who), self.database.open(Role.WRITER) as connection:
-            connection.execute(_LIMIT, {"most": f"{round(1000 * self.limits.statement_seconds)}ms"})
+            connection.execute(_LIMIT, {"most": _milliseconds(self.limits.statement_seconds)})
             yield connection
 
     @contextmanager
@@ -123,18 +134,11 @@ class Service:
         return storage(self.city.crs)
 
 
+def _milliseconds(seconds: float) -> str:
+    return f"{round(1000 * seconds)}ms"
+
+
 _LIMIT = text("SELECT set_config('statement_timeout', :most, TRUE), set_config('jit', 'off', TRUE)")
-_PREPARE = text(
-    # A plan made for any area would not know that this area is small.
-    "SELECT set_config('statement_timeout', :most, TRUE), set_config('plan_cache_mode', 'force_custom_plan', TRUE), "
-    # Compiling a plan takes longer than running it here.
-    "set_config('jit', 'off', TRUE), "
-    # Requests run beside each other; to start workers for one takes longer than most of them.
-    "set_config('max_parallel_workers_per_gather', '0', TRUE), "
-    "set_config('transaction_read_only', 'on', TRUE), "
-    # What the rows' policies go by; without it the public's rows are seen.
-    f"set_config('{SETTING}', :scope, TRUE)"
-)
 
 
 # Both are coroutines so that no thread is asked for what takes a microsecond.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 from hashlib import blake2b
 
 import brotli
+from isal import igzip
 
 WORTH_COMPRESSING = 500
 """Bytes; smaller bodies fit into one packet anyhow."""
-GZIP_LEVEL = 5
+GZIP_LEVEL = 2
+"""Of ISA-L's four. Of a vector tile of 173 kB it makes 74 kB in 0.5 ms; zlib at 5 makes 69 kB in 4.9 ms."""
 BROTLI_LEVEL = 2
-"""Of a vector tile of 341 kB it makes 61 kB in 2.3 ms; gzip at 5 makes 81 kB in 5.8, brotli at 5 53 kB in 9.6 ms."""
+"""Of that tile it makes 60 kB in 2.1 ms."""
 PREFERENCE = ("br", "gzip")
 """Of what a client likes equally, the first is taken."""
 
@@ -72,7 +73,7 @@ def compressed(body: bytes, coding: str) -> bytes:
     """The body in a coding; the same every time."""
     if coding == "br":
         return bytes(brotli.compress(body, quality=BROTLI_LEVEL))
-    return gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
+    return bytes(igzip.compress(body, GZIP_LEVEL, mtime=0))
 
 
 def _weights(header: str) -> dict[str, float]:

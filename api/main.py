@@ -38,7 +38,7 @@ def create_app(
     Nothing is opened here: the lifespan opens what requests need and closes it. A store that does not answer does not
     keep the service from starting; requests are told so until it does.
     """
-    service = Service.of(city, Database.of(city, settings).as_public(), limits or ServiceSettings())
+    service = Service.of(city, Database.of(city, settings), limits or ServiceSettings())
     vector_tiles = TileService(service)
     believed = access or AccessSettings()
     further = (dev_issuer(settings, city, believed),) if believed.dev_issuer else ()

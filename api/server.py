@@ -5,32 +5,65 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 
-import h11
 import orjson
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.settings import ServiceSettings
 from api.stopping import Stopping
 
 
-class Protocol(H11Protocol):
+class Refused(ValueError):
+    """Raised into the parser, which ends with it: the request is none."""
+
+
+class Protocol(HttpToolsProtocol):
     """HTTP/1.1; what is no request is answered in the form of all errors."""
+
+    _waiting = 0
+    """Bytes since a head or a piece of a body was whole."""
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come; lines that do not end are not kept without end."""
+        self._waiting += len(data)
+        super().data_received(data)
+        if self._waiting > self._most and not self.transport.is_closing():
+            self.send_400_response("")
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; RFC 9112, 3.2 wants one host in it."""
+        self._waiting = 0
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            raise Refused
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body has come."""
+        self._waiting = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._waiting = 0
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be read and close the connection."""
         document = {"type": "urn:diaba:problem:bad-request", "title": "Bad Request", "status": 400}
-        most = self.config.h11_max_incomplete_event_size
-        document["detail"] = f"not a request of HTTP/1.1, or its first lines have more than {most} bytes"
-        headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
-        for event in (
-            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-            h11.Data(data=orjson.dumps(document)),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
+        document["detail"] = f"not a request of HTTP/1.1, or its first lines have more than {self._most} bytes"
+        body = orjson.dumps(document)
+        head = (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
         self.transport.close()
+
+    @property
+    def _most(self) -> int:
+        return self.config.h11_max_incomplete_event_size or 0
 
 
 class Server(uvicorn.Server):
@@ -51,6 +84,7 @@ def run(app: FastAPI, settings: ServiceSettings, sockets: Sequence[socket.socket
     config = uvicorn.Config(
         app,
         http=Protocol,
+        ws="none",
         # What exceeds a limit up to twice is read, so that it can be refused with that limit.
         h11_max_incomplete_event_size=2 * (settings.url_bytes_most + settings.header_bytes_most),
         log_config=None,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -16,7 +17,7 @@ from api.changes import Changes
 from api.dependencies import Service
 from api.encodings import Body
 from api.tile_cache import KeptTile, TileCache, TileKey
-from gis.store.changes import hidden, reaches
+from gis.store.changes import hidden
 from gis.store.tile_layers import LAYERS
 from gis.store.tiles import EXTENT, TileQuery, VectorTile, vector_tile
 
@@ -65,13 +66,13 @@ class TileService:
             headers["Cache-Control"] = "private, no-cache"
         return answer(request, kept.body, MVT, max_age=limits.tile_age_seconds, headers=headers)
 
-    def read(self, query: TileQuery) -> tuple[VectorTile, frozenset[str]]:
-        """The tile out of the store, and what of its changes the caller may not know."""
+    def read(self, query: TileQuery) -> VectorTile:
+        """The tile out of the store."""
         with self.service.reading() as connection:
-            return vector_tile(connection, self.service.city.crs, query), frozenset(hidden(reaches(connection)))
+            return vector_tile(connection, self.service.city.crs, query)
 
     def _made(self, query: TileQuery, scope: str, accepted: str) -> KeptTile:
-        tile, unheard = self.read(query)
+        tile = self.read(query)
         body = Body(tile.data, "" if scope == PUBLIC.scope_key else scope)
         # Compressed here, in the thread that has read it, and not where all requests wait.
         body.encoded(body.coding(accepted))
@@ -80,7 +81,7 @@ class TileService:
             body,
             tile.left_out,
             # What is not shown makes no tile old; that it did would tell where it has changed.
-            frozenset(name for layer in query.shown for name in layer.changes) - unheard,
+            frozenset(name for layer in query.shown for name in layer.changes) - set(hidden(tile.reaches)),
             bounds.buffered(bounds.width * query.buffer / EXTENT),
         )
 
@@ -90,10 +91,16 @@ def layers_of(collection: str | None = None) -> tuple[str, ...]:
     return tuple(name for name, layer in LAYERS.items() if collection in (None, layer.collection))
 
 
-def tiles_of(request: Request) -> TileService:
-    """The tiles of the service the application runs."""
-    found: TileService = request.app.state.tiles
+def tiles_in(app: Starlette) -> TileService:
+    """The tiles of the service an application runs."""
+    found: TileService = app.state.tiles
     return found
+
+
+# A coroutine so that no thread is asked for what takes a microsecond.
+async def tiles_of(request: Request) -> TileService:
+    """The tiles of the service the application runs."""
+    return tiles_in(request.app)
 
 
 TilesDep = Annotated[TileService, Depends(tiles_of)]

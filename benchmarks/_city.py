@@ -191,7 +191,7 @@ def _houses(database: Database) -> tuple[str, ...]:
 
     with database.open(Role.READER) as connection:
         page = find_items(connection, COLLECTIONS["buildings"], ItemQuery(limit=1000))
-    return tuple(item.key for item in page.items)
+    return tuple(item.key for item in page)
 
 
 def tile_of(place: tuple[float, float], zoom: int) -> tuple[int, int, int]:

@@ -212,10 +212,12 @@ def values_of(tile: Tile) -> dict[str, object]:
 @contextmanager
 def reading(database: Database, scope: Scope) -> Iterator[Connection]:
     """As the service reads."""
-    from api.dependencies import _PREPARE
+    from api.dependencies import READER
+    from gis.store import row_scope
 
-    with database.as_public().open(Role.READER) as connection:
-        connection.execute(_PREPARE, {"most": "60000ms", "scope": database.signed(scope)})
+    with database.as_public(statement_timeout="60s", **READER).open(Role.READER) as connection:
+        if told := database.signed(scope):
+            row_scope.take(connection, told)
         yield connection
 
 

@@ -139,9 +139,26 @@ def grids(crs: CRS) -> dict[str, TileGrid]:
 
 def lies_beside(bounds: BoundingBox, crs: CRS) -> bool:
     """Whether a rectangle in Web Mercator is so far from where a CRS is used that it cannot be brought into it."""
-    use = crs.area_of_use
-    if use is None:
+    # Asked for each tile, and a CRS itself takes long to hash.
+    near = _around_its_use(crs.srs)
+    if near is None:
         return False
-    west, south, east, north = transformer(WEB_MERCATOR, WGS84).transform_bounds(*bounds.tuple)
-    beside = west > use.east + MARGIN_DEGREES or east < use.west - MARGIN_DEGREES
-    return beside or south > use.north + MARGIN_DEGREES or north < use.south - MARGIN_DEGREES
+    west, south, east, north = near
+    return bounds.min_x > east or bounds.max_x < west or bounds.min_y > north or bounds.max_y < south
+
+
+@lru_cache(maxsize=64)
+def _around_its_use(crs: str) -> tuple[float, float, float, float] | None:
+    """West, south, east, north in Web Mercator of where a CRS is used and a margin; None where that is not known."""
+    use = normalise(crs).area_of_use
+    if use is None:
+        return None
+    poles = 85.0
+    degrees = (
+        use.west - MARGIN_DEGREES,
+        max(use.south - MARGIN_DEGREES, -poles),
+        use.east + MARGIN_DEGREES,
+        min(use.north + MARGIN_DEGREES, poles),
+    )
+    west, south, east, north = transformer(WGS84, WEB_MERCATOR).transform_bounds(*degrees)
+    return float(west), float(south), float(east), float(north)

@@ -30,6 +30,7 @@ REQUIREMENTS = [
 CONDA_NAMES = {
     "brotli": "brotli-python",
     "dask": "dask-core",
+    "isal": "python-isal",
     "lazrs": "lazrs-python",
     "prometheus-client": "prometheus_client",
 }

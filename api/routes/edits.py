@@ -23,7 +23,7 @@ from api.dependencies import BaseDep, Service, ServiceDep
 from api.errors import NotAllowed, problems
 from api.middleware import route_of
 from api.routes.collections import CollectionId, find
-from api.tile_service import tiles_of
+from api.tile_service import tiles_in
 from api.writing import (
     ACCEPTED_FEATURES,
     ACCEPTED_PATCHES,
@@ -265,7 +265,7 @@ def _writing(request: Request, service: Service) -> Iterator[Connection]:
     with service.writing(f"{request.method} {route_of(request.scope)}") as connection:
         yield connection
         changed = made_by(connection)
-    cache = tiles_of(request).cache
+    cache = tiles_in(request.app).cache
     for change in changed:
         # The store tells it too, soon: the caller may ask sooner.
         cache.hear(change)

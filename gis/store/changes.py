@@ -48,6 +48,13 @@ NOT_FOR_ALL = (DIFFERENCES, *LAND)
 """Collections of which not everybody may see all rows."""
 
 
+REACHES = (
+    "diaba.reach('differences'), "
+    "CASE WHEN row_security_active('diaba.parcel_version') THEN diaba.reach('land') ELSE 'all' END"
+)
+"""Columns that tell what of `NOT_FOR_ALL` who runs the statement may know; see `reaches_of`."""
+
+
 class Reach(StrEnum):
     """Of what may not be everybody's to know, how much a caller is told."""
 
@@ -62,12 +69,11 @@ def reaches(connection: Connection) -> Mapping[str, Reach]:
 
     Where a difference was flagged nobody may learn from the place of a change.
     """
-    differences, land = connection.execute(
-        text(
-            "SELECT diaba.reach('differences'), "
-            "CASE WHEN row_security_active('diaba.parcel_version') THEN diaba.reach('land') ELSE 'all' END"
-        )
-    ).one()
+    return reaches_of(*connection.execute(text(f"SELECT {REACHES}")).one())
+
+
+def reaches_of(differences: str, land: str) -> Mapping[str, Reach]:
+    """What the columns `REACHES` of a statement of the caller's say."""
     return {DIFFERENCES: Reach(differences)} | dict.fromkeys(LAND, Reach(land))
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from gis.access.roles import SETTINGS, Role
 from gis.access.scope import EVERYTHING, NOTHING_MORE, Scope
@@ -24,6 +29,8 @@ from gis.store.schema import SCHEMA
 from gis.store.server import CONNECT_SECONDS, Server, first_line
 
 POOL_SIZE = 8
+ASKED_AFTER = 30.0
+"""Seconds without use after which a session is asked whether it still lives: a network may fail without a word."""
 _LOST = (
     psycopg.errors.LockNotAvailable,
     psycopg.errors.DeadlockDetected,
@@ -41,6 +48,8 @@ class Database:
     name: str
     scope: Scope = field(default=EVERYTHING, repr=False)
     """What the reader's transactions see; who works here holds the city's secrets. A service takes `as_public`."""
+    reader: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Settings of the reader's sessions, besides those of every reader."""
 
     @classmethod
     def of(cls, city: City, settings: Settings | None = None, *, start: bool = False) -> Database:
@@ -101,8 +110,21 @@ class Database:
 
     def engine(self, role: Role) -> Engine:
         """The pool of sessions of a login, one for a process."""
+        login = role.login(self.name)
+        reader = self.reader if role is Role.READER else ()
+        # Asked for at each transaction; to read the password and to write the address takes longer than a small query.
+        written = secret_files.written_at(self.server.secrets, login)
+        key = (self.server.secrets, login, reader, written, os.getpid())
+        engine = _engines.get(key)
+        if engine is None:
+            engine = _engines[key] = self._made_engine(role)
+        return engine
+
+    def _made_engine(self, role: Role) -> Engine:
         # Where an administrator prepared the logins, they have no settings of their own.
         settings = {"search_path": f"{SCHEMA},public", "TimeZone": "UTC", **SETTINGS[role]}
+        if role is Role.READER:
+            settings |= dict(self.reader)
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         return _engine(self.url(role), options, os.getpid())
 
@@ -172,9 +194,13 @@ class Database:
         key = secret_files.key(self.server.secrets, self._key_file)
         return connection.execution_options(**{KEY_OPTION: key})
 
-    def as_public(self) -> Database:
-        """The same database as the public sees it, but for the transactions that take a scope of their own."""
-        return replace(self, scope=NOTHING_MORE)
+    def as_public(self, **reader: str) -> Database:
+        """The same database as the public sees it, but for the transactions that take a scope of their own.
+
+        Args:
+            reader: Settings of the reader's sessions.
+        """
+        return replace(self, scope=NOTHING_MORE, reader=tuple(sorted(reader.items())))
 
     def signed(self, scope: Scope) -> str:
         """A scope as the database believes it (`row_scope.take`)."""
@@ -226,15 +252,38 @@ def _scope_key(folder: Path, name: str) -> bytes:
     return secret_files.key(folder, name)
 
 
+_engines: dict[tuple[object, ...], Engine] = {}
+
+
 @lru_cache(maxsize=32)
 def _engine(url: URL, options: str, process: int) -> Engine:
     # The process is part of the key: a forked child must not talk on its parent's sessions.
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=POOL_SIZE,
-        # A session may have died with a restart of the server; ask before it is used.
-        pool_pre_ping=True,
         # Identity numbers and their key are parameters: no message of an error may show them.
         hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "diaba", "options": options},
     )
+    # A session may have died with a restart of the server. To ask each takes as long as a small query.
+    event.listen(engine, "checkin", _put_back)
+    event.listen(engine, "checkout", lambda session, record, _: _taken(engine, session, record))
+    return engine
+
+
+def _put_back(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _taken(engine: Engine, session: Any, record: ConnectionPoolEntry) -> None:
+    """Whether a session can be used again; what lies there to be read, before anything was asked, is its end."""
+    used = record.info.get("used")
+    if used is None:
+        return
+    if time.monotonic() - used < ASKED_AFTER and not select.select([session.fileno()], (), (), 0)[0]:
+        return
+    try:
+        engine.dialect.do_ping(session)
+    except engine.dialect.loaded_dbapi.Error as error:
+        # All of the pool are opened anew.
+        raise InvalidatePoolError from error

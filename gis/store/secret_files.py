@@ -41,6 +41,14 @@ def key(folder: Path, name: str) -> bytes:
     return found
 
 
+def written_at(folder: Path, name: str) -> int:
+    """When a secret was written, in nanoseconds; 0 of one that is not there yet."""
+    try:
+        return (folder / name).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
 def replace(folder: Path, name: str, new: str, *, kept: str) -> None:
     """Put a secret in the place of another, which is kept under a name of its own; there is a secret at any moment."""
     if not (folder / kept).exists():

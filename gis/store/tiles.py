@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from pyproj import CRS
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from gis.bounds import BoundingBox
 from gis.crs import WEB_MERCATOR, horizontal, srid
+from gis.store.changes import REACHES, Reach, reaches_of
 from gis.store.collections import NOW, Moment
 from gis.store.tile_layers import GENERALISED_BELOW, LAYERS, LAYERS_THEN, Layer
 from gis.tile_grid import WEB, TileGrid, lies_beside
@@ -56,6 +57,8 @@ class VectorTile:
     data: bytes
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Layer → how many of its features did not go in, the smallest of them, as it holds too many."""
+    reaches: Mapping[str, Reach] = field(default_factory=dict)
+    """Collection → how much of its changes the caller may know; of those of the tile's layers."""
 
 
 def vector_tile(connection: Connection, city: CRS, query: TileQuery) -> VectorTile:
@@ -64,11 +67,12 @@ def vector_tile(connection: Connection, city: CRS, query: TileQuery) -> VectorTi
     values = tile_values(city, query) if layers else None
     if values is None:
         return VectorTile(b"")
-    data, *counts = connection.execute(tile_statement(query, layers), values).one()
+    differences, land, data, *counts = connection.execute(tile_statement(query, layers), values).one()
+    known = reaches_of(differences, land)
     over = [layer for layer, count in zip(layers, counts, strict=True) if count > query.features_most]
     if not over:
-        return VectorTile(bytes(data))
-    return _largest(connection, query, layers, over, values)
+        return VectorTile(bytes(data), reaches=known)
+    return replace(_largest(connection, query, layers, over, values), reaches=known)
 
 
 def hold_still(connection: Connection) -> None:
@@ -108,23 +112,22 @@ def tile_values(city: CRS, query: TileQuery) -> dict[str, object] | None:
     """What the statement binds: the tile, what is around it in both CRS, the time; None where the city cannot be."""
     bounds = query.bounds
     around = bounds.buffered(bounds.width * query.buffer / EXTENT)
-    if query.grid is WEB:
-        if lies_beside(around, city):
-            return None
-        web, own = around, around.to(horizontal(city))
-    else:
-        web, own = around.to(WEB_MERCATOR), around
-    return {
+    values: dict[str, object] = {
         "day": query.moment.first_day,
         "known_at": query.moment.known_at,
-        "srid": srid(city),
         **_edges("tile", bounds),
-        **_edges("web", web),
-        **_edges("own", own),
         "buffer": query.buffer,
         "tolerance": bounds.width / EXTENT * UNITS_PER_PIXEL / 2.0,
         "most": query.features_most,
     }
+    if query.grid is WEB:
+        if lies_beside(around, city):
+            return None
+        values |= _edges("web", around)
+        if query.moment != NOW:
+            values |= _edges("own", around.to(horizontal(city))) | {"srid": srid(city)}
+        return values
+    return values | _edges("web", around.to(WEB_MERCATOR)) | _edges("own", around) | {"srid": srid(city)}
 
 
 def tile_statement(query: TileQuery, layers: Sequence[Layer], over: Sequence[str] = ()) -> TextClause:
@@ -140,7 +143,7 @@ def _statement(layers: tuple[Layer, ...], over: tuple[str, ...], zoom: int, is_w
     sources = ", ".join(f"({select}) AS of_{part.layer.id}" for select, part in zip(selects, parts, strict=True))
     tiles = " || ".join(f"of_{layer.id}.mvt" for layer in layers)
     counts = ", ".join(f"of_{layer.id}.n" for layer in layers)
-    return text(f"SELECT {tiles}, {counts} FROM {sources}")  # noqa: S608  constants of `tile_layers`
+    return text(f"SELECT {REACHES}, {tiles}, {counts} FROM {sources}")  # noqa: S608  constants of `tile_layers`
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +215,7 @@ def _largest(
     connection: Connection, query: TileQuery, layers: Sequence[Layer], over: Sequence[Layer], values: dict[str, object]
 ) -> VectorTile:
     statement = tile_statement(query, layers, [layer.id for layer in over])
-    data, *counts = connection.execute(statement, values).one()
+    _, _, data, *counts = connection.execute(statement, values).one()
     found = dict(zip((layer.id for layer in layers), counts, strict=True))
     # What lies beside the tile was counted before, so that all may have found room after all.
     left_out = {layer.id: (found[layer.id] or 0) - query.features_most for layer in over}

@@ -58,7 +58,7 @@ def test_requests_are_counted_by_the_template_of_their_route(program: Program) -
     for x in range(52_190, 52_193):
         assert httpx.get(f"{program.url}/tiles/16/{x}/30794.mvt").status_code == 200
     assert httpx.get(f"{program.url}/tiles/99/1/1.mvt").status_code == 400
-    assert httpx.request("BREW", f"{program.url}/no-such-page").status_code == 404
+    assert httpx.request("PURGE", f"{program.url}/no-such-page").status_code == 404
     assert httpx.get(f"{program.url}/conformance?{'x' * 600}").status_code == 414
     plain = {"Accept-Encoding": "identity"}
     sent = len(httpx.get(f"{program.url}/conformance", headers=plain).content)

@@ -54,12 +54,18 @@ VN2000_TM3_107_45 = 5899
 """VN-2000 / TM-3 107-45, of the part that joined Ho Chi Minh City in 2025."""
 
 
-@lru_cache(maxsize=16)
 def offered(city: CRS) -> tuple[NamedCrs, ...]:
     """What the city's features can be had in: CRS84, the register's own, EPSG:4326 and EPSG:3857.
 
     Of a Vietnamese city also the zones of Ho Chi Minh City and VN-2000 in degrees.
     """
+    # By its text: a CRS itself takes longer to hash than all else a request asks of it.
+    return _offered(city.srs)
+
+
+@lru_cache(maxsize=16)
+def _offered(text: str) -> tuple[NamedCrs, ...]:
+    city = normalise(text)
     national = (VN2000_TM3_105_45, VN2000_TM3_107_45, VN2000) if is_vietnamese(city) else ()
     codes = dict.fromkeys((srid(city), WGS84, WEB_MERCATOR, *national))
     return (LONGITUDE_LATITUDE, *(_epsg(code) for code in codes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
@@ -30,4 +31,8 @@ def header(links: Iterable[Link]) -> dict[str, str]:
 
 def _in_header(href: str) -> str:
     """An address without what ends it in a header, or the header itself."""
-    return "".join(letter for letter in href if letter.isascii() and letter.isprintable() and letter not in '<>", ')
+    return _UNFIT.sub("", href)
+
+
+_UNFIT = re.compile(r"[^!#-+\--;=?-~]")
+"""All but the printable letters of ASCII without the blank and < > " ,"""

@@ -36,6 +36,8 @@ NUMBER_MOST = 40
 """Characters of one number."""
 EDGE_POINTS = 16
 """Points a box's edge is cut into before it is bent into another projection."""
+STRAIGHT_DEGREES, STRAIGHT_UNITS = 0.002, 200.0
+"""Edges so long stay straight: about 200 m of a parallel bend by a millimetre or less."""
 MARGIN_DEGREES = 3.0
 """How far around a CRS's area of use its projection is still sound enough to cut a larger box to it."""
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -104,7 +106,7 @@ def area(text: str, crs: NamedCrs, city: CRS, *, parameter: str = "bbox") -> Bas
         raise BadParameter(parameter, text[:80], "its south exceeds its north")
     if crs.crs.is_geographic and (low[0] < -180 or high[0] > 180 or low[1] < -90 or high[1] > 90):
         raise BadParameter(parameter, text[:80], "beyond ±180° of longitude or ±90° of latitude")
-    target, code = _plane(city)
+    target, code = _plane(city.srs)
     box = _rectangle((low[0], low[1]), (high[0], high[1]))
     if crs.srid != code:
         box = _bent(parameter, _cut_to_use(box, crs.crs, target), crs.crs, target)
@@ -254,7 +256,7 @@ def geometry(tree: Mapping[str, Any], crs: NamedCrs, city: CRS, *, parameter: st
     west, south, east, north = shape.bounds
     if crs.crs.is_geographic and (west < -180 or east > 180 or south < -90 or north > 90):
         raise BadParameter(parameter, str(tree.get("type"))[:40], "beyond ±180° of longitude or ±90° of latitude")
-    target, code = _plane(city)
+    target, code = _plane(city.srs)
     if crs.srid != code:
         shape = _moved(parameter, shape, crs.crs, target)
     found: BaseGeometry = shapely.set_srid(shape, code)
@@ -282,8 +284,8 @@ def _instant(parameter: str, text: str) -> datetime:
 
 
 @lru_cache(maxsize=16)
-def _plane(city: CRS) -> tuple[CRS, int]:
-    """The city's horizontal CRS and its number."""
+def _plane(city: str) -> tuple[CRS, int]:
+    """The city's horizontal CRS and its number, by the city's CRS as text, which is quick to look up."""
     flat = horizontal(city)
     return flat, srid(flat)
 
@@ -314,7 +316,10 @@ def _bent(parameter: str, box: BaseGeometry, crs: CRS, city: CRS) -> BaseGeometr
     if box.is_empty:
         return shapely.Polygon()
     longest = max(box.bounds[2] - box.bounds[0], box.bounds[3] - box.bounds[1])
-    return _moved(parameter, shapely.segmentize(box, longest / EDGE_POINTS) if longest > 0 else box, crs, city)
+    straight = STRAIGHT_DEGREES if crs.is_geographic else STRAIGHT_UNITS
+    return _moved(
+        parameter, shapely.segmentize(box, max(longest / EDGE_POINTS, straight)) if longest > 0 else box, crs, city
+    )
 
 
 def _moved(parameter: str, shape: BaseGeometry, crs: CRS, city: CRS) -> BaseGeometry:

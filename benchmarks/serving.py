@@ -2,12 +2,12 @@
 
 `python benchmarks/serving.py [--parcels 500000] [--houses 150000] [--samples 200] [--rounds 3] [--keep FOLDER]` makes a
 synthetic city in a private store and a table of its parcels in Web Mercator for the peers (the fastest they can have),
-and asks each server, one process each, one request after the other, gzip accepted:
+and asks the servers, one process each, the same in turn, one request after the other, gzip accepted:
 
 - vector tiles of the parcels at zoom levels 10, 12, 14, 16 and 17, each tile once after the server was started, so that
   no cache of tiles has it; few tiles cover a city at the far levels, so servers are started anew in each round;
 - one tile again and again;
-- features in a box of about 100 m, at most 100, one client; and eight clients at once.
+- features in a box of about 100 m, at most 100, one client; and eight clients at once of each server alone.
 
 Raw SQL is ST_AsMVT over the peers' table, and the same features as GeoJSON, by the driver and the login diaba has. All
 pages come from memory: raw SQL is asked first, and once before it counts. Printed are medians and 95 of 100 in ms,
@@ -24,7 +24,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -52,6 +52,8 @@ ITEMS = """
 SELECT uid, ward_code, sheet_no, parcel_no, land_use, area_legal, ST_AsGeoJSON(ST_Transform(geom, 4326))
 FROM peers.parcels WHERE geom && ST_Transform(ST_MakeEnvelope(:west, :south, :east, :north, 4326), 3857) LIMIT 100
 """
+LAYERS = "parcels,blocks,wards"
+"""What the collection of parcels is shown as: below zoom 15 by what stands for them."""
 Tile = tuple[int, int, int]
 Box = tuple[float, float, float, float]
 
@@ -144,7 +146,7 @@ def servers(bench: Bench, work: Path) -> list[Server]:
         with diaba(bench) as service:
             yield service.url
 
-    found = [Server("diaba", own, "/collections/parcels/items", "/tiles/{z}/{x}/{y}.mvt?layers=parcels")]
+    found = [Server("diaba", own, "/collections/parcels/items", f"/tiles/{{z}}/{{x}}/{{y}}.mvt?layers={LAYERS}")]
     program = _peers.python()
     if program is not None:
         print(_peers.versions(program))
@@ -157,64 +159,77 @@ def servers(bench: Bench, work: Path) -> list[Server]:
     return found
 
 
+class RawSql:
+    """The same questions as statements, by the driver and the login diaba has."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        for setting in ("statement_timeout = 0", "jit = off", "plan_cache_mode = force_custom_plan"):
+            connection.execute(text(f"SET LOCAL {setting}"))
+
+    def tile(self, tile: Tile, spent: Spent) -> None:
+        raw(self.connection, TILE, dict(zip("zxy", tile, strict=True)), spent)
+
+    def items(self, box: Box, spent: Spent) -> None:
+        raw(self.connection, ITEMS, dict(zip(("west", "south", "east", "north"), box, strict=True)), spent)
+
+
+Results = dict[str, dict[str, Spent]]
+"""Server → kind of question → what was spent."""
+
+
 def measure(
-    server: Server, tiles: dict[int, list[Tile]], boxes: Sequence[Box], rounds: int
-) -> tuple[dict[str, Spent], float]:
-    """Of each kind what was spent; and features' answers a second at eight clients."""
-    found: dict[str, Spent] = defaultdict(Spent)
-    rate = 0.0
+    bench: Bench, named: Sequence[Server], tiles: dict[int, list[Tile]], boxes: Sequence[Box], rounds: int
+) -> Results:
+    """All servers run at once and are asked the same in turn, so that what disturbs the machine disturbs them all."""
+    found: Results = {name: defaultdict(Spent) for name in ("raw SQL", *(server.name for server in named))}
     for turn in range(rounds):
-        with server.start() as address, client_of(address) as client:
-            ask(client, server.item_path(boxes[-1]), Spent())
-            if server.tile is not None:
-                # A tile that is not asked again, so that what is made at the first question does not count.
-                ask(client, server.tile_path((18, 0, 0)), Spent())
-                for zoom, listed in tiles.items():
-                    for tile in listed[turn::rounds] if len(listed) >= 10 * rounds else listed:
-                        ask(client, server.tile_path(tile), found[f"tile z{zoom}"])
-                for _ in range(AGAIN if turn == 0 else 0):
-                    ask(client, server.tile_path(tiles[16][0]), found["tile z16 again"])
+        with ExitStack() as stack:
+            sql = RawSql(stack.enter_context(bench.database.open(Role.READER)))
+            clients = {server: stack.enter_context(client_of(stack.enter_context(server.start()))) for server in named}
+            for server, client in clients.items():
+                for box in boxes[-5:]:
+                    ask(client, server.item_path(box), Spent())
+                if server.tile is not None:
+                    # Tiles that are not asked again, so that what is made at the first questions does not count.
+                    for column in range(5):
+                        ask(client, server.tile_path((18, column, 0)), Spent())
+            with_tiles = {server: client for server, client in clients.items() if server.tile is not None}
+            for zoom, listed in tiles.items():
+                for tile in listed[turn::rounds] if len(listed) >= 10 * rounds else listed:
+                    sql.tile(tile, found["raw SQL"][f"tile z{zoom}"])
+                    for server, client in with_tiles.items():
+                        ask(client, server.tile_path(tile), found[server.name][f"tile z{zoom}"])
+            for _ in range(AGAIN if turn == 0 else 0):
+                for server, client in with_tiles.items():
+                    ask(client, server.tile_path(tiles[16][0]), found[server.name]["tile z16 again"])
             for box in boxes[turn::rounds]:
-                ask(client, server.item_path(box), found["items in a box"])
-            if turn == rounds - 1:
-                rate = throughput(server, address, boxes)
-    return found, rate
+                sql.items(box, found["raw SQL"]["items in a box"])
+                for server, client in clients.items():
+                    ask(client, server.item_path(box), found[server.name]["items in a box"])
+    return found
 
 
-def throughput(server: Server, address: str, boxes: Sequence[Box]) -> float:
+def throughput(server: Server, boxes: Sequence[Box]) -> float:
+    """Features' answers a second at eight clients, with no other server awake."""
+
     def work(number: int) -> None:
         with client_of(address) as client:
             for box in boxes[number::8]:
                 ask(client, server.item_path(box), Spent())
 
-    began = time.perf_counter()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(work, range(8)))
-    return len(boxes) / (time.perf_counter() - began)
-
-
-def raw_sql(bench: Bench, tiles: dict[int, list[Tile]], boxes: Sequence[Box]) -> dict[str, Spent]:
-    found: dict[str, Spent] = defaultdict(Spent)
-    with bench.database.open(Role.READER) as connection:
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
-        connection.execute(text("SET LOCAL jit = off"))
-        connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-        for zoom, listed in tiles.items():
-            for z, x, y in listed:
-                raw(connection, TILE, {"z": z, "x": x, "y": y}, found[f"tile z{zoom}"])
-        for box in boxes:
-            raw(
-                connection,
-                ITEMS,
-                dict(zip(("west", "south", "east", "north"), box, strict=True)),
-                found["items in a box"],
-            )
-    return found
+    with server.start() as address:
+        with client_of(address) as client:
+            ask(client, server.item_path(boxes[-1]), Spent())
+        began = time.perf_counter()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(8)))
+        return len(boxes) / (time.perf_counter() - began)
 
 
 def row_security(bench: Bench, tiles: dict[int, list[Tile]]) -> None:
     """Diaba's own tile as the reader and as the owner."""
-    from gis.store.tiles import LAYERS, TileQuery, vector_tile
+    from gis.store.tiles import TileQuery, vector_tile
 
     spent = {Role.READER: Spent(), Role.OWNER: Spent()}
     for zoom in (14, 16, 17):
@@ -222,11 +237,11 @@ def row_security(bench: Bench, tiles: dict[int, list[Tile]]) -> None:
             for role, mine in spent.items():
                 with bench.database.open(role) as connection:
                     connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-                    query = TileQuery(z, x, y, (LAYERS["parcels"],))
+                    query = TileQuery(z, x, y, ("parcels",))
                     vector_tile(connection, bench.city.crs, query)
                     began = time.perf_counter()
                     body = vector_tile(connection, bench.city.crs, query)
-                    mine.add(1000 * (time.perf_counter() - began), len(body), len(body))
+                    mine.add(1000 * (time.perf_counter() - began), len(body.data), len(body.data))
     with bench.database.open(Role.OWNER) as connection:
         on = connection.scalar(text("SELECT relrowsecurity FROM pg_class WHERE oid = 'diaba.parcel_version'::regclass"))
     print(f"\nrow security {'is on' if on else 'is not on in this store'}; tiles of z14, 16, 17 without HTTP")
@@ -270,11 +285,9 @@ def main() -> None:
     with bench_city(chosen.parcels, chosen.houses, chosen.keep) as bench, TemporaryDirectory() as work:
         _peers.make_table(bench)
         tiles, boxes = tiles_of(bench, chosen.samples), boxes_of(bench, chosen.samples)
-        results: dict[str, dict[str, Spent]] = {"raw SQL": raw_sql(bench, tiles, boxes)}
-        rates: dict[str, float] = {}
-        for server in servers(bench, Path(work)):
-            print(f"{server.name} …", flush=True)
-            results[server.name], rates[server.name] = measure(server, tiles, boxes, chosen.rounds)
+        named = servers(bench, Path(work))
+        results = measure(bench, named, tiles, boxes, chosen.rounds)
+        rates = {server.name: throughput(server, boxes) for server in named}
         report(results, rates)
         row_security(bench, tiles)
         print(f"\n{chosen.parcels:,} parcels, {chosen.houses:,} houses; load at the end {os.getloadavg()[0]:.1f}")

@@ -135,7 +135,8 @@ def transformer(source: CrsLike, target: CrsLike) -> Transformer:
         BadCrs: no such transformation is known.
     """
     try:
-        return _transformer(normalise(source).to_wkt(), normalise(target).to_wkt())
+        # By the texts they were made of: to write WKT takes longer than to transform some points.
+        return _transformer(normalise(source).srs, normalise(target).srs)
     except ProjError as error:
         raise BadCrs(f"no transformation from {normalise(source).name} to {normalise(target).name}") from error
 

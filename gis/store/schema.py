@@ -10,6 +10,7 @@ Mercator, kept by PostgreSQL for the tiles.
 from __future__ import annotations
 
 from sqlalchemy import (
+    REAL,
     BigInteger,
     Boolean,
     Column,
@@ -145,6 +146,7 @@ parcel_version = _register(
     _geometry("POLYGON"),
     _required("valid", DATERANGE),
     _kept("POLYGON", "geom_3857"),
+    Column("clearance", REAL, Computed("public.ST_MinimumClearance(geom)", persisted=True)),
     tail=(ForeignKeyConstraint(["uid"], [parcel.c.uid]),),
 )
 
@@ -352,6 +354,7 @@ building_version = _register(
     Column("model_high", Double, Computed("GREATEST(ST_ZMax(solid), …)", persisted=True)),
     _required("valid", DATERANGE),
     _kept("POLYGON", "footprint_3857"),
+    Column("clearance", REAL, Computed("public.ST_MinimumClearance(footprint)", persisted=True)),
     tail=(
         ForeignKeyConstraint(["uid"], [building.c.uid]),
         ForeignKeyConstraint(["tile_key", "epoch"], [build_tile.c.tile_key, build_tile.c.epoch]),

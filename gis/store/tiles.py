@@ -18,6 +18,8 @@ from gis.tile_grid import WEB, TileGrid, lies_beside
 
 EXTENT = 4096
 """Units of a tile's grid."""
+CLEAR_UNITS = 2.0
+"""Of the tile's grid: a clearance on the ground that is enough, for a metre of Web Mercator is at most one there."""
 UNITS_PER_PIXEL = EXTENT / 512
 """Maps draw a vector tile over 512 of their dots."""
 
@@ -118,6 +120,7 @@ def tile_values(city: CRS, query: TileQuery) -> dict[str, object] | None:
         **_edges("tile", bounds),
         "buffer": query.buffer,
         "tolerance": bounds.width / EXTENT * UNITS_PER_PIXEL / 2.0,
+        "clear": bounds.width / EXTENT * CLEAR_UNITS,
         "most": query.features_most,
     }
     if query.grid is WEB:
@@ -197,7 +200,18 @@ class _Part:
         if self.zoom < GENERALISED_BELOW:
             shape = f"ST_Simplify({shape}, :tolerance, TRUE)"
         grid = f"CAST({WEB_MERCATOR if self.is_web else ':srid'} AS integer)"
-        return f"ST_AsMVTGeom({shape}, ST_MakeEnvelope({_named('tile')}, {grid}), {EXTENT}, :buffer, TRUE)"
+        clipped = f"ST_AsMVTGeom({shape}, ST_MakeEnvelope({_named('tile')}, {grid}), {EXTENT}, :buffer, TRUE)"
+        if not self.is_web or self.zoom < GENERALISED_BELOW or self.layer.clearance is None:
+            return clipped
+        # ST_AsMVTGeom mends each polygon, which takes most of a tile's time. On the tile's grid each vertex moves by at
+        # most 0.71 of a unit; a polygon whose clearance is twice that or more stays valid, and is only moved.
+        grown = "CAST(:tile_east AS double precision) - :tile_west"
+        moved = f"ST_TransScale({shape}, -:tile_west, -:tile_north, {EXTENT} / ({grown}), -{EXTENT} / ({grown}))"
+        inside = f"{shape} @ ST_MakeEnvelope({_named('web')}, {WEB_MERCATOR})"
+        return (
+            f"CASE WHEN {inside} AND {self.layer.clearance} >= :clear "
+            f"THEN ST_ForcePolygonCCW(ST_SnapToGrid({moved}, 1)) ELSE {clipped} END"
+        )
 
     @property
     def _where(self) -> str:

@@ -20,7 +20,7 @@ from gis.access.roles import Role
 from gis.crs import transformer
 from gis.store.collections import NOW, Moment
 from gis.store.tile_layers import LAYERS
-from gis.store.tiles import EXTENT, TileQuery, tile_bounds, tile_statement, tile_values
+from gis.store.tiles import CLEAR_UNITS, EXTENT, TileQuery, tile_bounds, tile_statement, tile_values
 from tests.api.conftest import FLAGGED, PARCELS, CityStore
 from tests.gis.store_samples import EAST, NORTH, building, lot
 
@@ -247,3 +247,53 @@ def test_a_tile_of_a_large_city_is_found_by_the_spatial_index(store: CityStore) 
         assert index in text_of_plan
         assert "Seq Scan" not in text_of_plan
         assert plan[0]["Execution Time"] < 500
+
+
+def test_shapes_that_are_only_moved_are_those_that_postgis_makes(
+    client: TestClient, store: CityStore, around: list[tuple[int, int, int]]
+) -> None:
+    """Which turn their rings take is part of it: by that, clients tell holes from areas."""
+    compared = 0
+    for tile in around:
+        bounds, ours = tile_bounds(*tile), decoded(client, "/tiles/{}/{}/{}.mvt".format(*tile))
+        for layer, table, column in (
+            ("parcels", "parcel_version", "geom_3857"),
+            ("buildings", "building_version", "footprint_3857"),
+        ):
+            sql = (
+                "SELECT ST_AsMVT(t, 't', 4096, 'g') FROM (SELECT uid, ST_AsMVTGeom("  # noqa: S608  names of this test
+                f"{column}, ST_MakeEnvelope(:a, :b, :c, :d, 3857), 4096, 64, TRUE) AS g "
+                f"FROM diaba.{table} WHERE upper_inf(recorded)) t"
+            )
+            with store.database.open(Role.OWNER) as connection:
+                data = connection.execute(text(sql), dict(zip("abcd", bounds.tuple, strict=True))).scalar_one()
+            options = {"y_coord_down": True}
+            theirs = mapbox_vector_tile.decode(bytes(data), default_options=options).get("t", {"features": []})
+            expected = {one["properties"]["uid"]: shape(one["geometry"]) for one in theirs["features"]}
+            for feature in ours.get(layer, {"features": []})["features"]:
+                found = shape(feature["geometry"])
+                other = expected[feature["properties"]["uid"]]
+                assert isinstance(found, shapely.Polygon)
+                assert isinstance(other, shapely.Polygon)
+                assert found.normalize().equals(other.normalize())
+                assert found.exterior.is_ccw == other.exterior.is_ccw
+                compared += 1
+    assert compared > PARCELS
+
+
+def test_a_polygon_stays_valid_on_a_grid_half_as_wide_as_its_clearance() -> None:
+    chance = np.random.default_rng(1836)
+    near = 0
+    for _ in range(400):
+        angles = np.sort(chance.uniform(0, 2 * np.pi, chance.integers(4, 14)))
+        radii = chance.uniform(0.2, 1.0, len(angles))
+        star = shapely.Polygon(np.column_stack([radii * np.cos(angles), radii * np.sin(angles)]))
+        clearance = shapely.minimum_clearance(star)
+        if not star.is_valid or clearance < 1e-3:
+            continue
+        corners = np.rint(shapely.get_coordinates(star) * (CLEAR_UNITS / clearance))
+        on_grid = shapely.Polygon(corners)
+        assert on_grid.is_valid
+        assert on_grid.area > 0
+        near += 1
+    assert near > 200

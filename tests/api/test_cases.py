@@ -21,18 +21,20 @@ from shapely.geometry import shape
 from sqlalchemy import text
 
 import gis
+from api import cases as documents
+from api.crs_names import LONGITUDE_LATITUDE
 from gis.access.openness import Parcels
 from gis.access.roles import Role
 from gis.calendar import today
 from gis.crs import transformer
 from gis.store import audit_log, discrepancies, openness
+from gis.store.cases import CASES
 from tests.api.conftest import NEW, CityStore, Run, furnish
 from tests.api.officials import Officials
 from tests.api.security_doors import DOORS, FIRST_THERE, HERE, THERE
 from tests.gis.store_samples import lot
 
 COUNT = 40
-KINDS = ("storeys", "setback")
 DAY = "2026-03-02"
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 
@@ -323,8 +325,9 @@ def test_another_ward_s_case_is_one_that_never_was(
             ]
             assert answers[0].status_code == answers[1].status_code in (401, 404)
             assert answers[0].text.replace(id_of(25), never) == answers[1].text
-    for asked in (f"ward={THERE}", "building=b-0025", "parcel=p-0025", "f=csv&building=b-0025"):
-        assert "b-0025" not in service.get(f"/compliance/cases?{asked}", headers=inspector).text
+    for asked in (f"ward={THERE}", "building=b-0025", "parcel=p-0025"):
+        assert service.get(f"/compliance/cases?{asked}", headers=inspector).json()["cases"] == []
+        assert len(service.get(f"/compliance/cases?f=csv&{asked}", headers=inspector).text.splitlines()) == 1
     figures = service.get("/compliance/statistics", headers=inspector).json()["kinds"]
     assert {one["kind"]: one["flagged"] for one in figures} == {"storeys": FIRST_THERE, "setback": 4}
     assert service.get("/compliance/statistics").json()["kinds"] == []
@@ -390,6 +393,14 @@ def test_the_table_has_the_cases_of_the_list(service: TestClient, planner: dict[
         assert float(row["delta"]) == one["delta"]
         assert json.loads(row["evidence"]) == one["evidence"]
         assert shape(one["geometry"]).contains(shapely.Point(float(row["x"]), float(row["y"])))
+
+
+def test_no_text_of_the_table_is_a_formula_of_a_spreadsheet() -> None:
+    properties = dict.fromkeys(CASES.properties) | {"permit_no": '=HYPERLINK("http://x")', "delta": -1.5, "kind": "-x"}
+    text = documents.table([{**properties, "geometry": None}], LONGITUDE_LATITUDE).decode()
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert (row["permit_no"], row["delta"], row["kind"]) == ('\'=HYPERLINK("http://x")', "-1.5", "'-x")
+    assert (row["x"], row["epoch"]) == ("", "")
 
 
 def test_statistics_count_what_was_seen(service: TestClient, planner: dict[str, str]) -> None:

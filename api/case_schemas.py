@@ -88,7 +88,7 @@ CASE = _object(
                 }
             )
         ),
-        "earlier": _list(_object({"id": _TEXT, "epoch": _TEXT, "status": _STATUS})),
+        "other_surveys": _list(_object({"id": _TEXT, "epoch": _TEXT, "status": _STATUS})),
         "building": _ANYTHING_OR_NONE,
         "parcel": _ANYTHING_OR_NONE,
         "permit": _ANYTHING_OR_NONE,

@@ -75,7 +75,7 @@ def document(case: Case) -> dict[str, Any]:
         "next": [] if properties["closed_at"] else next_actions(status),
         "inspections": list(case.inspections),
         "assignments": list(case.assignments),
-        "earlier": list(case.earlier),
+        "other_surveys": list(case.other_surveys),
     }
 
 

@@ -52,7 +52,7 @@ def tell_case(document: Mapping[str, Any]) -> None:
         )
         note = f": {one['note']}" if one["note"] else ""
         click.echo(f"  {one['number']:3} {one['inspected_on']}  {one['outcome']:15} by {one['actor']}{value}{note}")
-    for one in document["earlier"]:
+    for one in document["other_surveys"]:
         click.echo(f"  in the survey {one['epoch']}: {one['status']} ({one['id']})")
     if document["next"]:
         click.echo(f"  next: {', '.join(document['next'])}")

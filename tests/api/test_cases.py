@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -25,9 +26,12 @@ from api import cases as documents
 from api.crs_names import LONGITUDE_LATITUDE
 from gis.access.openness import Parcels
 from gis.access.roles import Role
+from gis.access.scope import scope_of
 from gis.calendar import today
+from gis.construction.audit_sample import SampleName
 from gis.crs import transformer
-from gis.store import audit_log, discrepancies, openness
+from gis.errors import NotFound
+from gis.store import audit_log, audit_samples, discrepancies, openness
 from gis.store.cases import CASES
 from tests.api.conftest import NEW, CityStore, Run, furnish
 from tests.api.officials import Officials
@@ -538,3 +542,17 @@ def test_a_sample_by_lot_gives_honest_rates(office: CityStore, command_line: Cal
     assert told["false_alarms"]["value"] == pytest.approx(legal / (legal + 23 * 5 / 6))
     for rate in (told["misses"], told["false_alarms"]):
         assert 0 <= rate["low"] < rate["value"] < rate["high"] <= 1
+    # A case names those of other surveys about the same.
+    others = json.loads(diaba("compliance", "show", id_of(14), "--json")[1])["other_surveys"]
+    old = discrepancies.identity("2012", "storeys", "b-0014", "p-0014", "GPXD-0014")
+    assert [(one["id"], one["epoch"]) for one in others] == [(old, "2012")]
+    # Of the whole city, so for who sees all of it.
+    name = SampleName("2012", 12, 1)
+    with replace(office.database, scope=scope_of(["planning:*"])).open(Role.READER) as connection:
+        assert len(audit_samples.sample(connection, name).buildings) == 12
+    for grants in ([], [f"inspection:{HERE}"]):
+        with (
+            replace(office.database, scope=scope_of(grants)).open(Role.READER) as connection,
+            pytest.raises(NotFound),
+        ):
+            audit_samples.sample(connection, name)

@@ -82,6 +82,8 @@ _EVER = replace(
     f"AND lower(n.recorded) <= {KNOWN_AT})",
     properties={
         **CASES.properties,
+        # In the row itself, so that nobody is told of another version than he is shown.
+        "version": "d.version",
         # What ended later was not known to end.
         "closed_at": f"CASE WHEN upper(d.recorded) <= {KNOWN_AT} THEN {_ISO.format('upper(d.recorded)')} END",
     },
@@ -155,7 +157,8 @@ def find(connection: Connection, query: ItemQuery, form: Form) -> CasePage:
     on_page = Condition("d.id = ANY(CAST(:on_page AS text[]))", {"on_page": ids})
     shown = find_page(connection, CASES, ItemQuery(max(1, len(ids)), moment=query.moment, where=on_page), form)
     by_id = {loads(one)["id"]: one for one in shown.features}
-    page = replace(chosen, features=tuple(by_id[one] for one in ids))
+    # One that a run has closed meanwhile is not shown.
+    page = replace(chosen, features=tuple(by_id[one] for one in ids if one in by_id))
     return CasePage(page, counted(connection, where, query) if page.matched is None else page.matched)
 
 
@@ -169,17 +172,15 @@ def case(connection: Connection, case_id: str, moment: Moment = NOW) -> Case:
     if item is None:
         raise NotFound("case", case_id)
     values = {"id": case_id, "known_at": moment.known_at}
-    version = connection.execute(text(_VERSION), values).scalar_one()
     return Case(
         item,
-        int(version),
+        int(item.properties.pop("version")),
         _rows(connection, _INSPECTIONS, values),
         _rows(connection, _ASSIGNMENTS, values),
         _rows(connection, _OTHER_SURVEYS, values),
     )
 
 
-_VERSION = f"SELECT max(d.version) FROM diaba.discrepancy d WHERE d.id = :id AND lower(d.recorded) <= {KNOWN_AT}"  # noqa: S608  constants
 _INSPECTIONS = (
     "SELECT number, version, inspected_on, outcome, measured_value, note, actor, recorded_at FROM diaba.inspection "  # noqa: S608
     f"WHERE case_id = :id AND {_BEFORE} ORDER BY number"

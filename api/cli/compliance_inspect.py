@@ -56,6 +56,8 @@ def command(
 
     if (case is None) == (building is None):
         raise click.UsageError("give either a CASE or --building")
+    if building is not None and (value is not None or if_version is not None):
+        raise click.UsageError("--value and --if-version are of a case")
     seen, database = Inspection(past_day("on", on), Outcome(outcome), value, note), store()
     if building is not None:
         survey = only_survey(database, epoch)

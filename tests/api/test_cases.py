@@ -525,6 +525,9 @@ def test_a_sample_by_lot_gives_honest_rates(office: CityStore, command_line: Cal
         outcome = "confirmed" if number == 0 else "within_limits"
         arguments = ("compliance", "inspect", "--building", uid, "--epoch", "2012", "--outcome", outcome, "--on", DAY)
         assert diaba(*arguments)[0] == 0
+    of_building = ("compliance", "inspect", "--epoch", "2012", "--outcome", "confirmed", "--building")
+    assert diaba(*of_building, "b-0039")[0] == 3
+    assert diaba(*of_building, chosen[False][0], "--value", "3")[0] == diaba(*of_building, "b-0001", "x")[0] == 2
     for number, uid in enumerate(chosen[True]):
         case = discrepancies.identity("2012", "storeys", uid, uid.replace("b", "p"), uid.replace("b-", "GPXD-"))
         if number < 5 and uid != "b-0014":

@@ -24,7 +24,10 @@ from gis.construction.compliance import (
     differences,
 )
 from gis.construction.proposal import Road
+from gis.crs import horizontal
+from gis.errors import BadParameter
 from gis.store import buildings, discrepancies, parcels, permits, roads, zones
+from gis.store.geometry import city_crs
 
 PERMITS_IN_FORCE = ("valid",)
 
@@ -66,9 +69,23 @@ def run_compliance(
     return found
 
 
+def ward_bounds(connection: Connection, ward: str) -> BoundingBox:
+    """The rectangle around the parcels of a ward.
+
+    Raises:
+        BadParameter: no parcel is in a ward of this code.
+    """
+    lots = parcels.current(connection)
+    own = lots[lots["ward_code"] == ward]
+    if own.empty:
+        raise BadParameter("area", ward, "give x0,y0,x1,y1 or the code of a ward that has parcels")
+    west, south, east, north = (float(value) for value in own.total_bounds)
+    return BoundingBox(west, south, east, north, horizontal(city_crs(connection)))
+
+
 def observations_of(measured: gpd.GeoDataFrame) -> list[Observation]:
     """The measured buildings of an epoch."""
-    return list(_observations(measured.rename_geometry("geometry")))
+    return list(_observations(_shaped(measured)))
 
 
 def _observations(measured: gpd.GeoDataFrame) -> Iterator[Observation]:
@@ -125,7 +142,7 @@ def permits_of(in_force: gpd.GeoDataFrame) -> list[Permit]:
             issued=_day(row.issued),
             expires=_day(row.expires),
         )
-        for row in in_force.rename_geometry("geometry").itertuples()
+        for row in _shaped(in_force).itertuples()
     ]
 
 
@@ -133,7 +150,7 @@ def roads_of(listed: gpd.GeoDataFrame) -> list[Road]:
     """The roads of a register; what has no reserve keeps no land."""
     return [
         Road(row.name or row.uid, row.geometry, width)
-        for row in listed.rename_geometry("geometry").itertuples(index=False)
+        for row in _shaped(listed).itertuples(index=False)
         if np.isfinite(width := _number(row.reserve_width_m))
     ]
 
@@ -150,7 +167,7 @@ def zones_of(listed: gpd.GeoDataFrame) -> list[Zone]:
             far=_number(row.far),
             decision=row.decision or "",
         )
-        for row in listed.rename_geometry("geometry").itertuples()
+        for row in _shaped(listed).itertuples()
     ]
 
 
@@ -170,6 +187,11 @@ def _row(difference: Difference, epoch: str) -> dict[str, object]:
         "confidence": difference.confidence,
         "evidence": dict(difference.evidence),
     }
+
+
+def _shaped(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The same with its geometry under one name, whatever the register calls it."""
+    return frame if frame.geometry.name == "geometry" else frame.rename_geometry("geometry")
 
 
 def _number(value: float | None) -> float:

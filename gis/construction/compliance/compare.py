@@ -52,11 +52,11 @@ def differences(
     for placed in everywhere:
         if placed.parcel is not None:
             on_parcel[placed.parcel.uid].append(placed)
-    for number, placed in enumerate(everywhere):
-        if progress is not None:
-            progress(number, len(everywhere))
+    for number, placed in enumerate(everywhere, start=1):
         beside = on_parcel[placed.parcel.uid] if placed.parcel is not None else [placed]
         found += _of(placed, beside, register, parameters)
+        if progress is not None:
+            progress(number, len(everywhere))
     found += still_standing(everywhere, register, parameters)
     told = [one for one in found if one is not None]
     return sorted(told, key=lambda d: (d.building_uid or "", d.kind, d.parcel_uid or "", d.permit_no or ""))

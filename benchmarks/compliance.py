@@ -31,6 +31,7 @@ from scipy.stats import beta
 from api.compliance import observations_of, permits_of, roads_of, zones_of
 from gis.bounds import BoundingBox
 from gis.construction.compliance import ComplianceParameters, Difference, Kind, Observation, Parcel, differences
+from gis.construction.compliance.adjust import adjusted
 from gis.construction.compliance.resolvable import Survey
 from gis.construction.compliance.storeys import storeys_of
 from gis.construction.compliance.walls import farthest_beyond, outside_of, walls_of
@@ -230,14 +231,13 @@ def _calibration(wards: list[Ward]) -> dict[str, dict[str, list[float]]]:
     basic = ComplianceParameters()
     for ward in wards:
         real = {(one.building, one.kind) for one in ward.truth.real}
-        for seen in ward.observations:
+        for seen in adjusted(ward.observations):
             if seen.uid not in ward.truth.buildings.index or not np.isfinite(seen.height):
                 continue
             true = ward.truth.buildings.loc[seen.uid]
             if (seen.uid, Kind.STOREYS) not in real:
                 tested["storeys"].append(((seen.height - true.height) / seen.sigma_upward, 1))
-            sigma = seen.sigma_height if np.isnan(seen.sigma_ground) else seen.sigma_ground
-            tested["ground_level"].append(((true.ground_height - seen.ground) / sigma, 1))
+            tested["ground_level"].append(((true.ground_height - seen.ground) / seen.sigma_level, 1))
             walls = walls_of(seen, seen.footprint)
             for name, tolerance in (("footprint", basic.outline_tolerance), ("parcel_line", basic.line_tolerance)):
                 allowed = shapely.buffer(true.geometry, -tolerance, join_style="mitre")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from gis.construction.compliance.adjust import adjusted
 from gis.construction.compliance.heights import below_level, too_high
 from gis.construction.compliance.outlines import against_lines
 from gis.construction.compliance.place import Placed, Registers
@@ -43,7 +44,7 @@ def differences(
     register = Registers(permits, parcels, roads, zones)
     found: list[Difference | None] = []
     everywhere: list[Placed] = []
-    for observation in sorted(observations, key=lambda one: one.uid):
+    for observation in adjusted(sorted(observations, key=lambda one: one.uid)):
         if stands(observation, parameters):
             everywhere += register.placed(observation, parameters)
         else:

@@ -80,8 +80,7 @@ def below_level(placed: Placed, parameters: ComplianceParameters) -> Difference 
     observation, permit = placed.observation, placed.permit
     if permit is None:
         return None
-    # Without a σ of its own, that of the height holds: it contains the ground's.
-    sigma = observation.sigma_height if np.isnan(observation.sigma_ground) else observation.sigma_ground
+    sigma = observation.sigma_level
     delta = permit.ground_level - observation.ground
     if not delta > parameters.level_tolerance + parameters.k * sigma:
         return None

@@ -21,8 +21,8 @@ PLACED = 0.10
 """m in plan that a survey's points have in common (ASPRS 2015: 0.10 m and more for airborne lasers from 500 m up)."""
 GAP_LAW = 0.2
 """Of the spacing: how far off half a spacing beyond the last point may be for all rows together."""
-LEVEL_SIGMA, COMMON_SIGMA = 0.10, 0.05
-"""m, of the ground beside a building, and of the heights of one survey."""
+LEVEL_SIGMA, COMMON_SIGMA = 0.12, 0.05
+"""m, of the ground beside a building with its low percentile (`values.LOW_GROUND`), and of one survey's heights."""
 CELL = 0.25
 """m², of a cell of roof heights."""
 RISE = 2.0

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from math import hypot
 from statistics import NormalDist
 
 import numpy as np
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 UNKNOWN = float("nan")
+LOW_GROUND = 1.645
+"""σ of the terrain by which its 5th percentile along an outline, the ground's height, may lie too low: of values that
+only scatter the 5th percentile lies so far below their mean."""
 
 
 class Kind(StrEnum):
@@ -74,7 +78,17 @@ class Observation:
     @property
     def sigma_upward(self) -> float:
         """Standard deviation that counts when it is asked whether the building is lower than it seems."""
-        return self.sigma_height if np.isnan(self.sigma_below) else self.sigma_below
+        if np.isnan(self.sigma_below) or np.isnan(self.sigma_ground):
+            return self.sigma_height
+        return hypot(self.sigma_below, LOW_GROUND * self.sigma_ground)
+
+    @property
+    def sigma_level(self) -> float:
+        """Standard deviation that counts when it is asked whether the ground is higher than it seems.
+
+        Where the ground's own is not known that of the height holds, which contains it.
+        """
+        return self.sigma_height if np.isnan(self.sigma_ground) else self.sigma_ground * hypot(1.0, LOW_GROUND)
 
 
 @dataclass(frozen=True, slots=True)

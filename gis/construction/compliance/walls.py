@@ -20,8 +20,9 @@ SHORTEST = 1.0
 """m: shorter sides are corners and steps; they have no place of their own."""
 SPACING = 0.5
 """m between the places along a wall."""
-AGREE = 2.0
-"""Standard deviations within which the map's wall and the measured one are one wall; farther out it is an overhang."""
+AGREE = 1.0
+"""Standard deviations up to which the measured wall may lie farther out than the map's; beyond, a roof that hangs over
+is as likely as an error."""
 NEAR = 0.75
 """m from the line within which a wall counts as one that might pass it."""
 Depth = Callable[[NDArray[np.object_]], NDArray[np.float64]]
@@ -67,7 +68,7 @@ class Walls:
 def walls_of(observation: Observation, part: BaseGeometry) -> Walls:
     """The walls of a building, or of its part on one parcel.
 
-    A side that points tell too, and that they put within 2 σ of the map's or inside of it, lies at the weighted mean
+    A side that points tell too, and that they put no more than 1 σ outside of the map's, lies at the weighted mean
     of both; two independent measurements are worth more than one. Where the points lie farther out, the roof hangs
     over, or something was built on: the map's wall is kept.
     """

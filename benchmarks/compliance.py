@@ -207,13 +207,16 @@ def _figures(counts: dict[str, float]) -> dict[str, float]:
 def _resolvable(real: Real, truth: Truth, survey: Survey, parameters: ComplianceParameters) -> float:
     """The least size of this kind that the survey finds in 95 of 100, for what is known of the building beforehand."""
     known = real.building in truth.on_map
-    wall = {"known": known, "measured": True, "walls": WALLS}
+
+    def wall(tolerance: float) -> float:
+        return survey.wall_detectable(tolerance, FRONT, parameters, known=known, measured=True, walls=WALLS)
+
     if real.kind in (Kind.FOOTPRINT, Kind.SETBACK):
-        return survey.wall_detectable(parameters.outline_tolerance, FRONT, parameters, **wall)
+        return wall(parameters.outline_tolerance)
     if real.kind is Kind.RESERVE:
-        return survey.wall_detectable(parameters.line_tolerance, FRONT, parameters, **wall)
+        return wall(parameters.line_tolerance)
     if real.kind is Kind.PARCEL_LINE:  # an outline from points tells no parcel line
-        return survey.wall_detectable(parameters.line_tolerance, FRONT, parameters, **wall) if known else inf
+        return wall(parameters.line_tolerance) if known else inf
     if real.kind is Kind.STOREYS:
         shape = truth.buildings.geometry[real.building]
         return survey.height_detectable(shape.area, shape.length, parameters)

@@ -56,7 +56,7 @@ def test_a_house_without_any_permit_is_flagged_with_its_area() -> None:
 
 
 def test_a_permit_on_the_neighbouring_parcel_does_not_cover_this_house() -> None:
-    elsewhere = replace(PERMIT, parcel_uid="p2", footprint=translate(PERMIT.footprint, 5, 0))
+    elsewhere = replace(PERMIT, parcel_uid="p2", footprint=translate(HOUSE.footprint, 5, 0))
     assert kinds(HOUSE, permits=(elsewhere,)) == [Kind.NO_PERMIT]
 
 
@@ -293,6 +293,11 @@ def test_what_all_walls_of_a_survey_have_in_common_is_taken_off() -> None:
     assert np.median(left[:, 0]) == pytest.approx(0.0, abs=1e-9)
     # Map and points say 0.2 m together, and 0.3 m is what they scatter: both are enlarged by as much.
     assert seen[0].sigma_outline == pytest.approx(0.15 * 0.3 / np.hypot(0.15, 0.13), rel=0.06)
+
+
+def test_of_a_few_walls_nothing_in_common_can_be_told_and_the_map_s_are_kept() -> None:
+    few = [replace(HOUSE, uid=str(n), wall_offsets=measured_walls(0.1)) for n in range(5)]
+    assert [one.wall_offsets for one in adjusted(few)] == [None] * 5
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.1])

@@ -15,14 +15,17 @@ import numpy as np
 
 from gis.construction.compliance.values import Observation
 
-FEWEST = 100
-"""Measured walls from which their median and scatter tell something of all."""
+FEWEST = 50
+"""Measured walls from which their median and scatter tell something of all: σ to a tenth or so."""
 NORMAL = 1.4826
 """Standard deviation of a normal over its median absolute deviation."""
 
 
 def adjusted(observations: Sequence[Observation]) -> list[Observation]:
-    """The observations with offsets and σ of walls as all of them together say; as they are where they are few."""
+    """The observations with offsets and σ of walls as all of them together say; where they are few, with the map's alone.
+
+    What a few walls have in common cannot be told, so that they would be believed too much.
+    """
     measured = [one for one in observations if one.wall_offsets is not None]
     if not measured:
         return list(observations)
@@ -32,7 +35,7 @@ def adjusted(observations: Sequence[Observation]) -> list[Observation]:
     ])  # fmt: skip
     told = np.isfinite(table[:, 0])
     if np.count_nonzero(told) < FEWEST:
-        return list(observations)
+        return [replace(one, wall_offsets=None) for one in observations]
     common = float(np.median(table[told, 0]))
     away = (table[told, 0] - common) / np.hypot(table[told, 1], sigma[told])
     scale = max(1.0, NORMAL * float(np.median(np.abs(away))))

@@ -22,7 +22,7 @@ NORMAL = 1.4826
 
 
 def adjusted(observations: Sequence[Observation]) -> list[Observation]:
-    """The observations with offsets and σ of walls as all of them together say; where they are few, with the map's alone.
+    """The observations with offsets and σ of walls as all of them together say; of a few, the map's alone.
 
     What a few walls have in common cannot be told, so that they would be believed too much.
     """

@@ -23,6 +23,8 @@ SPACING = 0.5
 AGREE = 1.0
 """Standard deviations up to which the measured wall may lie farther out than the map's; beyond, a roof that hangs over
 is as likely as an error."""
+INNER = 3.0
+"""Standard deviations up to which it may lie farther in; beyond, it is another wall: of a roof set back, or lower."""
 NEAR = 0.75
 """m from the line within which a wall counts as one that might pass it."""
 Depth = Callable[[NDArray[np.object_]], NDArray[np.float64]]
@@ -68,9 +70,9 @@ class Walls:
 def walls_of(observation: Observation, part: BaseGeometry) -> Walls:
     """The walls of a building, or of its part on one parcel.
 
-    A side that points tell too, and that they put no more than 1 σ outside of the map's, lies at the weighted mean
-    of both; two independent measurements are worth more than one. Where the points lie farther out, the roof hangs
-    over, or something was built on: the map's wall is kept.
+    A side that points tell too, and that they put no more than 1 σ outside of the map's or 3 σ inside of it, lies at
+    the weighted mean of both; two independent measurements are worth more than one. Where the points lie farther out,
+    the roof hangs over, or something was built on; farther in, it is another wall: the map's is kept.
     """
     whole = part is observation.footprint
     polygon = part if whole else max(shapely.get_parts(part), key=shapely.area)
@@ -83,7 +85,7 @@ def walls_of(observation: Observation, part: BaseGeometry) -> Walls:
     offsets = observation.wall_offsets
     if whole and offsets is not None and len(offsets) == len(ends):
         apart = np.hypot(sigma, offsets[:, 1])
-        measured = np.isfinite(apart) & (offsets[:, 0] <= AGREE * apart)
+        measured = (offsets[:, 0] <= AGREE * apart) & (offsets[:, 0] >= -INNER * apart)
         weight = np.where(measured, (sigma / apart) ** 2, 0.0)
         turn = 1.0 if shapely.is_ccw(shapely.get_exterior_ring(polygon)) else -1.0
         out = turn * np.stack([way[:, 1], -way[:, 0]], axis=1) / np.maximum(length, 1e-9)[:, None]

@@ -28,6 +28,7 @@ from lidar.roof_heights import FEWEST_POINTS, LOWEST_ROOF, RoofHeights, in_order
 from lidar.roof_models import detailed_models
 from lidar.roof_points import roof_points
 from lidar.validate import defects
+from lidar.wall_offsets import wall_offsets
 
 if TYPE_CHECKING:
     from lidar.terrain import Terrain
@@ -77,6 +78,10 @@ def reconstruct_all(
       between the 5th and 25th percentile of the terrain there.
     * σ_common = 0.05 m, what the points of one survey have in common.
 
+    The attributes `sigma_ground_m` and `sigma_below_m` are σ_ground, and σ of the height with the lower half of σ_roof
+    alone, q(p) − q(p − δ): how much lower the roof may be than told. A stair head raises σ, yet lowers no roof.
+    `wall_offsets_m` and `wall_sigmas_m` are those of `wall_offsets`, one a side, divided by semicolons.
+
     σ of the area is σ_xy √(Σ lᵢ²) over the outline's edges of length lᵢ, each shifted on its own.
 
     Args:
@@ -96,6 +101,7 @@ def reconstruct_all(
     on_roof = roof_points(points, terrain)
     heights = roof_heights(polygons, footprints.sigma_xy, points, on_roof, ground)
     roofs = _roofs(polygons, points, on_roof)
+    walls = wall_offsets(polygons, points.x[on_roof], points.y[on_roof], points.z[on_roof])
     area, sigma_area = shapely.area(polygons), footprints.sigma_xy * _root_of_squared_edges(polygons)
     made = []
     for i, (uid, polygon) in enumerate(zip(footprints.uids, polygons, strict=True)):
@@ -104,6 +110,8 @@ def reconstruct_all(
             uid, polygon, float(ground[i]), float(sigma_ground[i]), heights[i], roofs[i], float(area[i]),
             float(sigma_area[i]), float(footprints.confidence[i]) if footprints.derived[i] else None,
         )  # fmt: skip
+        if not footprints.derived[i]:
+            one = replace(one, attributes={**one.attributes, **_told(walls[i])})
         if timed:
             one = replace(one, attributes={**one.attributes, "seconds": round(time.thread_time() - began, 6)})
         made.append(one)
@@ -150,6 +158,9 @@ def _building(
         "footprint_source": "known" if confidence is None else "derived",
         "ground_fraction": round(roof.ground, 4),
     }
+    if np.isfinite(sigma_height):
+        facts["sigma_ground_m"] = round(sigma_ground, 3)
+        facts["sigma_below_m"] = round(sqrt(roof.sigma_below**2 + sigma_ground**2 + POINT_SIGMA**2), 3)
     if confidence is not None:
         facts["footprint_confidence"] = round(confidence, 3)
     if roof.no_data >= 1:
@@ -218,6 +229,14 @@ def _detailed(
     facts["no_data_radius_m"] = round(no_data_radius(outline, xyz[:, :2]), 2)
     facts |= survey_days(gps_time)
     return detailed.solids, facts, detailed.reason
+
+
+def _told(walls: NDArray[np.float64]) -> dict[str, str]:
+    """The sides' offsets and their σ as attributes have them; nothing where no side was measured."""
+    if not np.isfinite(walls).any():
+        return {}
+    listed = [";".join("" if np.isnan(one) else f"{one:.3f}" for one in column) for column in walls.T.tolist()]
+    return {"wall_offsets_m": listed[0], "wall_sigmas_m": listed[1]}
 
 
 def _roofs(polygons: NDArray[np.object_], points: PointCloud, on_roof: NDArray[np.bool_]) -> list[Inside]:

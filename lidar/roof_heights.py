@@ -62,6 +62,8 @@ class RoofHeights:
     """Share of the outline's cells without any point."""
     ground: float
     """Share of the outline's cells with points that hold ground and no roof."""
+    sigma_below: float = float("nan")
+    """Of `p70` downwards alone, m: the roof's own heights below it, none of what stands on the roof."""
 
 
 def roof_heights(
@@ -87,14 +89,14 @@ def roof_heights(
     last = points.return_number >= points.number_of_returns
     cells = _cells_inside(polygons)
     edge_share = shapely.length(polygons) * sigma_xy / np.maximum(shapely.area(polygons), 1e-9)
-    table = np.empty((len(polygons), 8))
+    table = np.empty((len(polygons), 9))
     in_threads(
         _roof_statistics, len(polygons), len(inside.points),
         points.x, points.y, points.z, np.where(on_roof, np.uint8(_ROOF), _KIND[points.classification]), last,
         inside.offsets, inside.points, core.offsets, core.points, cells.offsets, cells.points, ground, edge_share,
         table,
     )  # fmt: skip
-    return [RoofHeights(a, b, c, d, e, int(n), empty, bare) for a, b, c, d, e, n, empty, bare in table.tolist()]
+    return [RoofHeights(*row[:5], int(row[5]), *row[6:]) for row in table.tolist()]
 
 
 def _cells_inside(polygons: NDArray[np.object_]) -> Membership:
@@ -274,7 +276,8 @@ def _roof_statistics(  # type: ignore[no-untyped-def]
     """Fill the rows of a table whose columns are those of `RoofHeights`."""
     for i in range(begin, end):
         table[i, :5] = np.nan
-        table[i, 5:] = 0.0
+        table[i, 5:8] = 0.0
+        table[i, 8] = np.nan
         every = inside_points[inside_offsets[i] : inside_offsets[i + 1]]
         cells = cell_numbers[cell_offsets[i] : cell_offsets[i + 1]]
         table[i, 6] = 1.0
@@ -327,3 +330,4 @@ def _roof_statistics(  # type: ignore[no-untyped-def]
         table[i, 2] = quantile(medians, p)
         table[i, 3] = top
         table[i, 4] = (quantile(medians, p + delta) - quantile(medians, p - delta)) / 2.0
+        table[i, 8] = quantile(medians, p) - quantile(medians, p - delta)

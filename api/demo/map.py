@@ -24,6 +24,8 @@ VERDICTS = {
     "footprint": ("#b5179e", "vượt diện tích · over permitted footprint"),
     "parcel_line": ("#7209b7", "lấn ranh thửa · over the parcel line"),
     "setback": ("#f2b705", "vi phạm khoảng lùi · into the setback"),
+    "reserve": ("#7f4f24", "lấn lộ giới · in the road's reserve"),
+    "zone": ("#ff8fab", "vượt chỉ tiêu quy hoạch · over the zone's limits"),
 }
 """Kind of difference → colour and its name, Vietnamese and English."""
 AS_PERMITTED = "#3a7ca5"

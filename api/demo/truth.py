@@ -127,11 +127,14 @@ def score_heights(measured: gpd.GeoDataFrame, truth: Path) -> dict[str, float]:
 
 
 def score_differences(flagged: Sequence[Difference], truth: Path) -> DifferenceScore:
-    """Count the planted differences that were flagged, and the flagged ones where nothing was planted."""
+    """Count the planted differences that were flagged, and the flagged ones where nothing was planted.
+
+    Only of the kinds that the truth lists: what follows from them, as a wall in a road's reserve, is nowhere planted.
+    """
     planted = json.loads(truth.read_text(encoding="utf-8"))["differences"]
     places = {(d.kind.value, key) for d in flagged for key in (d.building_uid, d.parcel_uid) if key}
     where_planted = {key for p in planted for key in (p["building_uid"], p["parcel_uid"]) if key}
-    kinds = sorted({p["kind"] for p in planted} | {d.kind.value for d in flagged})
+    kinds = sorted({p["kind"] for p in planted})
     by_kind = {}
     for kind in kinds:
         of_kind = [p for p in planted if p["kind"] == kind]

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, Connection, Text, and_, any_, insert, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Text, and_, any_, insert, literal, select
 
+from gis.bounds import BoundingBox
 from gis.construction.inspections import CaseAction, CaseStatus, Figures, following
 from gis.store import frames, versions
 from gis.store.case_tables import compliance_run
-from gis.store.schema import discrepancy
+from gis.store.geometry import touches
+from gis.store.schema import building_version, discrepancy
 from gis.store.versions import Saved, at
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def save(
     *,
     epoch: str | None = None,
     false_alarm_rate: float | None = None,
+    area: BoundingBox | None = None,
 ) -> Saved:
     """Record the findings of a run.
 
@@ -43,6 +46,8 @@ def save(
             unit, delta, sigma, confidence, evidence; `id` and `status` are made when absent.
         epoch: The rows are all there is of this epoch; findings known and not found again are closed.
         false_alarm_rate: The rate the office chose for this run of the epoch, kept for its statistics.
+        area: The rows are all there is of this epoch there alone: only findings on buildings whose outline's rectangle
+            meets it are closed.
     """
     columns = {column.name for column in discrepancy.columns} - {"version", "recorded", "digest"}
     named = [_named(row, columns) for row in rows]
@@ -53,7 +58,7 @@ def save(
         row["status"] = row["status"] or _status(row, before.get(row["id"]))
     if epoch is not None and false_alarm_rate is not None:
         connection.execute(insert(compliance_run).values(epoch=epoch, false_alarm_rate=false_alarm_rate))
-    instead_of = None if epoch is None else discrepancy.c.epoch == epoch
+    instead_of = None if epoch is None else _of(connection, epoch, area)
     return versions.record(
         connection, discrepancy, named, instead_of=instead_of, undigested=frozenset({"status"}), moment=moment
     )
@@ -66,6 +71,16 @@ def current(connection: Connection, epoch: str | None = None, *, known_at: datet
         condition = and_(condition, discrepancy.c.epoch == epoch)
     order = [discrepancy.c.kind, discrepancy.c.building_uid, discrepancy.c.id]
     return frames.table(connection, list(discrepancy.columns), condition, order)
+
+
+def _of(connection: Connection, epoch: str, area: BoundingBox | None) -> ColumnElement[bool]:
+    """The findings of an epoch, or of those in an area."""
+    of_epoch = discrepancy.c.epoch == epoch
+    if area is None:
+        return of_epoch
+    known = building_version.c
+    there = select(known.uid).where(known.epoch == epoch, touches(known.footprint, area, connection))
+    return and_(of_epoch, discrepancy.c.building_uid.in_(there))
 
 
 def _named(row: Mapping[str, Any], columns: set[str]) -> dict[str, Any]:

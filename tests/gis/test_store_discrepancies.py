@@ -7,6 +7,7 @@ from datetime import date
 
 from sqlalchemy import Connection
 
+from gis.bounds import BoundingBox
 from gis.construction.inspections import Inspection, Outcome
 from gis.store import buildings, case_changes, catalog, discrepancies, runs
 from tests.gis.store_samples import building
@@ -57,3 +58,13 @@ def test_the_identity_is_that_of_the_finding(writer: Connection) -> None:
     name: Callable[..., str] = discrepancies.identity
     assert name(EPOCH, "storeys", "b", None, None) == name(EPOCH, "storeys", "b", None, None)
     assert name(EPOCH, "storeys", "b", None, None) != name(EPOCH, "storeys", None, "b", None)
+
+
+def test_findings_of_an_area_replace_only_those_on_its_buildings(writer: Connection) -> None:
+    _prepare(writer)
+    discrepancies.save(writer, [_finding(0), _finding(1), _finding(2)], epoch=EPOCH)
+    first = buildings.current(writer, EPOCH).set_index("uid").geometry["b-0000"].bounds
+    area = BoundingBox(*first, BOUNDS.crs)
+    second = discrepancies.save(writer, [], epoch=EPOCH, area=area)
+    assert second.counts == {"added": 0, "closed": 1, "unchanged": 0}
+    assert discrepancies.current(writer, EPOCH).building_uid.tolist() == ["b-0001", "b-0002"]

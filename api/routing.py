@@ -5,12 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.routes import (
+    change,
     changes,
     city_models,
     collections,
     coverage,
     edits,
     files,
+    flood,
     health,
     items,
     landing,
@@ -43,6 +45,8 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         changes,
         coverage,
         profile,
+        change,
+        flood,
         raster,
         wmts,
         terrain,

@@ -23,7 +23,7 @@ RANGES = tuple(float(x) for x in np.geomspace(1.0, 128.0, 57))
 
 
 def mean_variance(area: float, correlation_range: float) -> float:
-    """Variance of a mean over a disc of an area (m²), of errors with variance 1 and a spherical model of that range (m).
+    """Variance of a mean over a disc of an area (m²), of errors of variance 1 and a spherical model of a range (m).
 
     1 for an area that is a point; 1/5 · range² / radius² where it is wider than the range.
     """

@@ -1,7 +1,7 @@
 """What a risen water level puts under water: only what the water can reach, and how sure that is.
 
-"Bathtub with connectivity" (Poulter and Halpin 2008, "Raster modelling of coastal flooding from sea-level rise", Int. J.
-Geographical Information Science 22): land below the level is dry behind a dike that is higher. By priority-flood from
+"Bathtub with connectivity" (Poulter and Halpin 2008, "Raster modelling of coastal flooding from sea-level rise",
+International Journal of Geographical Information Science 22): land below the level is dry behind a dike that is higher. By priority-flood from
 where the water comes in, each cell has the one level from which on it is reached, so one pass answers for all levels.
 It is a still water: neither time, nor waves, nor pumps and closed gates, nor culverts the terrain does not show.
 """
@@ -189,9 +189,7 @@ def water_areas(found: Inundation, *, least_area: float = 0.0) -> list[tuple[sha
     return sorted(areas, key=lambda area: (-area[0].area, area[0].bounds))
 
 
-def _check(
-    terrain: Raster, level: float | Raster, sigma_level: float, sources: NDArray[np.bool_] | None
-) -> None:
+def _check(terrain: Raster, level: float | Raster, sigma_level: float, sources: NDArray[np.bool_] | None) -> None:
     if isinstance(level, Raster):
         if level.grid != terrain.grid:
             raise BadParameter("level", level.grid.bounds.tuple, f"lies on another grid than the terrain, "
@@ -204,9 +202,7 @@ def _check(
         raise BadParameter("sources", sources.shape, f"the terrain has the shape {terrain.grid.shape}")
 
 
-def _sigma_of_pass(
-    flooded: Flooded, heights: NDArray[np.float32], sigma: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _sigma_of_pass(flooded: Flooded, heights: NDArray[np.float32], sigma: NDArray[np.float32]) -> NDArray[np.float32]:
     """σ of the cell whose height decides when water comes: the cell's own, or of the lowest place on the way to it."""
     labels, count = label_ponds(flooded.level - heights)
     own = np.nan_to_num(sigma)

@@ -35,7 +35,7 @@ OUTSIDE = 0
 class TileBorder:
     """What the other tiles must know of one: small, however large the tile is.
 
-    Each cell of its edge has a number from 1, in the order of `edge_cells`; a cell that water comes in at has `OUTSIDE`.
+    Each cell of its edge has a number from 1, in the order of `edge_cells`; one that water comes in at has `OUTSIDE`.
     """
 
     shape: tuple[int, int]
@@ -136,10 +136,8 @@ def edge_cells(shape: tuple[int, ...]) -> NDArray[np.int64]:
     return np.flatnonzero(inner)
 
 
-def _labelled(
-    heights: Heights, sources: NDArray[np.bool_], neighbours: int
-) -> tuple[Heights, NDArray[np.int64]]:
-    """Levels as if water came in at all edges too, and from which cell of the edge it came; −1 where nothing is known."""
+def _labelled(heights: Heights, sources: NDArray[np.bool_], neighbours: int) -> tuple[Heights, NDArray[np.int64]]:
+    """Levels as if water came in at all edges too, and which cell of the edge it came from; −1 where nothing is known."""
     edge = edge_cells(heights.shape)
     seeds = sources.copy()
     seeds.ravel()[edge] = True
@@ -173,9 +171,7 @@ def _beside(values: NDArray[Any], row: int, column: int) -> tuple[NDArray[Any], 
     return values[: rows - row, left:right], values[row:, left + column : right + column]
 
 
-def _lowest(
-    pairs: NDArray[np.int64], passes: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _lowest(pairs: NDArray[np.int64], passes: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Each pair once, with its lowest pass."""
     if len(pairs) == 0:
         return pairs, passes
@@ -225,10 +221,8 @@ def _places(shape: tuple[int, int]) -> NDArray[np.int64]:
     return found
 
 
-def _lowest_ways(
-    pairs: NDArray[np.int64], passes: NDArray[np.float32], total: int
-) -> NDArray[np.float32]:
-    """(total,) the least highest pass on the way from `OUTSIDE` to each number: ways of a least spanning tree are such."""
+def _lowest_ways(pairs: NDArray[np.int64], passes: NDArray[np.float32], total: int) -> NDArray[np.float32]:
+    """(total,) the least highest pass on the way from `OUTSIDE` to each number; those of a least spanning tree are."""
     reached = np.full(total, np.inf, dtype=np.float32)
     reached[OUTSIDE] = -np.inf
     if len(pairs) == 0:

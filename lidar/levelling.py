@@ -21,7 +21,7 @@ from lidar.correlated_error import mean_variance
 from lidar.terrain import SYSTEMATIC
 
 PARTS = 4
-"""A cell is parted into 4 × 4 to see how much of it a lot covers: a house lot's area comes out within half a percent."""
+"""A cell is parted into 4 × 4 to see how much of it a lot covers: a house lot's area comes out within a percent."""
 CORRELATION_RANGE = 4.0
 """m up to which errors of a DTM go together where nothing else is known: planes are fitted over a few metres."""
 LEVEL_MOST = 9000.0

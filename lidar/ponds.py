@@ -1,8 +1,8 @@
-"""Where rain water stands and where it runs: depressions with depth, volume and spill point; area drained through cells.
+"""Where rain stands and where it runs: depressions with depth, volume and spill point; area drained through cells.
 
 Depressions are filled by priority-flood (`lidar.priority_flood`) from the edges of what is known, or from open water
-too. Water runs to the lowest neighbour of the filled surface (D8: O'Callaghan and Mark 1984, "The extraction of drainage
-networks from digital elevation data"), and across ponds and level ground by the way the flood came, which ends at an
+too. Water runs down the steepest of eight ways of the filled surface (D8: O'Callaghan and Mark 1984, "The extraction of
+drainage networks from digital elevation data"), and across ponds and level ground by the way the flood came, which ends at an
 outlet.
 """
 

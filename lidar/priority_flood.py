@@ -3,8 +3,8 @@
 Barnes, Lehman and Mulla (2014), "Priority-flood: an optimal depression-filling and watershed-labeling algorithm for
 digital elevation models", Computers & Geosciences 62; made shorter by Zhou, Sun and Fu (2016), "An efficient variant of
 the Priority-Flood algorithm", Computers & Geosciences 90: what lies uphill of a cell that was reached needs no queue.
-Seeded at a map's edges it fills depressions; seeded at the sea it tells from which level on the sea reaches a cell, past
-every dike. Cells have eight neighbours unless four are asked for.
+Seeded at a map's edges it fills depressions; seeded at the sea it tells from which level on the sea reaches a cell,
+past every dike. Cells have eight neighbours unless four are asked for.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from api.cli.common import emit, existing_city, json_option
+from api.cli.compliance_change import command as change
 
 
 @click.group("compliance")
@@ -15,7 +16,11 @@ def command() -> None:
     Examples:
       diaba compliance run
       diaba compliance run --false-alarm-rate 0.05 --json
+      diaba compliance change --from 2025 --to 2027
     """
+
+
+command.add_command(change)
 
 
 @command.command("run")

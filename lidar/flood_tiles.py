@@ -137,7 +137,7 @@ def edge_cells(shape: tuple[int, ...]) -> NDArray[np.int64]:
 
 
 def _labelled(heights: Heights, sources: NDArray[np.bool_], neighbours: int) -> tuple[Heights, NDArray[np.int64]]:
-    """Levels as if water came in at all edges too, and which cell of the edge it came from; −1 where nothing is known."""
+    """Levels as if water came in at all edges too, and from which of their cells it came; −1 where unknown."""
     edge = edge_cells(heights.shape)
     seeds = sources.copy()
     seeds.ravel()[edge] = True

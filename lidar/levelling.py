@@ -102,7 +102,7 @@ def covered(lot: Polygon, grid: Grid) -> tuple[Grid, NDArray[np.float64]] | None
     part = grid.meeting(Grid.covering(BoundingBox(*lot.bounds, crs=grid.crs), grid.resolution))
     if part is None:
         return None
-    finer = part.transform * part.transform.scale(1 / PARTS)
+    finer = part.transform @ part.transform.scale(1 / PARTS)
     shape = (part.rows * PARTS, part.columns * PARTS)
     inside = rasterize([lot], out_shape=shape, transform=finer, dtype="uint8")
     shares = inside.reshape(part.rows, PARTS, part.columns, PARTS).mean(axis=(1, 3))

@@ -2,8 +2,8 @@
 
 Depressions are filled by priority-flood (`lidar.priority_flood`) from the edges of what is known, or from open water
 too. Water runs down the steepest of eight ways of the filled surface (D8: O'Callaghan and Mark 1984, "The extraction of
-drainage networks from digital elevation data"), and across ponds and level ground by the way the flood came, which ends at an
-outlet.
+drainage networks from digital elevation data"), and across ponds and level ground by the way the flood came, which ends
+at an outlet.
 """
 
 from __future__ import annotations

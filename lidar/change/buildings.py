@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from math import hypot, sqrt
+from math import ceil, hypot, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -248,18 +248,32 @@ class _Comparison:
             return []
         p = self.parameters
         gone = cells.known & cells.stood & ~cells.stands
-        share = float(gone.sum() / max(cells.stood.sum(), 1))
-        if cells.stood.sum() < 0.3 * cells.inside.sum():
+        stood = cells.known & cells.stood
+        share = float(gone.sum() / max(stood.sum(), 1))
+        if stood.sum() < 0.3 * cells.inside.sum():
             return []  # the rasters do not know the building: nothing can be said
         if share >= p.most:
             return self._area(old, Change.DEMOLISHED, old.footprint, -old.footprint.area, old, share)
         found = []
-        lost = self._patch(gone, cells.grid, old)
+        lost = self._patch(cells.full & cells.stood & ~cells.stands, cells.grid, old)
         if lost is not None and (now is None or not now.known or now.standing):
-            found += self._area(old, Change.REDUCED, lost, -lost.area, now or old, share)
+            found += self._area(now or old, Change.REDUCED, lost, -lost.area, old, share)
         if now is not None and now.standing:
             found += self._height(old, now, cells)
+            if not now.known:
+                found += self._grown(old, now)
         return found
+
+    def _grown(self, old: Measured, now: Measured) -> list[BuildingChange]:
+        """A part that was added to a building whose outline each survey derived for itself."""
+        cells = self._cells(now.footprint)
+        if cells is None:
+            return []
+        part = self._patch(cells.full & ~cells.stood & cells.stands, cells.grid, now)
+        if part is None:
+            return []
+        share = float(part.area / now.footprint.area)
+        return self._area(now, Change.EXTENDED, part, part.area, old, share)
 
     def of_new(self, new: Measured, homes: _Homes) -> list[BuildingChange]:
         """A building, or a part of one, where none stood."""
@@ -271,7 +285,7 @@ class _Comparison:
         share = float(came.sum() / max(cells.inside.sum(), 1))
         home = homes.of(new.footprint, 2.5 * p.smallest_building)
         if home is not None:
-            part = self._patch(came, cells.grid, new) if share < p.most else new.footprint
+            part = self._patch(cells.full & ~cells.stood & cells.stands, cells.grid, new)
             if part is None:
                 return []
             return self._area(home, Change.EXTENDED, part, part.area, new, share)
@@ -328,8 +342,9 @@ class _Comparison:
     def _patch(self, cells: NDArray[np.bool_], grid: Grid, one: Measured) -> Polygon | None:
         """The largest connected part of some cells that is wider than a wall may seem to move."""
         p, size = self.parameters, grid.resolution
-        width = 2 * round((p.outline_tolerance + p.k * hypot(one.sigma_outline, self.registration.sigma_plan)) / size)
-        opened = binary_opening(np.pad(cells, 1), np.ones((max(width, 2), max(width, 2))))[1:-1, 1:-1]
+        line = hypot(one.sigma_outline, self.registration.sigma_plan)
+        width = ceil((p.outline_tolerance + p.k * line) / size) + 1
+        opened = binary_opening(np.pad(cells, 1), np.ones((width, width)))[1:-1, 1:-1]
         labels, count = label(opened)
         if count == 0:
             return None
@@ -346,20 +361,22 @@ class _Comparison:
         part = grid.meeting(Grid.covering(BoundingBox(*footprint.bounds, crs=grid.crs), grid.resolution))
         if part is None:
             return None
-        inside = ~geometry_mask([footprint], out_shape=part.shape, transform=part.transform)
-        eroded = binary_erosion(np.pad(inside, 1))[1:-1, 1:-1]
-        inside = eroded if eroded.sum() >= 0.3 * inside.sum() else inside
+        full = ~geometry_mask([footprint], out_shape=part.shape, transform=part.transform)
+        eroded = binary_erosion(np.pad(full, 1))[1:-1, 1:-1]
+        # Cells along the walls are half of the wall's and half of the yard's; a narrow building has no others.
+        inside = eroded if eroded.sum() >= 0.3 * full.sum() else full
         if not inside.any():
             return None
         s, window = self.surfaces, part.window_in(grid)
         first, second = s.above_earlier.values[window], s.above_later.values[window]
-        known = inside & np.isfinite(first) & np.isfinite(second)
+        both = np.isfinite(first) & np.isfinite(second)
+        known = inside & both
         if known.sum() < 0.3 * inside.sum():
             return None
         rise = s.roof_later.values[window] - s.roof_earlier.values[window]
         least = self.parameters.standing
         with np.errstate(invalid="ignore"):
-            return _Cells(part, inside, known, inside & (first >= least), inside & (second >= least), rise)
+            return _Cells(part, full & both, inside, known, first >= least, second >= least, rise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,10 +384,16 @@ class _Cells:
     """The cells around an outline, (rows, columns)."""
 
     grid: Grid
+    full: NDArray[np.bool_]
+    """In the outline, known in both surveys."""
     inside: NDArray[np.bool_]
+    """In the outline, not beside a wall."""
     known: NDArray[np.bool_]
+    """Both."""
     stood: NDArray[np.bool_]
+    """Something stood there in the earlier survey, in the outline or beside it, …"""
     stands: NDArray[np.bool_]
+    """… and in the later one."""
     rise: NDArray[np.float32]
 
 

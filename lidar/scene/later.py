@@ -20,7 +20,7 @@ from lidar.scene.randomness import between, stream
 from lidar.scene.recipe import Later
 from lidar.scene.roof_heights import roof_heights
 from lidar.scene.rows import FLIGHT_DAY, Row
-from lidar.scene.scanner import Flight
+from lidar.scene.scanner import Flight, plan_flight
 from lidar.scene.shapes import clip, ring_of, snapped
 from lidar.scene.stock import Standing, ground_height, parcel_uid
 from lidar.scene.structures import structure
@@ -67,10 +67,9 @@ def later_ward(ward: Ward) -> tuple[Ward, dict[str, Any]]:
             stock.append(after)
     stock.sort(key=lambda standing: standing.plot)
     made = assembled(recipe, seed, ward.layout, plan, terrain, stock, ward.registers)
-    later = recipe.later
     document = {
-        "flown": [FLIGHT_DAY.isoformat(), flown_again(later).isoformat()],
-        "shift_m": {"east": later.east_m, "north": -later.south_m, "up": -later.low_m},
+        "flown": [FLIGHT_DAY.isoformat(), flown_again(recipe.later).isoformat()],
+        "shift_m": dict(zip(("east", "north", "up"), _shift(ward), strict=True)),
         "buildings": sorted(rows, key=lambda row: (row["building_uid"], row["change"])),
         "earth": _earth(plan, ward.terrain, terrain),
     }
@@ -87,6 +86,17 @@ def later_flight(ward: Ward) -> Flight:
         for strip in flight.strips
     ]
     return flight
+
+
+def _shift(ward: Ward) -> list[float]:
+    """By how much the later survey lies beside the earlier: as the recipe says, and what its strips happen to have."""
+    scanner, size, later = ward.recipe.scanner, ward.world.size, ward.recipe.later
+    first, second = (
+        np.mean([strip.shift for strip in plan_flight(scanner, size, ward.seed + more)], axis=0)
+        for more in (0, SECOND_FLIGHT)
+    )
+    beside = np.array([later.east_m, -later.south_m, -later.low_m])
+    return [round(float(x), 4) for x in beside + second - first]
 
 
 def _changed(ward: Ward) -> dict[int, tuple[str, Design | None]]:

@@ -3,7 +3,8 @@
 "Bathtub with connectivity" (Poulter and Halpin 2008, "Raster modelling of coastal flooding from sea-level rise",
 International Journal of Geographical Information Science 22): land below the level is dry behind a dike that is higher.
 By priority-flood from where the water comes in, each cell has the one level from which on it is reached, so one pass
-answers for all levels. It is a still water: neither time, nor waves, nor pumps and closed gates, nor culverts the terrain does not show.
+answers for all levels. It is a still water: neither time, nor waves, nor pumps and closed gates, nor culverts that the
+terrain does not show.
 """
 
 from __future__ import annotations

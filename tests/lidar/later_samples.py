@@ -1,4 +1,4 @@
-"""A small scene at two dates as surveys of it would know it: rasters of its points, registers with errors of their σ."""
+"""A small scene at two dates as surveys would know it: rasters of its points, registers with errors of their σ."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import pytest
 import shapely
 from scipy.ndimage import gaussian_filter
 from shapely import box
+from shapely.affinity import translate
 
 from gis.crs import normalise
 from gis.errors import BadParameter
@@ -90,7 +91,7 @@ def test_nothing_changes_between_two_flights_over_the_same_city(dates: TwoDates)
         replace(
             one,
             roof=one.roof + random.normal(0, one.sigma_height),
-            footprint=shapely.transform(one.footprint, lambda xy: xy + random.normal(0, one.sigma_outline / 2, 2)),
+            footprint=translate(one.footprint, *random.normal(0, one.sigma_outline / 2, 2)),
         )
         for one in before.buildings
     ]

@@ -164,14 +164,19 @@ def _blocks(connection: Connection, city: City, epoch: str, area: BoundingBox | 
     if area is not None:
         if not whole.intersects(area):
             raise BadParameter("area", area.tuple, f"lies outside of what was surveyed, {whole.tuple}")
-        corners = (max, max, min, min)
-        west, south, east, north = (f(a, b) for f, a, b in zip(corners, whole.tuple, area.tuple, strict=True))
-        whole = BoundingBox(west, south, east, north, whole.crs)
+        whole = _common(whole, area)
     for y in np.arange(np.floor(whole.min_y / BLOCK), np.ceil(whole.max_y / BLOCK)):
         for x in np.arange(np.floor(whole.min_x / BLOCK), np.ceil(whole.max_x / BLOCK)):
             block = BoundingBox(x * BLOCK, y * BLOCK, (x + 1) * BLOCK, (y + 1) * BLOCK, whole.crs)
             if any(block.intersects(extent) for extent in extents):
-                yield block
+                yield _common(block, whole)
+
+
+def _common(one: BoundingBox, other: BoundingBox) -> BoundingBox:
+    """The rectangle that two which meet have in common."""
+    corners = (max, max, min, min)
+    west, south, east, north = (f(a, b) for f, a, b in zip(corners, one.tuple, other.tuple, strict=True))
+    return BoundingBox(west, south, east, north, one.crs)
 
 
 def read_pair(

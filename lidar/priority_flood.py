@@ -129,11 +129,11 @@ def _flood(level: Any, way: Any, offsets: Any) -> None:
     heap = np.empty(cells, dtype=np.uint64)
     uphill, pool = np.empty(cells, dtype=np.uint32), np.empty(cells, dtype=np.uint32)
     size = 0
-    for cell in range(cells):
-        if np.isnan(level[cell]):
-            way[cell] = UNKNOWN
-        elif way[cell] == SEED:
-            _sift_up(heap, size, np.uint64(sortable(level[cell])) << np.uint64(32) | np.uint64(cell))
+    for seed in range(cells):
+        if np.isnan(level[seed]):
+            way[seed] = UNKNOWN
+        elif way[seed] == SEED:
+            _sift_up(heap, size, np.uint64(sortable(level[seed])) << np.uint64(32) | np.uint64(seed))
             size += 1
     while size > 0:
         pool[0] = np.uint32(heap[0] & np.uint64(0xFFFFFFFF))

@@ -90,21 +90,24 @@ def compare_epochs(
         check_epochs(connection, from_epoch, to_epoch)
         before, after = (_measured(buildings.current(connection, epoch)) for epoch in (from_epoch, to_epoch))
         lots = parcels.current(connection)
-        blocks = list(_blocks(connection, city, from_epoch, area))
-    total = len(blocks) + min(len(blocks), REGISTERED_IN)
-    registration, done = _registered(database, city, (from_epoch, to_epoch), blocks, lambda done: advance(done, total))
+        # Seen on all of the city, so that a comparison of a part finds the same there.
+        everywhere = list(_blocks(connection, city, from_epoch, None))
+        blocks = everywhere if area is None else list(_blocks(connection, city, from_epoch, area))
+    total = len(blocks) + min(len(everywhere), REGISTERED_IN)
+    pair = (from_epoch, to_epoch)
+    registration, done = _registered(database, city, pair, everywhere, lambda done: advance(done, total))
     plots, uids = list(lots.geometry), list(lots["uid"])
     tree = STRtree(plots)
     found: list[BuildingChange] = []
     for block in blocks:
         wide = block.buffered(MARGIN)
-        surfaces = _surfaces(database, city, (from_epoch, to_epoch), wide, registration)
+        surfaces = _surfaces(database, city, pair, wide, registration)
         if surfaces is not None:
             near = [plots[i] for i in sorted(tree.query(wide.polygon).tolist())]
-            pair = (_touching(before, wide), _touching(after, wide))
+            measured = (_touching(before, wide), _touching(after, wide))
             found += [
                 change
-                for change in changes_of(*pair, surfaces, registration, parameters, near)
+                for change in changes_of(*measured, surfaces, registration, parameters, near)
                 if _is_own(change.place, block) and (area is None or change.place.intersects(area.polygon))
             ]
         done += 1

@@ -48,7 +48,7 @@ class ErrorModel:
         """1σ of one cell: 1 where the σ that was told is right."""
         return hypot(self.single, self.shared)
 
-    def sigma_of_sum(self, sigmas: NDArray[np.float64], cell_area: float, common: float) -> float:
+    def sigma_of_sum(self, sigmas: NDArray[np.floating], cell_area: float, common: float) -> float:
         """1σ (m³) of a volume over cells.
 
         Args:

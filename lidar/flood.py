@@ -9,6 +9,7 @@ terrain does not show.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from rasterio.features import rasterize, shapes
 from scipy.ndimage import label
 from scipy.special import ndtr
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 from gis.errors import BadParameter
 from gis.grid import Grid
@@ -149,7 +151,7 @@ def outer_water(terrain: Raster, least_area: float = OPEN_WATER_LEAST) -> NDArra
     return found if found.any() else edge
 
 
-def sources_in(terrain: Raster, polygons: list[shapely.Geometry]) -> NDArray[np.bool_]:
+def sources_in(terrain: Raster, polygons: Sequence[BaseGeometry | None]) -> NDArray[np.bool_]:
     """(rows, columns) cells that polygons or lines in the terrain's CRS touch: where water comes in.
 
     Raises:
@@ -166,7 +168,7 @@ def sources_in(terrain: Raster, polygons: list[shapely.Geometry]) -> NDArray[np.
     return found
 
 
-def water_areas(found: Inundation, *, least_area: float = 0.0) -> list[tuple[shapely.Polygon, float, float]]:
+def water_areas(found: Inundation, *, least_area: float = 0.0) -> list[tuple[BaseGeometry, float, float]]:
     """The areas under water as (polygon along cell edges, mean depth m, volume m³), the largest first.
 
     Args:
@@ -182,7 +184,7 @@ def water_areas(found: Inundation, *, least_area: float = 0.0) -> list[tuple[sha
     depths = np.bincount(labels.ravel(), weights=np.nan_to_num(found.depth).ravel(), minlength=count + 1)
     kept = cells * cell >= least_area
     kept[0] = False
-    parts: dict[int, list[shapely.Geometry]] = {}
+    parts: dict[int, list[BaseGeometry]] = {}
     for outline, number in shapes(labels, mask=kept[labels], connectivity=4, transform=found.grid.transform):
         parts.setdefault(int(number), []).append(shape(outline))
     made = [(shapely.union_all(one), int(number)) for number, one in parts.items()]

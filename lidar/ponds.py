@@ -123,7 +123,7 @@ def drained_area(terrain: Raster, flooded: Flooded) -> NDArray[np.float64]:
 
     What runs in from beyond the raster is not in it: a cell that water enters from the edge has less than it should.
     """
-    drained = _accumulated(flooded.level, flooded.way, STEPS)
+    drained: NDArray[np.float64] = _accumulated(flooded.level, flooded.way, STEPS)
     drained[np.isnan(flooded.level)] = np.nan
     drained *= terrain.grid.resolution**2
     return drained
@@ -174,7 +174,7 @@ def _accumulated(level: Any, way: Any, steps: Any) -> Any:
                     run = 1.0 if step < 4 else np.sqrt(2.0)
                     fall = (level[r, c] - level[i, j]) / run
                     if fall > best:
-                        best, chosen = fall, step
+                        best, chosen = fall, np.int64(step)
             to[r * columns + c] = (r + steps[chosen, 0]) * columns + c + steps[chosen, 1]
             waiting[to[r * columns + c]] += 1
     drained = np.ones(cells)

@@ -65,7 +65,12 @@ def save(
     given = list(rows)
     shapes = encode([row["geom"] for row in given], reference.srid(city_crs(connection)))
     named = [
-        {**row, **pair, "id": identity(*pair.values(), row["change"], row["building_uid"]), "geom": shape}
+        {
+            **row,
+            **pair,
+            "id": identity(comparison.from_epoch, comparison.to_epoch, row["change"], row["building_uid"]),
+            "geom": shape,
+        }
         for row, shape in zip(given, shapes, strict=True)
     ]
     former = _of(building_change, **pair)

@@ -400,10 +400,9 @@ class _Cells:
 def _outline(cells: NDArray[np.bool_], grid: Grid) -> Polygon:
     """One polygon along the edges of cells."""
     from rasterio.features import shapes
-    from shapely.geometry import shape
 
     found = shapes(cells.astype(np.uint8), mask=cells, connectivity=4, transform=grid.transform)
-    return max((Polygon(shape(one).exterior) for one, _ in found), key=lambda polygon: polygon.area)
+    return max((Polygon(one["coordinates"][0]) for one, _ in found), key=lambda polygon: polygon.area)
 
 
 def _joined(found: Sequence[BuildingChange]) -> list[BuildingChange]:

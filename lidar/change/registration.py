@@ -228,7 +228,8 @@ def _solved(matrix: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[
     determinant = a * c - b * b
     if not determinant > 1e-6 * max(a, c) ** 2:
         return None
-    return np.array([c * right[0] - b * right[1], a * right[1] - b * right[0]]) / determinant
+    found: NDArray[np.float64] = np.array([c * right[0] - b * right[1], a * right[1] - b * right[0]]) / determinant
+    return found
 
 
 def _evened(above: NDArray[np.float32]) -> NDArray[np.float64]:

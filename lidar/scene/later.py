@@ -145,7 +145,8 @@ def _extended(plot: Plot, design: Design, rng: np.random.Generator) -> Design | 
     inside = shapely.intersection(grown, plot.polygon) if grown.is_valid else Polygon()
     if inside.geom_type != "Polygon" or inside.area < design.polygon.area + LEAST_AREA_M2:
         return None
-    return replace(design, ring=ring_of(shapely.remove_repeated_points(inside, 0.05)))
+    cleaned = shapely.remove_repeated_points(inside, 0.05)
+    return replace(design, ring=ring_of(cleaned)) if isinstance(cleaned, Polygon) else None
 
 
 def _reduced(plot: Plot, design: Design, rng: np.random.Generator) -> Design | None:

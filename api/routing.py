@@ -6,12 +6,14 @@ from fastapi import APIRouter
 
 from api.routes import (
     cases,
+    change,
     changes,
     city_models,
     collections,
     coverage,
     edits,
     files,
+    flood,
     health,
     items,
     landing,
@@ -44,6 +46,8 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         changes,
         coverage,
         profile,
+        change,
+        flood,
         raster,
         wmts,
         terrain,

@@ -6,6 +6,7 @@ import click
 
 from api.cli import (
     compliance_assign,
+    compliance_change,
     compliance_inspect,
     compliance_list,
     compliance_show,
@@ -23,11 +24,13 @@ def command() -> None:
       diaba compliance run
       diaba compliance run --false-alarm-rate 0.05 --json
       diaba compliance list --status flagged
+      diaba compliance change --from 2025 --to 2027
     """
 
 
 for _module in (
     compliance_assign,
+    compliance_change,
     compliance_inspect,
     compliance_list,
     compliance_show,

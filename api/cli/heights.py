@@ -71,3 +71,25 @@ def _read(path: Path) -> tuple[Raster, CRS]:
     raster = read_raster(path)
     with rasterio.open(path) as source:
         return raster, normalise(source.crs.to_wkt())
+
+
+def terrain_of(sources: Sequence[Path]) -> tuple[Raster, CRS]:
+    """One terrain of one or more GeoTIFFs of one CRS and cell size, with the bands that all have, and its CRS.
+
+    Raises:
+        BadParameter: their cells differ in size or CRS.
+        UnreadableFile: one of them is no raster.
+    """
+    from gis.grid import Grid
+    from gis.raster import read_over
+
+    first, crs = _read(Path(sources[0]))
+    if len(sources) == 1:
+        return first, crs
+    bounds = first.grid.bounds
+    for path in sources[1:]:
+        other, _ = _read(Path(path))
+        if (other.grid.resolution, other.grid.crs) != (first.grid.resolution, first.grid.crs):
+            raise BadParameter("IN", str(path), f"its cells differ from those of {sources[0]} in size or CRS")
+        bounds = bounds.union(other.grid.bounds)
+    return read_over([Path(path) for path in sources], Grid.covering(bounds, first.grid.resolution)), crs

@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from api.cli.products import PRODUCTS
+from api.cli.products import DRAWN
 from api.relief import DARKEST, RAMP
 from gis.files import written_whole
 from gis.grid import Grid
@@ -47,6 +47,8 @@ MAPS: dict[str, Any] = {
     "slope": "magma_r",
     "aspect": "twilight_shifted",
     "density": "viridis",
+    "change": "RdBu",
+    "flood": "GnBu",
     "gaps": ListedColormap(["#d9d9d2", "#c0392b", "#3b7dbd"]),
 }
 """Colours by product: of even steps to the eye, without an end for directions."""
@@ -56,8 +58,8 @@ KINDS = ("measured", "gap", "gap,\nlevel rim")
 COMPASS = {0: "N", 90: "E", 180: "S", 270: "W", 360: "N"}
 
 
-def draw(raster: Raster, product: str, path: Path) -> None:
-    """Write the picture as PNG; cells without a value are white."""
+def draw(raster: Raster, product: str, path: Path, *, ground: Raster | None = None) -> None:
+    """Write the picture as PNG; cells without a value are white, or show the ground, lit, where one is given."""
     seen = _thinned(raster)
     values, rows, columns = seen.values, *seen.values.shape
     scale = max(SHORTEST / max(rows, columns), 1.0)
@@ -67,12 +69,17 @@ def draw(raster: Raster, product: str, path: Path) -> None:
     w, h = figure.get_size_inches()
     axes = figure.add_axes((MARGIN / w, MARGIN / h, width / w, height / h))
     low, high = _ends(values, product)
+    if ground is not None:
+        # Before what is drawn upon it.
+        beneath = _thinned(ground)
+        grey = np.full((*beneath.values.shape, 4), 0.93)
+        axes.imshow(_lit(grey, beneath), interpolation="nearest")
     image = axes.imshow(values, cmap=MAPS[product], vmin=low, vmax=high, interpolation="nearest")
     if product in RELIEF:
         coloured = image.cmap(image.norm(np.nan_to_num(values, nan=low)))
         axes.imshow(_lit(np.asarray(coloured), seen), interpolation="nearest")
     axes.set_axis_off()
-    kind = PRODUCTS[product]
+    kind = DRAWN[product]
     figure.text(MARGIN / w, 1 - 0.6 * MARGIN / h, kind.label, fontsize=11, va="center")
     bar = figure.add_axes(((MARGIN + width + 0.2) / w, MARGIN / h, 0.16 / w, height / h))
     _legend(figure, image, bar, product)
@@ -99,6 +106,9 @@ def _ends(values: NDArray[np.float32], product: str) -> tuple[float, float]:
     if product in fixed:
         return fixed[product]
     known = values[np.isfinite(values)]
+    if product == "change":
+        most = float(max(np.abs(np.percentile(known, ENDS)).max(), LEAST_SPAN)) if known.size else LEAST_SPAN
+        return -most, most
     low, high = np.percentile(known, ENDS) if known.size else (0.0, 1.0)
     if product not in ("dtm", "dsm", "hillshade"):
         low = 0.0
@@ -127,8 +137,8 @@ def _legend(figure: Figure, image: Any, bar: Axes, product: str) -> None:
         scale.set_ticks(range(len(KINDS)), labels=KINDS)
     elif product == "aspect":
         scale.set_ticks(list(COMPASS), labels=list(COMPASS.values()))
-    if PRODUCTS[product].unit:
-        scale.ax.set_title(PRODUCTS[product].unit, fontsize=8, loc="left")
+    if DRAWN[product].unit:
+        scale.ax.set_title(DRAWN[product].unit, fontsize=8, loc="left")
 
 
 def _length_bar(figure: Figure, grid: Grid, scale: float, height: float) -> None:

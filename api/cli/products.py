@@ -29,3 +29,8 @@ HEIGHTS = ("dtm", "dsm", "ndsm")
 """Made of points, block by block."""
 DERIVED = ("hillshade", "slope", "aspect")
 """Made of a DTM."""
+DRAWN = PRODUCTS | {
+    "change": Product("change of height", "m"),
+    "flood": Product("depth of water", "m"),
+}
+"""All that pictures are made of."""

@@ -26,14 +26,16 @@ def command() -> None:
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Same seed, same bytes.")
 @click.option("--density", type=click.FloatRange(0.5, 60), help="Points per m² instead of the recipe's.")
+@click.option("--later", is_flag=True, help="The place some years on; truth/changes.json says what changed.")
 @json_option
-def make(out: Path, name: str, seed: int, density: float | None, as_json: bool) -> None:
+def make(out: Path, name: str, seed: int, density: float | None, later: bool, as_json: bool) -> None:
     """Make a scene: points, registers, and the truth about both, in the folder OUT.
 
     \b
     Examples:
       diaba scene make /tmp/alley --recipe alley --seed 1
       diaba scene make /tmp/ward --recipe ward --seed 7 --density 12 --json
+      diaba scene make /tmp/alley-2027 --recipe alley --seed 1 --later
     """
     from lidar.scene.make import make_scene
     from lidar.scene.recipe import read_recipe
@@ -48,7 +50,7 @@ def make(out: Path, name: str, seed: int, density: float | None, as_json: bool) 
             advance(max(now - shown, 0))
             shown = max(now, shown)
 
-        document = make_scene(out, recipe, seed, density=density, progress=say)
+        document = make_scene(out, recipe, seed, density=density, later=later, progress=say)
     counts = document["counts"]
     emit(
         document,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from importlib import import_module
 from typing import Any
 
 import shapely
@@ -20,7 +21,7 @@ from gis.crs import horizontal, srid
 from gis.errors import BadParameter, NotFound
 from gis.raster import Raster, read_over
 from gis.settings import City, Settings
-from gis.store import cases, parcel_search
+from gis.store import building_changes, cases, parcel_search
 from gis.store.collections import COLLECTIONS, Collection, Moment
 from gis.store.coverage import rasters_to_read
 from gis.store.database import Database
@@ -135,12 +136,35 @@ class LocalCity(CityView):
             )
         return read_over(files, grid)
 
+    def _changes(self, from_: str, to: str, bounds: BoundingBox | None) -> Iterator[Feature]:
+        with self.database.open(Role.READER) as connection:
+            building_changes.comparison_of(connection, from_, to)
+            found = building_changes.current(connection, from_, to, bounds=bounds)
+        names = ("change", "parcel_uid", "delta", "sigma", "unit", "confidence", "evidence")
+        for row in found.to_dict("records"):
+            yield Feature(row["geom"], {"uid": row["building_uid"], **{name: row[name] for name in names}})
+
+    def _earth(self, from_: str, to: str, bounds: BoundingBox) -> dict[str, Any]:
+        with self.database.open(Role.READER) as connection:
+            moved = _computed().earth(connection, self.city, from_, to, bounds.polygon)
+        return {"from": from_, "to": to, **moved.figures}
+
+    def _flood(self, level: float, bounds: BoundingBox, sigma_level: float, epoch: str | None) -> Iterable[Feature]:
+        with self.database.open(Role.READER) as connection:
+            found = _computed().flooded(connection, self.city, level, bounds, sigma_level=sigma_level, epoch=epoch)
+        return [Feature(item.geometry, item.properties) for item in found]
+
     def _height(self, product: str, x: float, y: float, epoch: str | None) -> float:
         try:
             cell = self._raster(product, BoundingBox(x, y, x, y, self.crs), epoch)
         except NotFound:
             return float("nan")
         return float(cell.values[0, 0])
+
+
+def _computed() -> Any:
+    """What computes lies above this package, which knows nothing of it; it is there wherever the whole of diaba is."""
+    return import_module("api.computed")
 
 
 def _value(name: str, text: str, kind: Kind) -> date | float | str:

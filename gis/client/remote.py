@@ -133,6 +133,23 @@ class RemoteCity(CityView):
         asked = self._box(bounds) | ({"epoch": epoch} if epoch else {})
         return decode_raster(_ask(self.client, f"{self.url}/raster/{product}/coverage", asked).content)
 
+    def _changes(self, from_: str, to: str, bounds: BoundingBox | None) -> Iterable[Feature]:
+        asked = {"from": from_, "to": to, "crs": self.storage, **self._box(bounds)}
+        return [
+            self._feature(one) for one in _ask(self.client, f"{self.url}/change/buildings", asked).json()["features"]
+        ]
+
+    def _earth(self, from_: str, to: str, bounds: BoundingBox) -> dict[str, Any]:
+        found: dict[str, Any] = _ask(
+            self.client, f"{self.url}/change/earth", {"from": from_, "to": to, **self._box(bounds)}
+        ).json()
+        return found
+
+    def _flood(self, level: float, bounds: BoundingBox, sigma_level: float, epoch: str | None) -> Iterable[Feature]:
+        asked = {"level": _text(level), "sigma_level": _text(sigma_level), "crs": self.storage, **self._box(bounds)}
+        asked |= {"epoch": epoch} if epoch else {}
+        return [self._feature(one) for one in _ask(self.client, f"{self.url}/flood", asked).json()["features"]]
+
     def _height(self, product: str, x: float, y: float, epoch: str | None) -> float:
         # Easting and northing in this order, whatever the CRS's.
         asked = {"x": _text(x), "y": _text(y), "crs": self.storage} | ({"epoch": epoch} if epoch else {})

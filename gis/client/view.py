@@ -163,6 +163,42 @@ class CityView(ABC):
         figures = {name: "int64" if name in COUNTS else "float64" for name in STATISTICS if name != "kind"}
         return told.astype(figures)
 
+    def changes(self, from_: str, to: str, bbox: Box | None = None, *, crs: CrsLike | None = None) -> GeoDataFrame:
+        """Buildings that changed between two surveys: uid, change, delta ± sigma (m or m²), confidence.
+
+        Raises:
+            NotFound: the surveys were not compared (`diaba compliance change`).
+        """
+        found = self._changes(from_, to, self._bounds(bbox, crs))
+        return tables.frame(found, self.crs, crs, None)
+
+    def earth(self, from_: str, to: str, bbox: Box, *, crs: CrsLike | None = None) -> dict[str, Any]:
+        """Volumes of cut, fill and net in m³ with σ between two surveys, over a box.
+
+        Raises:
+            NotFound: an epoch is not known, or has no terrain there.
+            BadParameter: the box has too many cells.
+        """
+        return self._earth(from_, to, self._needed(bbox, crs))
+
+    def flood(
+        self,
+        level: float,
+        bbox: Box,
+        *,
+        crs: CrsLike | None = None,
+        sigma_level: float = 0.0,
+        epoch: str | None = None,
+    ) -> GeoDataFrame:
+        """Land under water at a level, m above the city's datum: areas (`kind` "water") and the parcels in it ("lot").
+
+        Raises:
+            NotFound: no terrain is known there.
+            BadParameter: the level makes no sense, or the box has too many cells.
+        """
+        found = self._flood(level, self._needed(bbox, crs), sigma_level, epoch)
+        return tables.frame(found, self.crs, crs, None)
+
     def layer(
         self,
         collection: str,
@@ -224,6 +260,12 @@ class CityView(ABC):
         box = bbox if isinstance(bbox, BoundingBox) else BoundingBox(*bbox, crs=horizontal(crs or self.crs))
         return box.to(self.crs)
 
+    def _needed(self, bbox: Box, crs: CrsLike | None) -> BoundingBox:
+        found = self._bounds(bbox, crs)
+        if found is None:
+            raise BadParameter("bbox", bbox, "say where: west, south, east, north")
+        return found
+
     @abstractmethod
     def _features(
         self,
@@ -256,6 +298,18 @@ class CityView(ABC):
     @abstractmethod
     def _raster(self, product: str, bounds: BoundingBox | None, epoch: str | None) -> Raster:
         """The cells of a product."""
+
+    @abstractmethod
+    def _changes(self, from_: str, to: str, bounds: BoundingBox | None) -> Iterable[Feature]:
+        """Changes of buildings, geometry in the city's CRS."""
+
+    @abstractmethod
+    def _earth(self, from_: str, to: str, bounds: BoundingBox) -> dict[str, Any]:
+        """The figures of earth moved."""
+
+    @abstractmethod
+    def _flood(self, level: float, bounds: BoundingBox, sigma_level: float, epoch: str | None) -> Iterable[Feature]:
+        """Areas of water and lots, geometry in the city's CRS."""
 
     @abstractmethod
     def _height(self, product: str, x: float, y: float, epoch: str | None) -> float:

@@ -387,6 +387,31 @@ discrepancy = _register(
     _required("evidence", JSONB),
 )
 
+# Of two surveys: where the later lies beside the earlier, m, and the accepted rate of false alarms.
+survey_comparison = _register(
+    "survey_comparison",
+    ("from_epoch", "to_epoch"),
+    _required("false_alarm_rate", Double),
+    *(_required(name, Double) for name in ("east", "north", "up")),
+    *(Column(name, Double) for name in ("sigma_east", "sigma_north", "sigma_up")),
+)
+
+building_change = _register(
+    "building_change",
+    ("id",),
+    Column("from_epoch", Text, ForeignKey(lidar_campaign.c.epoch), nullable=False),
+    Column("to_epoch", Text, ForeignKey(lidar_campaign.c.epoch), nullable=False),
+    Column("building_uid", Text, ForeignKey(building.c.uid), nullable=False),
+    Column("parcel_uid", Text, ForeignKey(parcel.c.uid)),
+    _required("change", Text),
+    _required("delta", Double),
+    _required("unit", Text),
+    _required("sigma", Double),
+    _required("confidence", Double),
+    _required("evidence", JSONB),
+    _geometry("POLYGON"),
+)
+
 rule_set = Table(
     "rule_set",
     metadata,

@@ -21,6 +21,7 @@ from lidar.scene.city_model import building_rows, write_city_model
 from lidar.scene.differences import true_differences
 from lidar.scene.land import NODE_M
 from lidar.scene.land_cover import land_cover
+from lidar.scene.later import flown_again, later_flight, later_ward
 from lidar.scene.recipe import Recipe
 from lidar.scene.rows import FLIGHT_DAY
 from lidar.scene.scanner import Flight
@@ -39,16 +40,20 @@ def make_scene(
     *,
     density: float | None = None,
     crs: CRS = DEFAULT_CRS,
+    later: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Write a scene folder; the same recipe, seed and density give the same bytes.
+
+    The later state of a scene has the same registers and another flight; `truth/changes.json` says what changed.
 
     Args:
         out: folder; files of the same names in it are replaced.
         recipe: the numbers.
         seed: not negative.
-        density: first returns per m² instead of the recipe's.
+        density: first returns per m² instead of the recipe's (of the later flight: of its share of the recipe's).
         crs: compound CRS in whose coordinates the scene's origin is given.
+        later: as the recipe's table `later` says, some years on.
         progress: told how far it is.
 
     Returns:
@@ -59,6 +64,8 @@ def make_scene(
     """
     if seed < 0:
         raise BadParameter("seed", seed, "must not be negative")
+    if density is None and later:
+        density = recipe.scanner.density_per_m2 * recipe.later.density_share
     if density is not None:
         if not 0.1 <= density <= 100:
             raise BadParameter("density", density, "must lie between 0.1 and 100 points per m²")
@@ -66,11 +73,17 @@ def make_scene(
     say = progress or (lambda what, done, total: None)
     say("ward", 0, 1)
     ward = make_ward(recipe, seed)
+    changes = None
+    if later:
+        ward, changes = later_ward(ward)
     say("ward", 1, 1)
     write_truth(ward, out, crs)
-    flight = Flight(ward.world, recipe.scanner, seed)
-    flown = fly(flight, recipe.extent, out, crs, lambda done, total: say("flight", done, total))
-    document = describe(ward, flown, crs)
+    if changes is not None:
+        write_json(changes, out / "truth" / "changes.json")
+    flight = later_flight(ward) if later else Flight(ward.world, recipe.scanner, seed)
+    flown_on = flown_again(recipe.later) if later else FLIGHT_DAY
+    flown = fly(flight, recipe.extent, out, crs, lambda done, total: say("flight", done, total), flown_on)
+    document = {**describe(ward, flown, crs), "flown": flown_on.isoformat()}
     write_json(document, out / "scene.json")
     return document
 

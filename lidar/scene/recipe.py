@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -163,8 +163,32 @@ class Scanner:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """What has changed when the scene is flown again: shares of the houses, and how the second flight differs."""
+
+    new_share: float = 0.5
+    """Of the empty plots."""
+    demolished_share: float = 0.03
+    taller_share: float = 0.05
+    lower_share: float = 0.02
+    extended_share: float = 0.04
+    reduced_share: float = 0.02
+    at_least: int = 1
+    """Of each, where there is room."""
+    years: float = 2.0
+    density_share: float = 0.8
+    """Of the first flight's density."""
+    east_m: float = 0.12
+    """By how much all of the second survey lies too far east, …"""
+    south_m: float = 0.08
+    """… too far south …"""
+    low_m: float = 0.05
+    """… and too low."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
-    """All of it."""
+    """All of it; what has a default may be left out of the file."""
 
     name: str
     title: str
@@ -176,6 +200,7 @@ class Recipe:
     planted: Planted
     greenery: Greenery
     scanner: Scanner
+    later: Later = Later()
 
 
 def read_recipe(name: str) -> Recipe:
@@ -231,12 +256,14 @@ def _check(recipe: Recipe) -> None:
 def _filled(kind: type[T], table: Mapping[str, Any], where: str) -> T:
     """Make a dataclass of a table, checking names and types."""
     hints = get_type_hints(kind)
-    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    known = fields(kind)  # type: ignore[arg-type]
+    names = {f.name for f in known}
+    needed = {f.name for f in known if f.default is MISSING}
     if unknown := sorted(set(table) - names):
         raise BadParameter(where, unknown[0], "no such entry in a recipe")
-    if missing := sorted(names - set(table)):
+    if missing := sorted(needed - set(table)):
         raise BadParameter(where, missing[0], "is missing")
-    return kind(**{name: _value(hints[name], table[name], f"{where}.{name}") for name in names})
+    return kind(**{name: _value(hints[name], table[name], f"{where}.{name}") for name in names & set(table)})
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,14 @@ class Flown:
     """Points by true class."""
 
 
-def fly(flight: Flight, extent: Extent, out: Path, crs: CRS, advance: Callable[[int, int], None]) -> Flown:
+def fly(
+    flight: Flight,
+    extent: Extent,
+    out: Path,
+    crs: CRS,
+    advance: Callable[[int, int], None],
+    flown_on: date = FLIGHT_DAY,
+) -> Flown:
     """Fly all strips and write `lidar/*.laz` and `truth/points/*.laz`.
 
     Memory holds the tiles that a later strip may still reach, so it grows with the swath, not with the scene.
@@ -60,8 +68,8 @@ def fly(flight: Flight, extent: Extent, out: Path, crs: CRS, advance: Callable[[
                 names.append(_name(key, extent))
                 truth = tile.cloud(extent.origin_m, crs)
                 measured = truth.with_classification(np.zeros_like(truth.classification))
-                writes.append(pool.submit(write_laz, measured, out / "lidar" / names[-1], created=FLIGHT_DAY))
-                writes.append(pool.submit(write_laz, truth, out / "truth" / "points" / names[-1], created=FLIGHT_DAY))
+                writes.append(pool.submit(write_laz, measured, out / "lidar" / names[-1], created=flown_on))
+                writes.append(pool.submit(write_laz, truth, out / "truth" / "points" / names[-1], created=flown_on))
             for write in writes:
                 write.result()
             writes.clear()

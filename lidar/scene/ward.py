@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shapely import Polygon
@@ -48,9 +49,23 @@ def make_ward(recipe: Recipe, seed: int) -> Ward:
     """Draw the ward and its registers."""
     layout = lay_out(recipe, seed)
     plan = make_plan(layout, recipe, seed)
-    terrain = _terrain(layout, plan, recipe, seed)
+    terrain = terrain_of(layout, plan, recipe, seed, EARTHWORK_DEPTH_M)
     wishes = draw_wishes(plan, recipe, seed)
     stock = build_stock(plan, wishes.built, terrain, recipe, seed)
+    registers = make_registers(plan, stock, wishes.empty, recipe, seed)
+    return assembled(recipe, seed, layout, plan, terrain, stock, registers)
+
+
+def assembled(
+    recipe: Recipe,
+    seed: int,
+    layout: Layout,
+    plan: Plan,
+    terrain: Terrain,
+    stock: list[Standing],
+    registers: Registers,
+) -> Ward:
+    """All that stands and grows around the buildings."""
     wires, poles = make_power_lines(layout, plan, terrain, recipe, seed)
     decks = bridge_decks(layout, terrain)
     outlines = [polygon for polygon, _ in decks]
@@ -60,7 +75,6 @@ def make_ward(recipe: Recipe, seed: int) -> Ward:
         meshes += attachments(standing, plan.plots[standing.plot], stream(seed, "attached", standing.plot))
     crowns = make_crowns(plan, stock, terrain, outlines, recipe, seed)
     world = World(layout.size, terrain, Mesh.joined(meshes), crowns, wires)
-    registers = make_registers(plan, stock, wishes.empty, recipe, seed)
     return Ward(recipe, seed, layout, plan, terrain, stock, world, outlines, registers)
 
 
@@ -73,13 +87,14 @@ def _mesh(standing: Standing) -> Mesh:
     return solid_mesh(standing.structure.solid, Class.BUILDING, cover, Material.PAINT)
 
 
-def _terrain(layout: Layout, plan: Plan, recipe: Recipe, seed: int) -> Terrain:
+def terrain_of(layout: Layout, plan: Plan, recipe: Recipe, seed: int, depths: Mapping[str, float]) -> Terrain:
+    """The land with earthworks on the plots of the kinds that have a depth (m; negative: filled up)."""
     rng = stream(seed, "ground")
     kerbs = [(block, between(rng, KERB_M)) for block in plan.blocks]
     works = [
-        Earthwork(plot.kind, plot.polygon, EARTHWORK_DEPTH_M[plot.kind] * between(rng, (0.85, 1.15)))
+        Earthwork(plot.kind, plot.polygon, depths[plot.kind] * between(rng, (0.85, 1.15)))
         for plot in plan.plots
-        if plot.kind in EARTHWORK_DEPTH_M
+        if plot.kind in depths
     ]
     pavements = [(p.polygon, Ground.GRASS if p.kind in GREEN else Ground.CONCRETE) for p in plan.plots]
     pavements += [(s.area, Ground.ASPHALT if s.reserve_m >= 3 else Ground.CONCRETE) for s in plan.streets]

@@ -18,6 +18,7 @@ from gis.settings import City
 from gis.store import (
     access_tables,
     audit_log,
+    evidence_tables,
     generalised_tables,
     grants,
     import_tables,
@@ -35,6 +36,7 @@ TABLES_ELSEWHERE = (
     audit_log.audit_pending,
     *access_tables.TABLES,
     *generalised_tables.TABLES,
+    evidence_tables.evidence_sheet,
 )
 """Named here so that whoever migrates knows the models of all tables."""
 _SCRIPTS = Path(__file__).parent / "migrations"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from math import hypot, isfinite
+from math import ceil, isfinite
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -189,17 +189,15 @@ def _drawing(facts: Facts, city: City, limits: Applied) -> Drawing:
     footprint = facts.building.geometry
     parcel = None if facts.parcel is None else facts.parcel.geometry
     shown = footprint if parcel is None else footprint.union(parcel)
-    west, south, east, north = shown.bounds
-    middle, half = ((west + east) / 2, (south + north) / 2), max(east - west, north - south) / 2 + _margin(shown)
-    frame = shapely.box(middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half)
-    origin = geometry.origin_of(frame)
+    origin, half = _frame(shown)
+    frame = shapely.box(*origin, origin[0] + 2 * half, origin[1] + 2 * half)
     permitted = Polygon() if facts.permit is None else facts.permit.geometry
     cut = geometry.section_line(footprint, _allowed(facts, permitted, parcel), parcel)
     corners, faces = geometry.mesh(facts.solid)
     points = _points(facts, city, shapely.union(frame, cut))
     return Drawing(
         origin=origin,
-        half_side=round(half * 100),
+        half_side=100 * half,
         parcel=geometry.area(parcel, origin) if isinstance(parcel, Polygon) else None,
         footprint=geometry.area(footprint, origin),
         permitted=geometry.areas(permitted, origin),
@@ -223,10 +221,12 @@ def _drawing(facts: Facts, city: City, limits: Applied) -> Drawing:
     )
 
 
-def _margin(shown: BaseGeometry) -> float:
-    """Metres around building and parcel on the map: enough for the neighbours and the road, less than was asked for."""
+def _frame(shown: BaseGeometry) -> tuple[Place, int]:
+    """South-western corner and half a side, in whole metres, of a square with the neighbours and the road in it."""
     west, south, east, north = shown.bounds
-    return float(np.clip(0.4 * max(east - west, north - south), 8.0, 16.0))
+    side = max(east - west, north - south)
+    half = ceil(side / 2 + float(np.clip(0.4 * side, 8.0, 16.0)))
+    return (round((west + east) / 2) - half, round((south + north) / 2) - half), half
 
 
 def _allowed(facts: Facts, permitted: BaseGeometry, parcel: BaseGeometry | None) -> BaseGeometry | None:

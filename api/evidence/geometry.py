@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import floor
 from typing import Final
 
 import numpy as np
@@ -21,12 +20,6 @@ BEYOND: Final = 5.0
 """Metres that a section runs on beyond building and parcel."""
 STANDS_OUT: Final = 0.15
 """Metres: what stands out less does not decide where the section is cut."""
-
-
-def origin_of(geometry: BaseGeometry) -> Place:
-    """A whole metre south-west of a geometry."""
-    west, south, _, _ = geometry.bounds
-    return floor(west), floor(south)
 
 
 def to_cm(coordinates: NDArray[np.float64], origin: Place) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ from api.routes import (
     collections,
     coverage,
     edits,
+    evidence,
     files,
     health,
     items,
@@ -54,6 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         models,
         parcels,
         permits,
+        evidence,
         health,
         viewer,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from api.cli.common import emit, existing_city, json_option
+from api.cli.compliance_evidence import evidence, verify
 
 
 @click.group("compliance")
@@ -84,3 +85,7 @@ def run(epoch: str | None, false_alarm_rate: float, as_json: bool) -> None:
             click.echo(f"{d.kind.value:12} {place}  {figures}")
 
     emit(document, as_json, text)
+
+
+command.add_command(evidence)
+command.add_command(verify)

@@ -46,14 +46,14 @@ def map_picture(sheet: EvidenceSheet, words: Words) -> Picture:
         if road.axis:
             picture.path([at(road.axis)], stroke=GREY, width=2, dash="24 6 4 6", closed=False)
     _building(picture, sheet, at)
-    for area in drawing.permitted:
-        picture.path(at.area(area), stroke=INK, width=5, dash="18 9")
     if drawing.parcel is not None:
-        picture.path(at.area(drawing.parcel), stroke=INK, width=3.5)
+        picture.path(at.area(drawing.parcel), stroke=INK, width=2.5)
+    for area in drawing.permitted:
+        picture.path(at.area(area), stroke=INK, width=6, dash="18 10")
     for line in drawing.setback:
         picture.path([at(line)], stroke=INK, width=6, dash="3 7", closed=False)
-    _cut(picture, drawing, at)
     _labels(picture, sheet, at)
+    _cut(picture, drawing, at)
     _frame(picture, drawing, at)
     _north_and_scale(picture, drawing, at)
     for number, (draw, text) in enumerate(rows):
@@ -77,25 +77,50 @@ def _building(picture: Picture, sheet: EvidenceSheet, at: _Map) -> None:
     picture.path(at.area(footprint), fill="#9a9a9a", opacity=0.35, stroke=INK, width=2)
 
 
-def _cut(picture: Picture, drawing: Drawing, at: _Map) -> None:
-    """The section's line, as far as it is on the map, with A at its start."""
+def _seen_cut(drawing: Drawing) -> LineString | None:
+    """The section's line, as far as it is on the map."""
     side = 2 * drawing.half_side
     seen = shapely.intersection(LineString([drawing.section.start, drawing.section.end]), shapely.box(0, 0, side, side))
-    if not isinstance(seen, LineString) or seen.length == 0:
+    return seen if isinstance(seen, LineString) and seen.length > 0 else None
+
+
+def _letters(drawing: Drawing) -> dict[str, tuple[float, float]]:
+    """Where A and A′ stand."""
+    seen = _seen_cut(drawing)
+    if seen is None:
+        return {}
+    return {name: _along(seen, share) for name, share in (("A", 0.135), ("A′", 0.865))}
+
+
+def _along(line: LineString, share: float) -> tuple[float, float]:
+    place = line.interpolate(share, normalized=True)
+    return place.x, place.y
+
+
+def _cut(picture: Picture, drawing: Drawing, at: _Map) -> None:
+    """The section's line, with A at its start."""
+    seen = _seen_cut(drawing)
+    if seen is None:
         return
-    start, end = (tuple(place) for place in seen.coords)
-    for inner, outer, name in ((end, start, "A"), (start, end, "A′")):
-        unit = ((inner[0] - outer[0]) / seen.length, (inner[1] - outer[1]) / seen.length)
-        reach = 0.09 * seen.length
-        picture.path([at([outer, (outer[0] + unit[0] * reach, outer[1] + unit[1] * reach)])], width=6, closed=False)
-        place = at([(outer[0] + unit[0] * reach * 1.5, outer[1] + unit[1] * reach * 1.5)])[0]
-        picture.text(place[0], place[1] + 10, name, size=30, anchor="middle", bold=True, halo=True)
-    picture.path([at([start, end])], width=2, dash="22 7 3 7", closed=False)
+    picture.path([at([_along(seen, 0), _along(seen, 1)])], width=2, dash="22 7 3 7", closed=False)
+    for ends in ((0.0, 0.09), (0.91, 1.0)):
+        picture.path([at([_along(seen, share) for share in ends])], width=6, closed=False)
+    for name, place in _letters(drawing).items():
+        x, y = at([place])[0]
+        picture.text(x, y + 10, name, size=30, anchor="middle", bold=True, halo=True)
 
 
 def _labels(picture: Picture, sheet: EvidenceSheet, at: _Map) -> None:
     """Names of roads, and the numbers of parcels where they have room."""
+    side = 2 * sheet.drawing.half_side
+    wide = 70 / at.scale
     taken: list[Polygon] = [_polygon(sheet.drawing.footprint)]
+    # Where the north arrow, the scale bar and the letters of the section will be.
+    taken.append(shapely.box(side - 1.3 * wide, side - 2 * wide, side, side))
+    taken.append(shapely.box(0, 0, 5 * wide, 1.2 * wide))
+    taken += [shapely.Point(place).buffer(0.6 * wide, cap_style="square") for place in _letters(sheet.drawing).values()]
+    if (cut := _seen_cut(sheet.drawing)) is not None:
+        taken.append(cut.buffer(0.1 * wide))
     for road in sheet.drawing.roads:
         if road.reserve:
             place = _polygon(max(road.reserve, key=lambda area: _polygon(area).area)).representative_point()
@@ -113,13 +138,14 @@ def _label(
     """A text at a place, pushed into the map; left out where another is."""
     half = 0.31 * size * len(text) / at.scale
     side = SIDE / at.scale
+    high = 1.2 * size / at.scale
     x = min(max(place[0], half + 20), side - half - 20) if 2 * half < side else side / 2
-    high = size / at.scale
-    box = shapely.box(x - half, place[1] - high / 2, x + half, place[1] + high / 2)
+    y = min(max(place[1], high), side - high)
+    box = shapely.box(x - half, y - high / 2, x + half, y + high / 2)
     if any(box.intersects(other) for other in taken):
         return
     taken.append(box)
-    where = at([(x, place[1])])[0]
+    where = at([(x, y)])[0]
     picture.text(where[0], where[1] + size / 3, text, size=size, anchor="middle", fill="#333", halo=True)
 
 
@@ -135,9 +161,11 @@ def _frame(picture: Picture, drawing: Drawing, at: _Map) -> None:
         bottom = TOP + SIDE
         picture.line((x, bottom), (x, bottom + 9), width=2)
         picture.line((LEFT - 9, y), (LEFT, y), width=2)
-        if value % (2 * step) == 0 and value < side:
-            picture.text(x, bottom + 32, f"{shown_east:,}".replace(",", " "), size=19)
-            picture.text(LEFT - 14, y, f"{shown_north:,}".replace(",", " "), size=19, turned=True)
+        # Not where the corner would cut it off.
+        if value % (2 * step) == 0 and value * at.scale < SIDE - 60:
+            anchor = "middle" if value else "start"
+            picture.text(x, bottom + 32, f"{shown_east:,}".replace(",", " "), size=19, anchor=anchor)
+            picture.text(LEFT - 14, y, f"{shown_north:,}".replace(",", " "), size=19, anchor=anchor, turned=True)
 
 
 def _north_and_scale(picture: Picture, drawing: Drawing, at: _Map) -> None:
@@ -164,9 +192,9 @@ def _north_and_scale(picture: Picture, drawing: Drawing, at: _Map) -> None:
 
 def _legend_rows(sheet: EvidenceSheet, words: Words) -> list[tuple[_Sample, str]]:
     drawing = sheet.drawing
-    found = [(_Sample(width=3.5), words["map_parcel"])]
+    found = [(_Sample(width=2.5), words["map_parcel"])]
     if drawing.permitted:
-        found.append((_Sample(width=5, dash="18 9"), words["map_permitted"]))
+        found.append((_Sample(width=6, dash="18 10"), words["map_permitted"]))
     found.append((_Sample(width=2, box="#c4c4c4", band=True), words["map_building"]))
     found.append((_Sample(width=1.5, box="#e2e2e2", stroke=PALE), words["map_neighbour"]))
     found.append((_Sample(width=1.5, dash="9 5", stroke=GREY), words["map_parcels"]))

@@ -14,7 +14,10 @@ from api.evidence.raster3d import Canvas, Floats, View
 from api.evidence.sheet import Area, Drawing, EvidenceSheet
 from api.png import rgba_png
 
-ROWS, COLUMNS = 1180, 1000
+ROWS, COLUMNS = 1120, 1000
+NEAR: Final = 0.6
+"""Metres by which an edge of the permitted space may lie inside of the building and still be drawn in full: walls stand
+where they may stand, as a rule, and the edge is to be seen on them."""
 DOWN: Final = 32.0
 """Degrees the eye looks down."""
 LIGHT: Final = np.array([-0.45, -0.35, 0.82])
@@ -115,7 +118,7 @@ def _envelope(canvas: Canvas, area: Area, ground: float, top: float) -> None:
         for (x0, y0), (x1, y1) in pairwise(places):
             for start, end in (((x0, y0, top), (x1, y1, top)), ((x0, y0, ground), (x0, y0, top))):
                 canvas.line(np.array(start), np.array(end), DASHED, thick=1, dash=(3, 7), bias=1e9)
-                canvas.line(np.array(start), np.array(end), DASHED, thick=4, dash=(16, 9), bias=0.15)
+                canvas.line(np.array(start), np.array(end), DASHED, thick=4, dash=(16, 9), bias=NEAR)
 
 
 def _edges(canvas: Canvas, corners: Floats, faces: NDArray[np.int64]) -> None:

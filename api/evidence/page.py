@@ -112,9 +112,21 @@ def conclusion(sheet: EvidenceSheet, words: Words) -> str:
         return words("conclusion_case" if finding.limit else "conclusion_case_plain", **values)
     verdicts = {one.verdict for one in sheet.comparisons}
     said = [words[f"conclusion_{_overall(verdicts)}"]]
+    if (over := _top_over(sheet)) is not None:
+        said.append(words("conclusion_top", height=words.number(over)))
     if sheet.open_cases:
         said.append(words("conclusion_flagged", count=sheet.open_cases))
     return " ".join(said)
+
+
+def _top_over(sheet: EvidenceSheet) -> float | None:
+    """Metres by which the roof's highest point is above permit and tolerance, where the roof itself is not."""
+    top, ground = sheet.measured.roof_height_max, sheet.measured.ground_height
+    height = next((one for one in sheet.comparisons if one.quantity == "height"), None)
+    if top is None or ground is None or height is None or height.verdict == "beyond":
+        return None
+    over = top - ground - height.limit
+    return over if over > height.tolerance else None
 
 
 def _overall(verdicts: set[str]) -> str:
@@ -324,7 +336,7 @@ def _proof(sheet: EvidenceSheet, words: Words, edition: Edition) -> str:
         rows.append([words.of("input", one.what), f"{one.name}{version}", one.sha256])
     values = {"digest": sheet.digest, "software": sheet.software, "address": edition.address}
     text = words("proof_text" if edition.form == "pdf" else "proof_html", **values)
-    table = _table([words["inputs"], "", "SHA-256"], rows, kind="inputs")
+    table = _table([words["what"], words["input_name"], "SHA-256"], rows, kind="inputs")
     return _section(words["inputs"], table) + _section(words["proof"], f'<p class="proof">{escape(text)}</p>')
 
 

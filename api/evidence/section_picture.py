@@ -8,7 +8,7 @@ from api.evidence.sheet import EvidenceSheet, Section
 from api.evidence.svg import GREY, INK, Picture
 from api.evidence.texts import Words
 
-WIDTH, HEIGHT = 1800.0, 720.0
+WIDTH, HEIGHT = 1800.0, 650.0
 LEFT, TOP, BOTTOM, LABELS = 96.0, 14.0, 70.0, 640.0
 """Margins of the plot, and what is left for labels at the right of it, tenths of a millimetre."""
 SPACE, ROW = 150, 37.0

@@ -24,7 +24,7 @@ figure { margin: 0 }
 section { break-inside: avoid }
 .side { display: flex; gap: 4mm; align-items: flex-start }
 .side .half { flex: 1 1 0; min-width: 0 }
-.half img { width: 100%; max-height: 106mm; object-fit: contain; display: block }
+.half img { width: 100%; max-height: 99mm; object-fit: contain; display: block }
 .wide img { width: 100%; display: block }
 table { border-collapse: collapse; width: 100% }
 th { text-align: left; font-weight: normal }

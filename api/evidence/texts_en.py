@@ -48,6 +48,11 @@ ENGLISH: Final[Mapping[str, str]] = {
     "conclusion_flagged": (
         "At this building {count} differences are to be inspected; this sheet does not stand for theirs."
     ),
+    "conclusion_top": (
+        "The roof's highest point is {height} m above the permitted height; whether parapet, stair head and "
+        "tank count is for the authority to say."
+    ),
+    "input_name": "Name, version",
     "conclusion_nothing": "There is no permit and no limit to hold it against.",
     "map": "Map",
     "map_caption": "{crs}, metres. The grey band along the outline is ±1σ of it. A–A′: section.",
@@ -158,7 +163,10 @@ ENGLISH: Final[Mapping[str, str]] = {
     ),
     "limits_of_proof": "What this sheet does not prove",
     "not_1": "Who built, when and why: it is about the building on the day of the survey.",
-    "not_2": "The number of storeys: they are not seen from the air; the figure is an estimate from the height.",
+    "not_2": (
+        "The number of storeys: they are not seen from the air; the figure is an estimate, and one height can"
+        " be few high storeys or many low ones."
+    ),
     "not_3": "What is hidden: under eaves and trees, indoors, basements; what the building is used for.",
     "not_4": "That the register is right: a permit, an amendment or a boundary may not have been entered.",
     "not_5": (

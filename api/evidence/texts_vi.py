@@ -43,6 +43,11 @@ VIETNAMESE: Final[Mapping[str, str]] = {
         "Công trình này đang có {count} khác biệt cần kiểm tra; phiếu này không thay phiếu của các vụ việc "
         "đó."
     ),
+    "conclusion_top": (
+        "Điểm cao nhất của mái cao hơn chiều cao cấp phép {height} m; có tính lan can, buồng thang, bể nước "
+        "hay không do người có thẩm quyền xác định."
+    ),
+    "input_name": "Tên, phiên bản",
     "conclusion_nothing": "Không có giấy phép hoặc giới hạn nào để đối chiếu.",
     "map": "Vị trí",
     "map_caption": "Hệ tọa độ {crs}, mét. Dải xám quanh công trình là ±1σ của đường bao. A–A′: mặt cắt.",
@@ -150,7 +155,10 @@ VIETNAMESE: Final[Mapping[str, str]] = {
     ),
     "limits_of_proof": "Phiếu này không chứng minh điều gì",
     "not_1": "Ai đã xây, khi nào và vì sao; phiếu chỉ nói về công trình vào ngày đo.",
-    "not_2": "Số tầng: tầng không nhìn thấy từ trên không; con số là ước tính từ chiều cao.",
+    "not_2": (
+        "Số tầng: tầng không nhìn thấy từ trên không; con số là ước tính từ chiều cao, và cùng một chiều cao "
+        "có thể là ít tầng cao hoặc nhiều tầng thấp."
+    ),
     "not_3": "Điều bị che: dưới mái hiên, dưới cây, trong nhà, tầng hầm; công dụng của công trình.",
     "not_4": "Sổ đăng ký là đúng: có thể có giấy phép, điều chỉnh hoặc ranh giới chưa được nhập.",
     "not_5": (

@@ -15,9 +15,9 @@ def answer_page(digest: str, found: Made | None, city: str) -> bytes:
     if found is None:
         title = "Không có trong sổ · Unknown"
         body = (
-            "<p>Hệ thống này chưa lập phiếu chứng cứ nào có mã này. Tờ giấy bạn cầm không phải do hệ thống lập, hoặc mã đã "
-            "bị chép sai.</p><p>This register has made no evidence sheet of this code. What you hold was not made here, or "
-            "the code was copied wrongly.</p>"
+            "<p>Hệ thống này chưa lập phiếu chứng cứ nào có mã này. Tờ giấy bạn cầm không phải do hệ thống lập, "
+            "hoặc mã đã bị chép sai.</p><p>This register has made no evidence sheet of this code. What you hold was not made here, "
+            "or the code was copied wrongly.</p>"
         )
         return _page(title, digest, body)
     day = found.made_at.astimezone(ZONE)
@@ -33,9 +33,9 @@ def answer_page(digest: str, found: Made | None, city: str) -> bytes:
     )
     cells = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in rows)
     body = (
-        "<p>Hệ thống này đã lập một phiếu chứng cứ có mã này. Hãy so các dòng dưới đây với tờ giấy; để biết từng số liệu có "
-        "bị sửa hay không, hãy kiểm tra tệp PDF.</p><p>This register has made an evidence sheet of this code. Compare the "
-        "lines below with your paper; whether a single figure was changed is told by verifying the PDF.</p>"
+        "<p>Hệ thống này đã lập một phiếu chứng cứ có mã này. Hãy so các dòng dưới đây với tờ giấy; để biết từng "
+        "số liệu có bị sửa hay không, hãy kiểm tra tệp PDF.</p><p>This register has made an evidence sheet of this code. Compare "
+        "the lines below with your paper; whether a single figure was changed is told by verifying the PDF.</p>"
         f'<table class="facts"><tbody>{cells}</tbody></table>'
     )
     return _page("Phiếu có thật · Genuine", digest, body)

@@ -215,7 +215,10 @@ def _drawing(facts: Facts, city: City, limits: Applied) -> Drawing:
         ),
         roads=tuple(road for one in facts.roads if (road := _road(one, frame, origin)) is not None),
         section=_section(facts, cut, points, origin, corners, faces, permitted, parcel),
-        corners=tuple((*place, _cm(float(z)) or 0) for place, z in zip(geometry.to_cm(corners, origin), corners[:, 2], strict=True)),
+        corners=tuple(
+            (*place, _cm(float(z)) or 0)
+            for place, z in zip(geometry.to_cm(corners, origin), corners[:, 2], strict=True)
+        ),
         triangles=tuple((int(a), int(b), int(c)) for a, b, c in faces),
         cloud=_cloud(points, footprint, origin),
     )

@@ -113,7 +113,10 @@ def profile(cut: LineString, corners: NDArray[np.float64], faces: NDArray[np.int
             if (side[a] < 0) != (side[b] < 0):
                 share = side[a] / (side[a] - side[b])
                 ends.append(
-                    (distance[a] + share * (distance[b] - distance[a]), corners[a, 2] + share * (corners[b, 2] - corners[a, 2]))
+                    (
+                        distance[a] + share * (distance[b] - distance[a]),
+                        corners[a, 2] + share * (corners[b, 2] - corners[a, 2]),
+                    )
                 )
         if len(ends) == 2:
             (d0, z0), (d1, z1) = sorted((round(float(d) * 100), round(float(z) * 100)) for d, z in ends)

@@ -1,4 +1,4 @@
-"""The limits that apply to a building: of its permit, of its zones, and of the rules in force when the permit was given."""
+"""The limits that apply to a building: of its permit, its zones, and the rules in force when the permit was given."""
 
 from __future__ import annotations
 

@@ -178,7 +178,14 @@ def _north_and_scale(picture: Picture, drawing: Drawing, at: _Map) -> None:
     long = metres * 100 * at.scale
     left, base = LEFT + 22, TOP + SIDE - 24
     picture.path(
-        [[(left - 12, base - 52), (left + long + 70, base - 52), (left + long + 70, base + 14), (left - 12, base + 14)]],
+        [
+            [
+                (left - 12, base - 52),
+                (left + long + 70, base - 52),
+                (left + long + 70, base + 14),
+                (left - 12, base + 14),
+            ]
+        ],
         fill="#fff",
         opacity=0.9,
     )
@@ -236,5 +243,3 @@ def _hatched(area: Area, at: _Map, step: float) -> list[list[tuple[float, float]
 
 def _polygon(area: Sequence[Line]) -> Polygon:
     return Polygon(area[0], area[1:])
-
-

@@ -55,7 +55,9 @@ def page(sheet: EvidenceSheet, edition: Edition) -> str:
         )
     )
     foot = f"{words['title']} · {_name(sheet, words)} · SHA-256 {sheet.digest[:16]}…"
-    page_of = f'@page {{ @bottom-right {{ content: "{words["page"]} " counter(page) " {words["of"]} " counter(pages) }} '
+    page_of = (
+        f'@page {{ @bottom-right {{ content: "{words["page"]} " counter(page) " {words["of"]} " counter(pages) }} '
+    )
     page_of += f'@bottom-left {{ content: "{_css(foot)}" }} }}'
     return (
         f'<!DOCTYPE html><html lang="{edition.language}"><head><meta charset="utf-8">'
@@ -242,7 +244,11 @@ def _limits(sheet: EvidenceSheet, words: Words) -> str:
     if not sheet.limits:
         return ""
     rows = [
-        [words.of("limit", one.quantity), _bound(one, words), words(f"source.{one.kind}", name=_cited(one.source, words))]
+        [
+            words.of("limit", one.quantity),
+            _bound(one, words),
+            words(f"source.{one.kind}", name=_cited(one.source, words)),
+        ]
         for one in sheet.limits
     ]
     notes = [words["limits_doubt"]] if any(one.doubt for one in sheet.limits) else []
@@ -304,7 +310,9 @@ def _registers(sheet: EvidenceSheet, words: Words) -> str:
         ]
     )
     return (
-        _section(words["parcel"], of_parcel) + _section(words["permit"], of_permit) + _section(words["survey"], of_survey)
+        _section(words["parcel"], of_parcel)
+        + _section(words["permit"], of_permit)
+        + _section(words["survey"], of_survey)
     )
 
 
@@ -322,7 +330,10 @@ def _history(sheet: EvidenceSheet, words: Words) -> str:
         rows = [[words.day(_local_day(step.since)), words.of("status", step.status)] for step in sheet.history]
         body = _table([words["history_since"], words["status"]], rows)
     blank = "".join(f"<p>{escape(words[name])}</p>" for name in ("inspection_text", "inspection_boxes"))
-    return _section(words["history"], body) + f'<section class="blank"><h2>{escape(words["inspection"])}</h2>{blank}</section>'
+    return (
+        _section(words["history"], body)
+        + f'<section class="blank"><h2>{escape(words["inspection"])}</h2>{blank}</section>'
+    )
 
 
 def _local_day(moment: str) -> str:

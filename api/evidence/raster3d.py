@@ -1,6 +1,6 @@
 """A small rasteriser with a depth buffer: triangles, lines and dots in parallel projection, into an RGB picture.
 
-Parallel lines stay parallel and lengths of one direction comparable, as a drawing that is to prove something needs; what
+Parallel lines stay parallel and lengths of one direction comparable, as a drawing that proves something needs; what
 lies behind something is hidden pixel by pixel, which painters' orders of whole faces do not get right.
 """
 
@@ -54,7 +54,7 @@ class Canvas:
         return found
 
     def triangles(self, corners: Floats, colours: NDArray[np.uint8], *, opacity: float = 1.0) -> NDArray[np.bool_]:
-        """Fill triangles (t, 3, 3) with colours (t, 3); where opaque, they hide what is behind. Which pixels were hit."""
+        """Fill triangles (t, 3, 3) with colours (t, 3); opaque ones hide what is behind. Which pixels were hit."""
         hit = np.zeros(self.depth.shape, bool)
         placed = self.placed(corners.reshape(-1, 3)).reshape(-1, 3, 3)
         for triangle, world, colour in zip(placed, corners, colours, strict=True):

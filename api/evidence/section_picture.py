@@ -170,7 +170,10 @@ def _arrow(picture: Picture, sheet: EvidenceSheet, scale: Scale, words: Words) -
     if abs(delta) * 100 < SHOWN or not footprint:
         return
     x = scale.x(footprint[0][0] + 0.72 * (footprint[-1][1] - footprint[0][0]))
-    low, high = scale.y(100 * (measured.ground_height + permit.height)), scale.y(100 * (measured.ground_height + measured.height))
+    low, high = (
+        scale.y(100 * (measured.ground_height + permit.height)),
+        scale.y(100 * (measured.ground_height + measured.height)),
+    )
     picture.line((x, low), (x, high), width=3)
     up = 1 if high < low else -1
     size = min(14.0, abs(low - high) / 3)

@@ -1,4 +1,4 @@
-"""How the pages look: A4 in black on white, so that a printer without colours loses nothing; in a browser one column."""
+"""How the pages look: A4 in black on white, so that a grey print loses nothing; in a browser one column."""
 
 STYLE = """
 @page { size: A4; margin: 13mm 14mm 16mm; @bottom-left { font: 7pt "DejaVu Sans"; color: #333 }

@@ -30,7 +30,9 @@ class Picture:
         closed: bool = True,
     ) -> None:
         """Lines, or the area within rings, holes left out."""
-        drawn = " ".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in ring) + ("Z" if closed else "") for ring in rings)
+        drawn = " ".join(
+            "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in ring) + ("Z" if closed else "") for ring in rings
+        )
         if not drawn:
             return
         line = f'stroke="{stroke}" stroke-width="{width:g}"' if width else 'stroke="none"'

@@ -55,7 +55,11 @@ class Words:
         if iso is None:
             return "–"
         day = date.fromisoformat(iso[:10])
-        return f"{day.day:02d}/{day.month:02d}/{day.year}" if self.language == "vi" else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+        return (
+            f"{day.day:02d}/{day.month:02d}/{day.year}"
+            if self.language == "vi"
+            else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+        )
 
 
 _MONTHS: Final = (

@@ -42,8 +42,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "measurement's error."
     ),
     "conclusion_beyond": (
-        "A quantity exceeds its limit by more than tolerance and measurement error; to be inspected on the "
-        "ground."
+        "A quantity exceeds its limit by more than tolerance and measurement error; to be inspected on the ground."
     ),
     "conclusion_flagged": (
         "At this building {count} differences are to be inspected; this sheet does not stand for theirs."
@@ -74,8 +73,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "model_alt": "Three-dimensional picture of the measured building and the permitted space",
     "section": "Section A–A′ through the point cloud",
     "section_caption": (
-        "Points within {width} m of the line. Vertical and horizontal scale are the same. Heights: "
-        "{vertical}."
+        "Points within {width} m of the line. Vertical and horizontal scale are the same. Heights: {vertical}."
     ),
     "section_alt": "Section: points, ground, measured roof and permitted height",
     "section_ground": "Ground {height} m",
@@ -123,8 +121,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "source.rule": "{name}",
     "limits_doubt": "(?) The figure is doubtful in the copy of the text at hand.",
     "limits_none_rules": (
-        "For the day the permit was given the tables hold no rule of the texts; permit and plan alone are "
-        "told."
+        "For the day the permit was given the tables hold no rule of the texts; permit and plan alone are told."
     ),
     "at_most": "at most {value}",
     "at_least": "at least {value}",

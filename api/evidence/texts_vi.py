@@ -31,17 +31,14 @@ VIETNAMESE: Final[Mapping[str, str]] = {
     "more_than": "trên {value}",
     "less_than": "dưới {value}",
     "conclusion_within": (
-        "Trong phạm vi được phép, theo mức phép đo cho biết: không đại lượng nào dưới đây vượt giới hạn quá "
-        "dung sai."
+        "Trong phạm vi được phép, theo mức phép đo cho biết: không đại lượng nào dưới đây vượt giới hạn quá dung sai."
     ),
     "conclusion_open": (
-        "Phép đo này không đủ để khẳng định: có đại lượng vượt giới hạn và dung sai, nhưng chưa vượt quá sai "
-        "số đo."
+        "Phép đo này không đủ để khẳng định: có đại lượng vượt giới hạn và dung sai, nhưng chưa vượt quá sai số đo."
     ),
     "conclusion_beyond": "Có đại lượng vượt giới hạn nhiều hơn dung sai và sai số đo; cần kiểm tra tại chỗ.",
     "conclusion_flagged": (
-        "Công trình này đang có {count} khác biệt cần kiểm tra; phiếu này không thay phiếu của các vụ việc "
-        "đó."
+        "Công trình này đang có {count} khác biệt cần kiểm tra; phiếu này không thay phiếu của các vụ việc đó."
     ),
     "conclusion_top": (
         "Điểm cao nhất của mái cao hơn chiều cao cấp phép {height} m; có tính lan can, buồng thang, bể nước "
@@ -101,8 +98,7 @@ VIETNAMESE: Final[Mapping[str, str]] = {
     "allowance": "Dung sai + k·σ",
     "result": "Kết quả",
     "comparisons_caption": (
-        "Chỉ nêu “vượt” khi chênh lệch lớn hơn dung sai cộng k·σ; k = {k} ứng với tỷ lệ báo nhầm do cơ quan "
-        "chọn."
+        "Chỉ nêu “vượt” khi chênh lệch lớn hơn dung sai cộng k·σ; k = {k} ứng với tỷ lệ báo nhầm do cơ quan chọn."
     ),
     "flagged": "Khác biệt đã ghi nhận",
     "finding_actual": "Đo được",

@@ -1,4 +1,4 @@
-"""Whether an evidence sheet's PDF says what its content says: the pages are made anew and compared, word and picture."""
+"""Whether an evidence sheet's PDF says what its content says: pages are made anew and compared, word and picture."""
 
 from __future__ import annotations
 
@@ -175,9 +175,11 @@ def _pictures(given: Any, anew: Any) -> Iterator[str]:
             continue
         rows, columns = np.nonzero(np.abs(first.astype(np.int16) - second) > LOUD)
         if len(rows) > PIXELS:
-            high, wide = first.shape
-            place = f"{100 * np.median(columns) / wide:.0f} % from the left, {100 * np.median(rows) / high:.0f} % from above"
-            yield f"page {number + 1}: {len(rows)} of its pixels look otherwise than the content draws them, about {place}"
+            down, across = 100 * np.median(rows) / first.shape[0], 100 * np.median(columns) / first.shape[1]
+            yield (
+                f"page {number + 1}: {len(rows)} of its pixels look otherwise than the content draws them, "
+                f"about {across:.0f} % from the left and {down:.0f} % from above"
+            )
 
 
 def _pixels(page: Any) -> NDArray[np.uint8]:
@@ -185,5 +187,3 @@ def _pixels(page: Any) -> NDArray[np.uint8]:
     bitmap = page.render(scale=SCALE, grayscale=True, may_draw_forms=True)
     array: NDArray[np.uint8] = bitmap.to_numpy()
     return array.reshape(array.shape[0], array.shape[1]).copy()
-
-

@@ -294,5 +294,3 @@ _SURVEYS: Final = """
 SELECT path, sha256, density FROM diaba.lidar_tile
 WHERE epoch = :epoch AND ST_Intersects(extent, ST_SetSRID(ST_GeomFromWKB(:shape), :srid)) ORDER BY path LIMIT :most
 """
-
-

@@ -80,7 +80,8 @@ def evidence(
             found = extracts.extract(connection, facts.parcel.key)
         holders = sorted({found.parties[one.party].name for one in found.rights if one.party in found.parties})
     sheet = sheet_of(facts, city, build.software(), holders)
-    parcel = facts.finding["parcel_uid"] if facts.finding is not None else facts.parcel and facts.parcel.key
+    of_sheet = None if facts.parcel is None else facts.parcel.key
+    parcel = of_sheet if facts.finding is None else facts.finding["parcel_uid"]
     with database.open(Role.WRITER) as connection:
         made_at = evidence_sheets.save(connection, build.row_of(sheet, parcel, account()))
     how = build.Printed("en" if lang == "en" else "vi", "pdf" if form == "pdf" else "html", base)

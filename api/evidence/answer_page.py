@@ -16,7 +16,8 @@ def answer_page(digest: str, found: Made | None, city: str) -> bytes:
         title = "Không có trong sổ · Unknown"
         body = (
             "<p>Hệ thống này chưa lập phiếu chứng cứ nào có mã này. Tờ giấy bạn cầm không phải do hệ thống lập, "
-            "hoặc mã đã bị chép sai.</p><p>This register has made no evidence sheet of this code. What you hold was not made here, "
+            "hoặc mã đã bị chép sai.</p>"
+            "<p>This register has made no evidence sheet of this code. What you hold was not made here, "
             "or the code was copied wrongly.</p>"
         )
         return _page(title, digest, body)
@@ -34,7 +35,8 @@ def answer_page(digest: str, found: Made | None, city: str) -> bytes:
     cells = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in rows)
     body = (
         "<p>Hệ thống này đã lập một phiếu chứng cứ có mã này. Hãy so các dòng dưới đây với tờ giấy; để biết từng "
-        "số liệu có bị sửa hay không, hãy kiểm tra tệp PDF.</p><p>This register has made an evidence sheet of this code. Compare "
+        "số liệu có bị sửa hay không, hãy kiểm tra tệp PDF.</p>"
+        "<p>This register has made an evidence sheet of this code. Compare "
         "the lines below with your paper; whether a single figure was changed is told by verifying the PDF.</p>"
         f'<table class="facts"><tbody>{cells}</tbody></table>'
     )

@@ -164,16 +164,18 @@ def _survey(facts: Facts) -> sheet.Survey:
 
 
 def _inputs(facts: Facts) -> tuple[sheet.Input, ...]:
-    rows: list[tuple[Literal["case", "building", "parcel", "permit"], str, Mapping[str, Any] | None]] = [
-        ("case", "" if facts.finding is None else facts.finding["id"], facts.finding),
-        ("building", facts.building.key, facts.building.facts),
-        ("parcel", "" if facts.parcel is None else facts.parcel.key, facts.parcel and facts.parcel.facts),
-        ("permit", "" if facts.permit is None else facts.permit.key, facts.permit and facts.permit.facts),
+    shapes: list[tuple[Literal["building", "parcel", "permit"], Shape | None]] = [
+        ("building", facts.building),
+        ("parcel", facts.parcel),
+        ("permit", facts.permit),
     ]
-    found = [
-        sheet.Input(what=what, name=name, version=row["version"], sha256=row["digest"])
-        for what, name, row in rows
-        if row is not None
+    found = []
+    if (row := facts.finding) is not None:
+        found.append(sheet.Input(what="case", name=row["id"], version=row["version"], sha256=row["digest"]))
+    found += [
+        sheet.Input(what=what, name=one.key, version=one.facts["version"], sha256=one.facts["digest"])
+        for what, one in shapes
+        if one is not None
     ]
     found += [sheet.Input(what="points", name=_name(f.path), version=None, sha256=f.sha256) for f in facts.points]
     found += [sheet.Input(what="survey", name=_name(f.path), version=None, sha256=f.sha256) for f in facts.surveys]

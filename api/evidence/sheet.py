@@ -1,8 +1,8 @@
 """What an evidence sheet says, as a value: it alone decides every word, figure and line of the pages.
 
 The value is the same in every language. Its canonical JSON (`api.evidence.canonical`) is what is hashed, what lies in
-the PDF as an attachment, and what the pages can be made from again. Lengths are metres, areas square metres, coordinates of
-the city's horizontal CRS to the millimetre; drawings count from `Drawing.origin`, in centimetres.
+the PDF as an attachment, and what the pages are made from again. Lengths are metres, areas square metres, coordinates
+of the city's horizontal CRS to the millimetre; drawings count from `Drawing.origin`, in centimetres.
 """
 
 from __future__ import annotations

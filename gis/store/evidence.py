@@ -109,7 +109,9 @@ def facts_of_case(connection: Connection, city: City, case_id: str) -> Facts:
     if row is None:
         raise NotFound("case", case_id)
     finding = dict(row._mapping)
-    return _gathered(connection, city, finding["building_uid"] or "", finding["epoch"], finding)
+    if finding["building_uid"] is None:
+        raise NotFound("measured building of the case", case_id)
+    return _gathered(connection, city, finding["building_uid"], finding["epoch"], finding)
 
 
 def facts_of_building(connection: Connection, city: City, uid: str, epoch: str | None = None) -> Facts:

@@ -113,7 +113,7 @@ def pixels(picture: Picture, scale: float = 3.0) -> NDArray[np.uint8]:
     style = f"<style>@page{{size:{wide}mm {high}mm;margin:0}}body{{margin:0}}img{{display:block}}</style>"
     written: bytes = HTML(string=f'{style}<img src="{picture.uri}">').write_pdf()
     page = pypdfium2.PdfDocument(written)[0]
-    array: NDArray[np.uint8] = page.render(scale=scale, grayscale=True).to_numpy()[:, :, 0]
+    array: NDArray[np.uint8] = page.render(scale=scale, grayscale=True).to_numpy()
     return array.copy()
 
 

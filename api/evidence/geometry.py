@@ -63,8 +63,8 @@ def section_line(footprint: Polygon, allowed: BaseGeometry | None, parcel: BaseG
     """
     middle, direction = _long_axis(footprint)
     if allowed is not None and not allowed.is_empty:
-        places = shapely.points(shapely.get_coordinates(footprint))
-        far = shapely.distance(places, allowed)
+        places = [shapely.Point(place) for place in shapely.get_coordinates(footprint)]
+        far = np.array([place.distance(allowed) for place in places])
         worst = int(np.argmax(far))
         if far[worst] > STANDS_OUT:
             start, end = shapely.get_coordinates(shapely.shortest_line(allowed, places[worst]))

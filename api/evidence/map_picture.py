@@ -238,7 +238,11 @@ def _hatched(area: Area, at: _Map, step: float) -> list[list[tuple[float, float]
     strokes = shapely.intersection(
         shapely.multilinestrings([LineString([(x, south), (x + high, north)]) for x in starts]), shape
     )
-    return [at(part.coords) for part in shapely.get_parts(strokes) if isinstance(part, LineString)]
+    return [at(_places(part)) for part in shapely.get_parts(strokes) if isinstance(part, LineString)]
+
+
+def _places(line: LineString) -> list[tuple[float, float]]:
+    return [(x, y) for x, y in line.coords]
 
 
 def _polygon(area: Sequence[Line]) -> Polygon:

@@ -169,7 +169,8 @@ def _shaded(triangles: Floats, colour: tuple[int, int, int]) -> NDArray[np.uint8
     """(t, 3) colours: brighter where a face looks to the light, from whichever side it is seen."""
     light = LIGHT / np.linalg.norm(LIGHT)
     share = 0.62 + 0.38 * abs(_normals(triangles) @ light)
-    return np.rint(share[:, None] * np.array(colour)).astype(np.uint8)
+    found: NDArray[np.uint8] = np.rint(share[:, None] * np.array(colour)).astype(np.uint8)
+    return found
 
 
 def _normals(triangles: Floats) -> Floats:

@@ -112,7 +112,7 @@ def conclusion(sheet: EvidenceSheet, words: Words) -> str:
             "confidence": _share(finding.confidence, words),
         }
         return words("conclusion_case" if finding.limit else "conclusion_case_plain", **values)
-    verdicts = {one.verdict for one in sheet.comparisons}
+    verdicts: set[str] = {one.verdict for one in sheet.comparisons}
     said = [words[f"conclusion_{_overall(verdicts)}"]]
     if (over := _top_over(sheet)) is not None:
         said.append(words("conclusion_top", height=words.number(over)))

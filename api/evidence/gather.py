@@ -188,7 +188,7 @@ def _name(path: str) -> str:
 
 
 def _drawing(facts: Facts, city: City, limits: Applied) -> Drawing:
-    footprint = facts.building.geometry
+    footprint = facts.footprint
     parcel = None if facts.parcel is None else facts.parcel.geometry
     shown = footprint if parcel is None else footprint.union(parcel)
     origin, half = _frame(shown)
@@ -264,7 +264,7 @@ def _section(
     permitted: BaseGeometry,
     parcel: BaseGeometry | None,
 ) -> sheet.Section:
-    footprint = facts.building.geometry
+    footprint = facts.footprint
     start, end = geometry.line(cut, origin)
     return sheet.Section(
         start=start,

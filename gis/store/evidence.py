@@ -80,6 +80,11 @@ class Facts:
     is_demo: bool
 
     @property
+    def footprint(self) -> Polygon:
+        """The building's outline as measured."""
+        return outline_of(self.building)
+
+    @property
     def stamp(self) -> tuple[Any, ...]:
         """All that decides what the sheet shows: equal stamps give equal sheets."""
         rows = [row for row in (self.building, self.parcel, self.permit) if row is not None]
@@ -93,6 +98,17 @@ class Facts:
             self.open_cases,
             self.is_demo,
         )
+
+
+def outline_of(building: Shape) -> Polygon:
+    """Its geometry as the polygon that it is.
+
+    Raises:
+        NotFound: it has none.
+    """
+    if not isinstance(building.geometry, Polygon):
+        raise NotFound("outline of the building", building.key)
+    return building.geometry
 
 
 def facts_of_case(connection: Connection, city: City, case_id: str) -> Facts:
@@ -168,8 +184,9 @@ def _gathered(
 
 def _building(connection: Connection, uid: str, epoch: str | None) -> Shape:
     found = _shapes(connection, _BUILDING, {"uid": uid, "epoch": epoch, "most": 1})
-    if not found or not isinstance(found[0].geometry, Polygon):
+    if not found:
         raise NotFound("building", uid)
+    outline_of(found[0])
     return found[0]
 
 

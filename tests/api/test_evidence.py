@@ -445,5 +445,7 @@ def test_pages_fit_and_nothing_hangs_over(made: Made) -> None:
         rows, columns = np.nonzero(grey < 200)
         assert columns.min() > 30
         assert columns.max() < grey.shape[1] - 30
-        assert rows.max() < grey.shape[0] - 20
+        # A printer cannot reach the last four millimetres.
+        assert rows.max() < grey.shape[0] - 12
     assert len(document) == 3
+    document.close()

@@ -28,7 +28,7 @@ TAGS = [
     {"name": "Permits", "description": "Giấy phép xây dựng · Building permits: where a dossier stands."},
     {
         "name": "Compliance",
-        "description": "Hồ sơ kiểm tra · From a flagged difference to an inspection and its outcome.",
+        "description": "Khác biệt cần kiểm tra · Differences to inspect, cases and outcomes, and their evidence.",
     },
     {"name": "Buildings", "description": "Measured buildings with their uncertainty, and as CityJSON."},
 ]

@@ -12,6 +12,7 @@ from api.routes import (
     collections,
     coverage,
     edits,
+    evidence,
     files,
     flood,
     health,
@@ -60,6 +61,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         parcels,
         permits,
         cases,
+        evidence,
         health,
         viewer,
     )

@@ -1,4 +1,5 @@
-# Programs that come from the system: PostgreSQL with PostGIS, Python, Node.js; a browser and QGIS for the tests.
+# Programs that come from the system: PostgreSQL with PostGIS, Python, Node.js, Pango and fonts for printed sheets; a
+# browser and QGIS for the tests.
 # Sourced by setup.sh. What is there already is left alone; apt-get runs only when something is missing.
 
 postgis_there() {
@@ -34,15 +35,26 @@ browser_there() {
 # Its modules are those of the system's Python.
 qgis_there() { /usr/bin/python3 -c 'import qgis.core' >/dev/null 2>&1; }
 
-fonts_there() { ls /usr/share/fonts/truetype/*/*.ttf >/dev/null 2>&1; }
+# DejaVu has all letters of Vietnamese.
+fonts_there() { ls /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf >/dev/null 2>&1; }
+
+# What WeasyPrint sets text with.
+pango_there() {
+    local library libraries
+    libraries=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null) || return 0
+    for library in libpango-1.0.so.0 libpangoft2-1.0.so.0 libharfbuzz-subset.so.0; do
+        case $libraries in *"$library"*) ;; *) return 1 ;; esac
+    done
+}
 
 missing_parts() {
     postgis_there || echo postgis
     find_python >/dev/null || echo python
     node_there || echo node
+    pango_there || echo pango
+    fonts_there || echo fonts
     if [ "${1:-}" = test ]; then
         browser_there || echo browser
-        fonts_there || echo fonts
         qgis_there || echo qgis
     fi
 }
@@ -63,6 +75,7 @@ packages_for() {
             python) printf '%s\n' python3 python3-venv ;;
             node) printf '%s\n' nodejs npm ;;
             browser) echo chromium ;;
+            pango) printf '%s\n' libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 ;;
             fonts) echo fonts-dejavu-core ;;
             qgis) echo python3-qgis ;;
         esac

@@ -13,6 +13,7 @@ from api.cli import (
     compliance_statistics,
 )
 from api.cli.common import emit, existing_city, json_option, progress, rectangle
+from api.cli.compliance_evidence import evidence, verify
 
 
 @click.group("compliance")
@@ -127,3 +128,7 @@ def run(epoch: str | None, area: str | None, false_alarm_rate: float, as_json: b
             click.echo(f"{d.kind.value:12} {place}  {figures}")
 
     emit(document, as_json, text)
+
+
+command.add_command(evidence)
+command.add_command(verify)

@@ -63,6 +63,10 @@ READABLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "group_member": ("group_uid", "version", "valid", "recorded"),
         "source_document": ("uid", "version", "kind", "date", "signature_status", "recorded"),
         "identity_key": ("since",),
+        # Not who made it.
+        "evidence_sheet": (
+            *("digest", "case_id", "kind", "building_uid", "parcel_uid", "epoch", "languages", "software", "made_at"),
+        ),
         # Parcels of an import that is not finished are not in the register.
         **dict.fromkeys(_IMPORTS, ()),
         # Who acted is not told.
@@ -83,6 +87,7 @@ WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         # Verdicts are added, never changed.
         "rule_set": ("SELECT", "INSERT"),
         "check_result": ("SELECT", "INSERT"),
+        "evidence_sheet": ("SELECT", "INSERT"),
         # What was recorded of a parcel only gets an end; what was changed, and what came from what, stays as it is.
         "parcel_version": ("SELECT", "INSERT", "UPDATE (recorded)"),
         "land_change": ("SELECT", "INSERT"),

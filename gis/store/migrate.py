@@ -19,6 +19,7 @@ from gis.store import (
     access_tables,
     audit_log,
     case_tables,
+    evidence_tables,
     generalised_tables,
     grants,
     import_tables,
@@ -37,6 +38,7 @@ TABLES_ELSEWHERE = (
     *access_tables.TABLES,
     *case_tables.TABLES,
     *generalised_tables.TABLES,
+    evidence_tables.evidence_sheet,
 )
 """Named here so that whoever migrates knows the models of all tables."""
 _SCRIPTS = Path(__file__).parent / "migrations"

@@ -25,6 +25,8 @@ FIRST_THERE, PARCELS = 20, 40
 """Parcels from the twentieth on are there."""
 KIND = "over_the_line"
 """A difference that is flagged there alone."""
+CASE = identity("2025", KIND, "b-0025", "p-0025", "GPXD-0025")
+"""Its id."""
 _THERE = "|".join(str(number) for number in range(FIRST_THERE, PARCELS))
 _ADDRESSES = "|".join(str(number + 1) for number in range(FIRST_THERE, PARCELS))
 MARKS = re.compile(rf"p-00({_THERE})\b|GPXD-00({_THERE})\b|{KIND}|{THERE}|\b({_ADDRESSES}) Đường".encode())
@@ -259,6 +261,15 @@ DOORS = {
     ),
     "/compliance/statistics": Door(
         "counts of the cases that are seen", ("/compliance/statistics", "/compliance/statistics?epoch=2025"), shows=True
+    ),
+    "/compliance/cases/{id}/evidence.html": Door(
+        "404, as for a case that never was", (f"/compliance/cases/{CASE}/evidence.html?lang=en",), shows=True
+    ),
+    "/compliance/cases/{id}/evidence.pdf": Door(
+        "404, as for a case that never was", (f"/compliance/cases/{CASE}/evidence.pdf",)
+    ),
+    "/evidence/{digest}": Door(
+        "to whoever holds a sheet what it is of: neither parcel nor permit", (f"/evidence/{'0' * 64}",)
     ),
     "/health/live": Door(_NOTHING, ("/health/live",)),
     "/health/ready": Door(_NOTHING, ("/health/ready",)),

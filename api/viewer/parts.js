@@ -1,0 +1,9 @@
+// The parts of the page, in the order they are mounted. Each is a file with `mount(app)`; a new one is a line here.
+
+import * as cardKinds from "./card_kinds.js";
+import * as changes from "./changes.js";
+import * as clicks from "./clicks.js";
+import * as languages from "./languages.js";
+import * as layers from "./layers.js";
+
+export const PARTS = [languages, cardKinds, clicks, layers, changes];

@@ -1,5 +1,7 @@
 // Draws anew what the service says has changed, as long as the page is open.
 
+import { listen } from "./event_stream.js";
+
 const TILES_MOST = 2000;
 const WAIT = 100;
 const AGAIN = 200;
@@ -16,7 +18,6 @@ function tilesIn([west, south, east, north]) {
 
 export function mount(app) {
   const { map } = app;
-  const stream = new EventSource(app.api.url("changes"));
   let boxes = [];
   let everything = false;
   let waiting = null;
@@ -44,8 +45,17 @@ export function mount(app) {
     everything = false;
   };
   const soon = () => { waiting ??= setTimeout(refresh, WAIT); };
-  stream.addEventListener("change", ({ data }) => { boxes.push(JSON.parse(data).bbox); soon(); });
-  stream.addEventListener("reset", () => { everything = true; soon(); });
+  const follow = () => listen(app.api.url("changes"), app.api.headers, (name, data) => {
+    if (name === "change") boxes.push(JSON.parse(data).bbox);
+    else if (name === "reset") everything = true;
+    soon();
+  });
+  let stream = follow();
+  // Somebody else hears of other changes.
+  app.state.on("token", () => {
+    stream.stop();
+    stream = follow();
+  });
   // A page that is left keeps no stream open.
-  window.addEventListener("pagehide", () => stream.close());
+  window.addEventListener("pagehide", () => stream.stop());
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.routes import (
+    cases,
     changes,
     city_models,
     collections,
@@ -57,6 +58,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         parcels,
         envelopes,
         permits,
+        cases,
         session,
         health,
         viewer,

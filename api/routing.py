@@ -18,6 +18,7 @@ from api.routes import (
     parcels,
     permits,
     point_tiles,
+    position,
     profile,
     raster,
     stac,
@@ -54,6 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         models,
         parcels,
         permits,
+        position,
         health,
         viewer,
     )

@@ -3,7 +3,10 @@
 import * as cardKinds from "./card_kinds.js";
 import * as changes from "./changes.js";
 import * as clicks from "./clicks.js";
+import * as inView from "./inview.js";
 import * as languages from "./languages.js";
 import * as layers from "./layers.js";
+import * as lookups from "./lookups.js";
+import * as search from "./search.js";
 
-export const PARTS = [languages, cardKinds, clicks, layers, changes];
+export const PARTS = [languages, cardKinds, lookups, search, clicks, layers, inView, changes];

@@ -2,7 +2,7 @@
 
 import { AttributionControl, Map, NavigationControl, ScaleControl } from "./library.js";
 import { serveImages } from "./sprites.js";
-import { buildingColour, cityStyle, GROUPS } from "./style.js";
+import { buildingColour, cityStyle, GROUPS, heightText } from "./style.js";
 
 const WORLD_WIDTH = 300;
 const CITY_CENTRE = [106.7, 10.78];
@@ -45,6 +45,10 @@ export function createMap(app, { bounds }) {
     else map[calm.matches ? "jumpTo" : "flyTo"]({ padding: spared, ...rest });
   };
   app.reach = reach;
+  // Numbers on the map are written as those beside it.
+  const number = () => map.setLayoutProperty("building-heights", "text-field", heightText(app.texts.locale()));
+  state.on("language", number);
+  map.once("style.load", number);
   state.on("colourBy", (by) => map.setPaintProperty("buildings", "fill-extrusion-color", buildingColour(by)));
   return map;
 }

@@ -51,6 +51,8 @@ export function cityLayer(id, type, sourceLayer, paint, more = {}) {
 }
 
 // `rasters` is the TileJSON of the terrain's pictures: where they reach, and at which zooms.
+export const heightText = (locale) => ["concat", ["number-format", ["get", "height"], { locale, "min-fraction-digits": 1, "max-fraction-digits": 1 }], " m"];
+
 export function cityStyle(base, { colourBy = "verdict", shown = null, rasters = {} } = {}) {
   const visible = new Map(GROUPS.flatMap(({ id, layers, on }) => layers.map((layer) => [layer, (shown ? shown.includes(id) : on) ? "visible" : "none"])));
   const wanted = (layer) => ({ ...layer, layout: { ...layer.layout, ...(visible.has(layer.id) ? { visibility: visible.get(layer.id) } : {}) } });
@@ -117,7 +119,7 @@ export function cityStyle(base, { colourBy = "verdict", shown = null, rasters = 
       cityLayer("building-heights", "symbol", "buildings", HALO, {
         minzoom: 17.5,
         filter: ["has", "height"],
-        layout: { ...BOLD, "text-field": ["concat", ["number-format", ["get", "height"], { locale: "vi-VN", "max-fraction-digits": 1 }], " m"], "text-size": 12, "text-anchor": "bottom" },
+        layout: { ...BOLD, "text-field": heightText("vi-VN"), "text-size": 12, "text-anchor": "bottom" },
       }),
       // A mark beside the colour: what is to be inspected is known without seeing red.
       cityLayer("flags", "symbol", "buildings", {}, {

@@ -6,7 +6,7 @@ import { translate } from "./dom.js";
 import { createMap } from "./map.js";
 import { createPanel } from "./panel.js";
 import { createState } from "./state.js";
-import { half, setLanguage, t, texts } from "./texts.js";
+import { setLanguage, t, texts } from "./texts.js";
 import { PARTS } from "./parts.js";
 
 const KEPT = "diaba.language";
@@ -47,9 +47,21 @@ function chooseLanguage(app) {
 }
 
 function titlePage(app) {
-  const name = half(app.tiles?.name ?? "diaba");
-  document.title = `${name} · ${t("app.title")}`;
-  document.getElementById("city").textContent = name.replace(/^diaba · /, "");
+  const name = (app.tiles?.name ?? "diaba").replace(/^diaba · /, "");
+  document.title = `${name} · ${t("app.title")} · diaba`;
+  document.getElementById("city").textContent = name;
+}
+
+// The links at the start of the page lead over what is between; the address is the map's.
+function skipLinks(app) {
+  document.getElementById("skip-map").addEventListener("click", (event) => {
+    event.preventDefault();
+    app.map.getCanvas().focus();
+  });
+  document.getElementById("skip-list").addEventListener("click", (event) => {
+    event.preventDefault();
+    app.panel.show("view", { focus: true });
+  });
 }
 
 async function start() {
@@ -65,6 +77,7 @@ async function start() {
   createCards(app);
   app.map = createMap(app, app.tiles);
   for (const { mount } of PARTS) mount(app);
+  skipLinks(app);
   if (app.isEmpty) app.say(t("app.empty"), { level: "show" });
   app.map.once("style.load", () => {
     const selected = state.get("selected");
@@ -75,6 +88,11 @@ async function start() {
     app.isReady = true;
   });
 }
+
+document.addEventListener("keydown", (event) => {
+  // What is nearest closes first: the page's own parts have had their turn.
+  if (event.key === "Escape" && !event.defaultPrevented && globalThis.diaba?.state.get("selected")) globalThis.diaba.state.set({ selected: null });
+});
 
 start().catch((error) => {
   const shown = document.getElementById("message");

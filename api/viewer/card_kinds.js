@@ -32,7 +32,7 @@ export function mount(app) {
       ["fact.roofTop", metres(p.roof_height_max)],
       ["fact.epoch", p.epoch],
       ["fact.lod", p.lod],
-      ["fact.reason", coded("reason", p.reason)],
+      ["fact.reason", p.reason === "none" ? null : coded("reason", p.reason)],
     ],
     after: (feature) => {
       const path = `buildings/${escaped(feature.id)}`;

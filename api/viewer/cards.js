@@ -66,7 +66,22 @@ export function createCards(app) {
     if (!table.rows.length) table.remove();
     put(box, told.after?.(feature));
     for (const part of added.get(shown.kind) ?? []) part(feature, box);
-    fill(card, h("header", {}, title, off), box);
+    const geometry = app.reach(feature.geometry);
+    const tools = h("div", { class: "tools" },
+      geometry && h("button", { type: "button", class: "quiet", on: { click: () => app.goTo({ bounds: geometry }) } }, icon("target", 18), h("span", { t: "card.zoom" })),
+      h("button", { type: "button", class: "quiet", on: { click: copy } }, icon("link", 18), h("span", { t: "card.copy" })));
+    fill(card, h("header", {}, title, off), box, tools);
+  }
+
+  // The address of what is shown, for an e-mail; where the browser keeps pages off the clipboard it is shown.
+  async function copy() {
+    const address = app.state.address();
+    try {
+      await navigator.clipboard.writeText(address);
+      app.say(app.t("card.copied"), { level: "show" });
+    } catch {
+      app.say(address, { level: "show" });
+    }
   }
 
   // A line of a card's table: a key of a text and a value; nothing where there is no value.

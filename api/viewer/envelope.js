@@ -56,7 +56,7 @@ const TEXTS = {
     "taken.area_kind": "Chưa chọn khu vực: tính như khu quy hoạch mới, là trường hợp chặt hơn.",
     advice: "Đây là tính toán theo dữ liệu và quy định, không phải quyết định của cơ quan cấp phép.",
     download: "Tải khối tích",
-    draw: "Xem trên bản đồ",
+    clear: "Xóa khỏi bản đồ",
     drawn: "Khối tích tối đa của thửa {name}: cao {height}",
     actual: "hiện có {value}",
     at_most: "không quá",
@@ -127,7 +127,7 @@ const TEXTS = {
     "taken.area_kind": "No kind of area was chosen: a new one is taken, the stricter.",
     advice: "This is worked out from data and rules. It is no decision of the office.",
     download: "Download the space",
-    draw: "Show on the map",
+    clear: "Remove from the map",
     drawn: "Largest space on parcel {name}: {height} high",
     actual: "it has {value}",
     at_most: "at most",
@@ -157,7 +157,7 @@ const TEXTS = {
 export function mount(app) {
   const { map, state, t } = app;
   app.texts("envelope", TEXTS);
-  const result = h("div", { "aria-live": "polite" });
+  const result = h("div", { class: "result" });
   let parcel = null;
   let shown = null;
   let number_ = 0;
@@ -230,7 +230,7 @@ export function mount(app) {
       ]), h("ul", { class: "steps", "aria-label": t("envelope.space") }, [...envelope.steps].reverse().map((step) => h("li", {},
         h("span", {}, t("envelope.step", { base: measure(step.base_m, "m"), top: measure(step.top_m, "m") })), h("b", {}, measure(step.area_m2, "m²"))))));
     }
-    put(result, h("p", { class: "note" }, t("envelope.advice")));
+    put(result, h("button", { type: "button", class: "second", on: { click: clear } }, t("envelope.clear")), h("p", { class: "note" }, t("envelope.advice")));
     put(result, h("h3", {}, t("envelope.lot")), facts([
       ["envelope.area", measure(lot.area_m2, "m²")],
       ["envelope.depth", lot.depth_m === null ? null : measure(lot.depth_m, "m")],
@@ -242,6 +242,15 @@ export function mount(app) {
     if (notes.length) put(result, h("h3", {}, t("envelope.notes")), h("ul", { class: "plain note" }, notes));
     const files = shown.links.filter(({ rel }) => rel === "alternate");
     if (files.length) put(result, h("h3", {}, t("envelope.download")), h("ul", { class: "links" }, files.map(({ href, title }) => h("li", {}, h("a", { href: relative(href), download: "" }, title)))));
+  }
+
+  function clear() {
+    parcel = shown = null;
+    fill(result);
+    form.hidden = true;
+    hint.hidden = false;
+    paint();
+    panel.element.focus();
   }
 
   // A link of the service by this page's own address, which a proxy may have made another.

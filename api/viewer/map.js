@@ -2,7 +2,7 @@
 
 import { AttributionControl, Map, NavigationControl, ScaleControl } from "./library.js";
 import { serveImages } from "./sprites.js";
-import { buildingColour, cityStyle, GROUPS } from "./style.js";
+import { buildingColour, cityStyle, GROUPS, heightText } from "./style.js";
 
 const WORLD_WIDTH = 300;
 const CITY_CENTRE = [106.7, 10.78];
@@ -14,7 +14,7 @@ export function createMap(app, { bounds }) {
   const { state } = app;
   const isEmpty = bounds[2] - bounds[0] > WORLD_WIDTH;
   const asked = state.get("view");
-  const padding = { left: 30, right: 60, top: 40, bottom: 40 };
+  const padding = { left: window.innerWidth > 700 ? 370 : 20, right: 60, top: 40, bottom: 40 };
   const view = asked ?? (isEmpty ? { center: CITY_CENTRE, zoom: 11 } : { bounds, fitBoundsOptions: { padding, maxZoom: CLOSE, pitch: 50 } });
   const map = new Map({
     container: "map",
@@ -40,12 +40,28 @@ export function createMap(app, { bounds }) {
   // Goes to a place as the person likes it: flying, or at once where motion is to be reduced.
   app.goTo = (where) => {
     const { bounds: box, ...rest } = where;
-    const spared = spare(app);
+    const spared = spare();
     if (box) map.fitBounds(box, { padding: spared, maxZoom: CLOSE, animate: !calm.matches, ...rest });
     else map[calm.matches ? "jumpTo" : "flyTo"]({ padding: spared, ...rest });
   };
+  app.reach = reach;
+  // Numbers on the map are written as those beside it.
+  const number = () => map.setLayoutProperty("building-heights", "text-field", heightText(app.texts.locale()));
+  state.on("language", number);
+  map.once("style.load", number);
   state.on("colourBy", (by) => map.setPaintProperty("buildings", "fill-extrusion-color", buildingColour(by)));
   return map;
+}
+
+// The corners of a GeoJSON geometry's box; null of one that is nowhere.
+function reach(geometry) {
+  const box = [[Infinity, Infinity], [-Infinity, -Infinity]];
+  const take = (coordinates) => {
+    if (typeof coordinates[0] !== "number") coordinates.forEach(take);
+    else for (const axis of [0, 1]) [box[0][axis], box[1][axis]] = [Math.min(box[0][axis], coordinates[axis]), Math.max(box[1][axis], coordinates[axis])];
+  };
+  take(geometry?.coordinates ?? []);
+  return Number.isFinite(box[0][0]) ? box : null;
 }
 
 // What panels cover of the map, so that what is shown is beside them.

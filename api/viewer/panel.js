@@ -13,16 +13,17 @@ export function createPanel(app) {
   function show(id, { focus = false } = {}) {
     const next = parts.has(id) ? id : null;
     if (next !== open) {
+      const before = open;
+      open = next;
+      sheet.hidden = open === null;
+      document.body.dataset.panel = open ?? "";
       for (const [name, { tab, box, onClose, onOpen }] of parts) {
         const isOpen = name === next;
         tab.setAttribute("aria-selected", String(isOpen));
         box.hidden = !isOpen;
         if (isOpen) onOpen?.();
-        else if (name === open) onClose?.();
+        else if (name === before) onClose?.();
       }
-      open = next;
-      sheet.hidden = open === null;
-      document.body.dataset.panel = open ?? "";
       // One stop of the Tab key for the whole rail.
       for (const { tab } of parts.values()) tab.tabIndex = -1;
       (parts.get(open) ?? parts.values().next().value).tab.tabIndex = 0;

@@ -15,15 +15,15 @@ export const GROUPS = [
   { id: "buildings", layers: ["buildings", "built-up", "flags"], on: true },
   { id: "parcels", layers: ["parcels", "parcel-lines", "blocks", "wards"], on: true },
   { id: "permits", layers: ["permits"], on: false },
-  { id: "zones", layers: ["zones", "zone-lines"], on: false },
+  { id: "zones", layers: ["zones", "zone-lines", "zone-names"], on: false },
   { id: "roads", layers: ["roads"], on: true },
-  { id: "labels", layers: ["road-names", "parcel-numbers", "building-heights", "zone-names"], on: true },
+  { id: "labels", layers: ["road-names", "parcel-numbers", "building-heights"], on: true },
   { id: "lidar", layers: ["lidar", "lidar-lines", "lidar-names"], on: false },
-  { id: "hillshade", layers: ["hillshade"], on: true },
+  { id: "hillshade", layers: ["hillshade"], on: false },
   { id: "dtm", layers: ["dtm"], on: true, picture: true },
   { id: "dsm", layers: ["dsm"], on: false, picture: true },
   { id: "ndsm", layers: ["ndsm"], on: false, picture: true },
-  { id: "relief3d", layers: [], on: true },
+  { id: "relief3d", layers: [], on: false },
 ];
 
 // Zoom of the finest heights the terrain is drawn from: a dot of them is about 2 m.
@@ -51,6 +51,8 @@ export function cityLayer(id, type, sourceLayer, paint, more = {}) {
 }
 
 // `rasters` is the TileJSON of the terrain's pictures: where they reach, and at which zooms.
+export const heightText = (locale) => ["concat", ["number-format", ["get", "height"], { locale, "min-fraction-digits": 1, "max-fraction-digits": 1 }], " m"];
+
 export function cityStyle(base, { colourBy = "verdict", shown = null, rasters = {} } = {}) {
   const visible = new Map(GROUPS.flatMap(({ id, layers, on }) => layers.map((layer) => [layer, (shown ? shown.includes(id) : on) ? "visible" : "none"])));
   const wanted = (layer) => ({ ...layer, layout: { ...layer.layout, ...(visible.has(layer.id) ? { visibility: visible.get(layer.id) } : {}) } });
@@ -117,13 +119,13 @@ export function cityStyle(base, { colourBy = "verdict", shown = null, rasters = 
       cityLayer("building-heights", "symbol", "buildings", HALO, {
         minzoom: 17.5,
         filter: ["has", "height"],
-        layout: { ...BOLD, "text-field": ["concat", ["number-format", ["get", "height"], { locale: "vi-VN", "max-fraction-digits": 1 }], " m"], "text-size": 12, "text-anchor": "bottom" },
+        layout: { ...BOLD, "text-field": heightText("vi-VN"), "text-size": 12, "text-anchor": "bottom" },
       }),
       // A mark beside the colour: what is to be inspected is known without seeing red.
       cityLayer("flags", "symbol", "buildings", {}, {
-        minzoom: 15,
+        minzoom: 16.5,
         filter: ["==", ["get", "verdict"], "flagged"],
-        layout: { "icon-image": "flag", "icon-allow-overlap": true, "icon-anchor": "bottom", "icon-size": ["interpolate", ["linear"], ["zoom"], 15, 0.55, 18, 1] },
+        layout: { "icon-image": "flag", "icon-overlap": ["step", ["zoom"], "never", 17.5, "always"], "icon-padding": 1, "icon-anchor": "bottom", "icon-size": ["interpolate", ["linear"], ["zoom"], 16.5, 0.55, 19, 0.9] },
       }),
       { id: "lidar-names", type: "symbol", source: "lidar", minzoom: 12, layout: { ...BOLD, "text-field": ["get", "epoch"], "text-size": 13 }, paint: HALO },
     ].map(wanted),

@@ -138,7 +138,7 @@ export function mount(app) {
     chip.hidden = !state.get("asOf");
     fill(chip, icon("calendar", 18), h("span", {}, t("time.shown", { day: day(now) })), h("button", { type: "button", class: "chip", on: { click: () => choose(null) } }, t("time.today")));
     fill(ticks, marks.map((mark) => h("option", { value: String(count(mark.day)) })));
-    fill(list, marks.map(({ day: on, epoch, changes }) => {
+    fill(list, marks.toReversed().map(({ day: on, epoch, changes }) => {
       const what = epoch ? t("time.flown", { epoch }) : changes === 1 ? t("time.changedOne") : t("time.changed", { count: changes });
       const isNow = on === now;
       return h("li", {}, h("button", { type: "button", class: `mark${epoch ? " epoch" : ""}`, "aria-pressed": String(isNow), on: { click: () => choose(on) } },

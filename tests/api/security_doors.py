@@ -271,10 +271,9 @@ DOORS = {
     "/health/ready": Door(_NOTHING, ("/health/ready",)),
     "/viewer": Door(_NOTHING, ("/viewer",)),
     "/viewer/": Door(_NOTHING, ("/viewer/",)),
-    "/viewer/{name}": Door(_NOTHING, ("/viewer/viewer.js", "/viewer/..%2f..%2fmain.py")),
-    "/viewer/vendor/{name}": Door(
-        _NOTHING, ("/viewer/vendor/maplibre-gl.css", "/viewer/vendor/..%2f..%2fetc%2fpasswd")
-    ),
+    "/viewer/{name}": Door(_NOTHING, ("/viewer/app.js", "/viewer/..%2f..%2fmain.py")),
+    "/viewer/fonts/{name}": Door(_NOTHING, ("/viewer/fonts/..%2f..%2fetc%2fpasswd",)),
+    "/position": Door(_NOTHING, (f"/position?x={LONGITUDE}&y={LATITUDE}",)),
 }
 """Path of a route → the door."""
 

@@ -102,10 +102,11 @@ export function mount(app) {
     }
   }
 
-  // Whether it is the case that is chosen, or a case at the building that is.
+  // Whether it is the case that is chosen, or one at the building or on the parcel that is.
   function isChosen(one) {
     const chosen = state.get("selected");
-    return (chosen?.kind === "cases" && chosen.id === one.id) || (chosen?.kind === "buildings" && chosen.id === one.building_uid);
+    return (chosen?.kind === "cases" && chosen.id === one.id) || (chosen?.kind === "buildings" && chosen.id === one.building_uid)
+      || (chosen?.kind === "parcels" && chosen.id === one.parcel_uid);
   }
 
   function draw() {
@@ -176,7 +177,7 @@ export function mount(app) {
 
   // What is chosen in the list is chosen on the map, and the other way round.
   app.card.define("cases", {
-    source: null, key: "id", layers: ["cases"], icon: "flag", title: "cases.one",
+    source: null, key: "id", icon: "flag", title: "cases.one",
     load: sheet.load, name: (one) => t(`cases.kind.${one.kind}`), rows: () => [], after: sheet.draw,
   });
   state.on("selected", () => {

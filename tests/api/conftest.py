@@ -245,13 +245,13 @@ def address(store: CityStore) -> Iterator[str]:
 
 
 @contextmanager
-def served(store: CityStore, **settings: str) -> Iterator[str]:
-    """`diaba serve` as a process of its own while the context lasts; gives its address.
+def served(store: CityStore, *options: str, **settings: str) -> Iterator[str]:
+    """`diaba serve` as a process of its own while the context lasts, with options and settings; gives its address.
 
     A thread would not do: a library that waits for an answer while it holds the interpreter's lock would wait for ever.
     """
     environment = os.environ | {"DIABA_HOME": str(store.settings.home), "DIABA_CITY": store.city.name} | settings
-    program = [sys.executable, "-m", "api.cli.main", "serve", "--port", "0", "--json"]
+    program = [sys.executable, "-m", "api.cli.main", "serve", "--port", "0", "--json", *options]
     with subprocess.Popen(
         program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

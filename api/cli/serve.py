@@ -76,7 +76,7 @@ def command(
         metrics.watch_sessions(app.state.service.sessions)
         address = _address(host, listener.getsockname()[1])
         log_to_stderr(log_format)
-        places |= {"url": address, "viewer": f"{address}/viewer/", "collections": f"{address}/collections"}
+        places |= {"url": address, "viewer": f"{address}/", "collections": f"{address}/collections"}
         emit({"city": city.name, **places}, as_json, lambda: _announce(city.name, places))
         sys.stdout.flush()
         server.run(app, limits, [listener])

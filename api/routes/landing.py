@@ -137,7 +137,6 @@ def _links(base: str) -> list[Link]:
             JSON,
             "Địa hình · Shaded relief (TileJSON)",
         ),
-        link("related", f"{base}/viewer/", "text/html", "Bản đồ · Viewer"),
         link("status", f"{base}/health/ready", JSON, "Health"),
         link("related", f"{base}/wmts/1.0.0/WMTSCapabilities.xml", "application/xml", "Ảnh địa hình · Terrain as WMTS"),
         link("related", f"{base}/terrain/layer.json", JSON, "Địa hình 3D · Terrain for globes (quantized-mesh)"),

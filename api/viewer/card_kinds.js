@@ -130,7 +130,7 @@ export function mount(app) {
   });
 
   card.define("lidar", {
-    source: "lidar", key: "sha256", layers: ["lidar"], icon: "scan", title: "kind.lidar",
+    source: "lidar", key: "sha256", stateId: (id) => `#${id}`, layers: ["lidar"], icon: "scan", title: "kind.lidar",
     load: item("lidar_tiles"),
     name: ({ properties: p }) => p.epoch,
     rows: ({ properties: p }) => [

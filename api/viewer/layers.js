@@ -95,7 +95,11 @@ export function mount(app) {
     try {
       const found = await app.api.json("collections/lidar_tiles/items", { limit: 1000, f: "json" });
       epochs = [...new Set(found.features.map(({ properties }) => properties.epoch))].sort();
-      for (const { properties } of found.features) properties.pattern = epochs.indexOf(properties.epoch);
+      for (const { properties } of found.features) {
+        properties.pattern = epochs.indexOf(properties.epoch);
+        // A hash of digits alone would be taken for a number.
+        properties.state_id = `#${properties.sha256}`;
+      }
       map.getSource("lidar").setData(found);
       draw();
     } catch (error) {
@@ -123,6 +127,6 @@ export function mount(app) {
   draw();
   app.panel("layers", {
     title: "layers.title", icon: "layers", order: 10, open: window.innerWidth > 700,
-    element: h("div", {}, colours, legend, list, further, steeper, note),
+    element: h("div", {}, colours, legend, further, list, steeper, note),
   });
 }

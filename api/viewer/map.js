@@ -125,7 +125,7 @@ function groups(app, map) {
 function highlight(map, app, { kind, id }, chosen) {
   const told = app.card.kinds.get(kind);
   if (!told?.source || !map.getSource(told.source)) return;
-  map.setFeatureState({ source: told.source, sourceLayer: told.sourceLayer, id }, { chosen });
+  map.setFeatureState({ source: told.source, sourceLayer: told.sourceLayer, id: told.stateId?.(id) ?? id }, { chosen });
 }
 
 function words(app) {

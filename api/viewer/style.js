@@ -75,7 +75,7 @@ export function cityStyle(base, { colourBy = "verdict", shown = null, rasters = 
       ndsm: relief("ndsm"),
       shade: heights(),
       heights: heights(),
-      lidar: { type: "geojson", data: { type: "FeatureCollection", features: [] }, promoteId: "sha256" },
+      lidar: { type: "geojson", data: { type: "FeatureCollection", features: [] }, promoteId: "state_id" },
     },
     light: { anchor: "viewport", position: [1.2, 210, 40], intensity: 0.35 },
     layers: [
@@ -90,13 +90,17 @@ export function cityStyle(base, { colourBy = "verdict", shown = null, rasters = 
       cityLayer("built-up", "fill", "built_up", { "fill-color": ["case", ["has", "height"], heightColour, UNKNOWN], "fill-opacity": 0.7 }),
       // Hardly visible, but it can be clicked.
       cityLayer("parcels", "fill", "parcels", { "fill-color": ["case", isChosen, CHOSEN, "#ffffff"], "fill-opacity": ["case", isChosen, 0.3, 0.12] }),
-      cityLayer("parcel-lines", "line", "parcels", { "line-color": ["case", isChosen, CHOSEN, "#54605e"], "line-width": ["case", isChosen, 3, 0.8] }),
+      cityLayer("parcel-lines", "line", "parcels", { "line-color": ["case", isChosen, CHOSEN, "#54605e"], "line-width": ["interpolate", ["linear"], ["zoom"], 15, ["case", isChosen, 2, 0.3], 17, ["case", isChosen, 3, 0.8]] }),
       cityLayer("roads", "line", "roads", {
         "line-color": ["case", isChosen, CHOSEN, "#ffffff"],
         "line-width": ["interpolate", ["exponential", 2], ["zoom"], 12, 0.6, 18, 6],
         "line-opacity": 0.85,
       }, { layout: { "line-cap": "round", "line-join": "round" } }),
-      cityLayer("permits", "line", "permits", { "line-color": CHOSEN, "line-width": ["case", isChosen, 4, 1.8], "line-dasharray": [3, 2] }),
+      cityLayer("permits", "line", "permits", {
+        "line-color": CHOSEN,
+        "line-width": ["interpolate", ["linear"], ["zoom"], 15, ["case", isChosen, 2, 0.4], 17.5, ["case", isChosen, 4, 1.8]],
+        "line-dasharray": [3, 2],
+      }),
       { id: "lidar", type: "fill", source: "lidar", paint: { "fill-pattern": ["concat", "lidar-", ["get", "pattern"]], "fill-opacity": 0.75 } },
       { id: "lidar-lines", type: "line", source: "lidar", paint: { "line-color": ["match", ["get", "pattern"], ...EPOCHS.flatMap((colour, i) => [i, colour]), EPOCHS[0]], "line-width": ["case", isChosen, 4, 1.6] } },
       cityLayer("buildings", "fill-extrusion", "buildings", {
@@ -110,7 +114,7 @@ export function cityStyle(base, { colourBy = "verdict", shown = null, rasters = 
       }),
       cityLayer("zone-names", "symbol", "zones", { ...HALO, "text-color": "#503578" }, {
         minzoom: 13,
-        layout: { ...BOLD, "text-field": ["get", "land_use"], "text-size": 12 },
+        layout: { ...BOLD, "text-field": ["get", "land_use"], "text-size": 12, "text-padding": 14 },
       }),
       cityLayer("parcel-numbers", "symbol", "parcels", { ...HALO, "text-color": "#41504d" }, {
         minzoom: 18,

@@ -13,6 +13,7 @@ export const launch = (executablePath) => chromium.launch({ executablePath, args
 
 // Everything a page complains of, and every host it asks but its own, kept in `seen`.
 export function watch(page, address, seen) {
+  page.setDefaultTimeout(90000);
   page.on("console", (message) => {
     // Of the drawing by software, not of what is drawn.
     if (/GPU stall|GL Driver Message|software WebGL/i.test(message.text())) return;

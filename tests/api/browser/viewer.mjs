@@ -246,6 +246,10 @@ try {
   await onDesk();
   await byKeyboard();
   await onPhone();
+} catch (error) {
+  // What was seen until then tells more than a time-out.
+  console.error(JSON.stringify(seen));
+  throw error;
 } finally {
   await browser.close();
 }

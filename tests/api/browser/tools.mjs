@@ -7,9 +7,10 @@ import { axeSource, idle, judge, launch, watch } from "./browser.mjs";
 const [address, executablePath, folder, questions] = process.argv.slice(2);
 const ask = JSON.parse(questions);
 const browser = await launch(executablePath);
-const seen = { console: [], failed: [], foreign: [], requests: 0, axe: {}, phone: {} };
+const seen = { broken: [], console: [], failed: [], foreign: [], requests: 0, axe: {}, phone: {} };
 const axe = await axeSource();
 // Without relief: the tools are looked at, and drawing by software is slow.
+const PATIENCE = 45_000;
 const LAYERS = "layers=buildings,parcels,roads";
 
 const state = (page, name) => page.evaluate((key) => globalThis.diaba.state.get(key), name);
@@ -37,6 +38,8 @@ async function envelope(page) {
   const button = page.getByRole("button", { name: "Được xây gì ở đây?" });
   await button.focus();
   await page.keyboard.press("Enter");
+  await shown(page, "envelope");
+  const focus = await page.evaluate(() => document.activeElement.id);
   await page.fill("#envelope-filed_on", "2026-03-02");
   await page.locator("#envelope-filed_on").dispatchEvent("change");
   await shown(page, "envelope", '"filed_on":"2026-03-02"');
@@ -46,7 +49,7 @@ async function envelope(page) {
   seen.envelope = {
     steps: await page.evaluate(() => globalThis.diaba.map.queryRenderedFeatures({ layers: ["envelope"] }).map(({ properties }) => [properties.base, properties.top])),
     text: await page.locator("#part-envelope").innerText(),
-    focus: await page.evaluate(() => document.activeElement.id || document.activeElement.closest("section")?.id),
+    focus,
     files: await page.locator("#part-envelope .links a").evaluateAll((all) => all.map(({ href }) => href)),
   };
   await picture("envelope");
@@ -59,9 +62,9 @@ async function envelope(page) {
   // The rules and the plans of another day.
   await page.evaluate(() => globalThis.diaba.state.set({ asOf: "2012-06-01" }));
   await shown(page, "envelope", '"as_of":"2012-06-01"');
-  seen.envelope.before = await page.evaluate(() => globalThis.diaba.envelope.shown.envelope.height_m);
+  seen.envelope.before = await page.evaluate(() => [globalThis.diaba.envelope.shown.filed_on, globalThis.diaba.envelope.shown.no_envelope.reason, document.getElementById("part-envelope").innerText]);
   await page.evaluate(() => globalThis.diaba.state.set({ asOf: null }));
-  await shown(page, "envelope", '"limits":[');
+  await page.waitForFunction(() => globalThis.diaba.envelope.shown?.as_of !== "2012-06-01");
   await page.getByRole("button", { name: "Xóa khỏi bản đồ" }).press("Enter");
   await idle(page);
   await picture("no-envelope");
@@ -298,6 +301,7 @@ async function inspect(page) {
 async function atIssuer() {
   const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, reducedMotion: "reduce" });
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
   await page.goto(`${address}/#${LAYERS}&colour=height&lang=en`);
   await idle(page);
   await open(page, "Account");
@@ -344,6 +348,7 @@ async function atIssuer() {
 async function onPhone() {
   const context = await browser.newContext({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, reducedMotion: "reduce" });
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
   watch(page, address, seen);
   await page.goto(`${address}/#see=parcels:p-0003&${LAYERS}&lang=en&at=18.5/${ask.lot[1]}/${ask.lot[0]}`);
   await idle(page);
@@ -385,19 +390,20 @@ async function onPhone() {
 
 try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, reducedMotion: "reduce" });
+  page.setDefaultTimeout(PATIENCE);
   watch(page, address, seen);
   for (const part of [envelope, time, split, profile, session, cases, inspect]) {
     try {
       await part(page);
     } catch (error) {
-      await page.screenshot({ path: `${folder}/failed.png` }).catch(() => {});
-      throw new Error(`${part.name}: ${error.message}; ${JSON.stringify(seen).slice(-1500)}`);
+      // What comes after it is tried too: one run tells all.
+      await page.screenshot({ path: `${folder}/broken-${part.name}.png` }).catch(() => {});
+      seen.broken.push(`${part.name}: ${error.message}`);
     }
   }
   seen.missing = await page.evaluate(() => [...globalThis.diaba.texts.missing]);
   await page.close();
-  await atIssuer();
-  await onPhone();
+  for (const part of [atIssuer, onPhone]) await part().catch((error) => seen.broken.push(`${part.name}: ${error.message}`));
 } finally {
   await browser.close();
 }

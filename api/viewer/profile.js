@@ -263,7 +263,7 @@ export function mount(app) {
     return h("ul", { class: "legend" }, shown.series.map((series, index) => {
       const { colour, dash } = LINES[index];
       const sign = svg("svg", { width: 26, height: 10, viewBox: "0 0 26 10", "aria-hidden": "true" }, svg("path", { d: "M0 5h26", stroke: colour, "stroke-width": 2.4, "stroke-dasharray": dash }));
-      return h("li", {}, sign, h("span", {}, nameOf(series)));
+      return h("li", {}, sign, h("span", {}, series.value.some((one) => one !== null) ? nameOf(series) : `${nameOf(series)}: ${t("profile.unknown")}`));
     }));
   }
 
@@ -277,7 +277,7 @@ export function mount(app) {
     for (const height of steps(bottom, top, 5)) {
       picture_.append(svg("path", { d: `M${PAD.left} ${y(height)}H${WIDTH - PAD.right}`, class: "grid" }), text(PAD.left - 5, y(height) + 4, number(height, 1), "end"));
     }
-    for (const distance of steps(0, shown.length, 4)) picture_.append(text(x(distance), HEIGHT - 8, `${number(distance, 0)} m`, distance ? "middle" : "start"));
+    for (const distance of steps(0, shown.length, 4)) picture_.append(text(x(distance), HEIGHT - 8, `${number(distance, 0)} m`, distance === 0 ? "start" : x(distance) > WIDTH - 30 ? "end" : "middle"));
     picture_.append(svg("path", { d: `M${PAD.left} ${PAD.top}V${HEIGHT - PAD.bottom}H${WIDTH - PAD.right}`, class: "axis", fill: "none" }));
     shown.series.forEach(({ value }, index) => {
       let path = "";

@@ -37,9 +37,15 @@ OF_OLD = -0.75
 """m by which the ground of the first survey lies lower."""
 ROOF = 6.0
 """m by which the surface lies above the terrain."""
-SETBACK = {"kind": "setback", "building_uid": "b-0007", "parcel_uid": "p-0007", "epoch": NEW, "delta": 0.4, "sigma": 0.1}
-LARGEST = {"kind": "footprint", "building_uid": "b-0011", "parcel_uid": "p-0011", "epoch": NEW, "delta": 9.5, "sigma": 1.2}
-STOREYS = {"kind": "storeys", "building_uid": FLAGGED, "parcel_uid": "p-0003", "epoch": NEW, "delta": 0.8, "sigma": 0.1}
+
+
+def _difference(kind: str, number: int, delta: float, sigma: float) -> dict[str, Any]:
+    told = {"building_uid": f"b-{number:04d}", "parcel_uid": f"p-{number:04d}", "epoch": NEW}
+    return {"kind": kind, **told, "delta": delta, "sigma": sigma}
+
+
+SETBACK, LARGEST = _difference("setback", 7, 0.4, 0.1), _difference("footprint", 11, 9.5, 1.2)
+STOREYS = _difference("storeys", int(FLAGGED.removeprefix("b-")), 0.8, 0.1)
 CONFIDENCE = {"setback": 0.95, "footprint": 0.995, "storeys": 0.99}
 Seen = tuple[dict[str, Any], Path]
 
@@ -156,7 +162,7 @@ def test_nothing_is_complained_of_and_no_other_host_is_asked(visit: Seen) -> Non
 def test_axe_finds_nothing_serious_in_any_tool(visit: Seen) -> None:
     found = visit[0]["axe"]
     assert len(found) >= 14
-    assert found == dict.fromkeys(found, [])
+    assert found == {name: [] for name in found}
 
 
 def test_the_envelope_stands_on_the_lot_as_worked_by_hand(visit: Seen) -> None:
@@ -303,7 +309,8 @@ def test_an_inspection_is_in_the_store_and_a_conflict_was_told(
             {"id": ids["footprint"]},
         ).all()
         status = connection.execute(
-            text("SELECT status FROM diaba.discrepancy WHERE id = :id AND upper_inf(recorded)"), {"id": ids["footprint"]}
+            text("SELECT status FROM diaba.discrepancy WHERE id = :id AND upper_inf(recorded)"),
+            {"id": ids["footprint"]},
         ).scalar_one()
     assert [tuple(row) for row in rows] == [("confirmed", 12.34, "Đo bằng máy toàn đạc", "an.inspector", today())]
     assert status == "confirmed"

@@ -42,8 +42,7 @@ def main() -> int:
 
 def _address(service: subprocess.Popen[str]) -> str:
     said = ""
-    assert service.stdout is not None
-    for line in service.stdout:
+    for line in service.stdout or ():
         said += line
         if line.startswith("}"):
             return str(json.loads(said)["url"])

@@ -1,4 +1,4 @@
-"""Makes the README's pictures of the viewer: serves the stored city, drives a browser, writes docs/images/viewer*.png."""
+"""Makes the README's pictures of the viewer: serves the stored city, drives a browser, writes docs/images."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ const ask = JSON.parse(questions);
 const browser = await launch(executablePath);
 const seen = { console: [], failed: [], foreign: [], requests: 0, axe: {}, phone: {} };
 const axe = await axeSource();
+// How far it has come, for whoever waits for it.
+const came = (to) => process.stderr.write(`${to}\n`);
 
 // ids of the features that are really drawn in a layer.
 const drawn = (page, layer, key = "uid") => page.evaluate(([id, name]) => {
@@ -15,6 +17,8 @@ const drawn = (page, layer, key = "uid") => page.evaluate(([id, name]) => {
   return [...new Set(found.map(({ properties }) => properties[name]))];
 }, [layer, key]);
 const centre = (page) => page.evaluate(() => globalThis.diaba.map.getCenter().toArray());
+// A box or choice of the panel, by its words: chosen by its own click, whatever moves beneath it.
+const tick = (page, label) => page.getByLabel(label, { exact: true }).evaluate((element) => element.click());
 const focused = (page) => page.evaluate(() => {
   const element = document.activeElement;
   return element.id || element.dataset.thing || element.className || element.tagName;
@@ -25,7 +29,7 @@ const card = async (page, expected) => {
 };
 
 async function onDesk() {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, reducedMotion: "reduce" });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 560 }, reducedMotion: "reduce" });
   watch(page, address, seen);
   await page.goto(`${address}/`);
   await idle(page);
@@ -41,20 +45,22 @@ async function onDesk() {
     fonts: await page.evaluate(() => [...document.fonts].filter(({ status }) => status === "loaded").map(({ family }) => family.replaceAll('"', ""))),
     legend: await page.locator(".legend").first().innerText(),
   };
+  came("first picture");
   seen.axe["1280 vi, layers"] = await judge(page, axe);
 
   // Buildings coloured by height: nothing is red any more; then by their roofs.
-  await page.getByLabel("Chiều cao", { exact: true }).check();
+  await tick(page, "Chiều cao");
   await idle(page);
   await page.screenshot({ path: `${folder}/height.png` });
   seen.heightLegend = await page.locator(".legend").first().innerText();
-  await page.getByLabel("Loại mái").check();
+  await tick(page, "Loại mái");
   await idle(page);
   seen.roofs = await drawn(page, "buildings", "roof_type");
-  await page.getByLabel("Kiểm tra").check();
+  await tick(page, "Kiểm tra");
 
+  came("coloured");
   // Layers that are hidden at first.
-  for (const label of ["Giấy phép xây dựng", "Quy hoạch", "Phủ LIDAR"]) await page.getByLabel(label, { exact: true }).check();
+  for (const label of ["Giấy phép xây dựng", "Quy hoạch", "Phủ LIDAR"]) await tick(page, label);
   await page.waitForFunction(() => globalThis.diaba.map.queryRenderedFeatures({ layers: ["lidar"] }).length > 0);
   await idle(page);
   seen.layers = {
@@ -66,28 +72,33 @@ async function onDesk() {
     address: page.url(),
   };
   await page.screenshot({ path: `${folder}/layers.png` });
-  await page.getByLabel("Công trình", { exact: true }).uncheck();
+  await tick(page, "Công trình");
   await idle(page);
   seen.layers.hidden = (await drawn(page, "buildings")).length;
-  await page.getByLabel("Công trình", { exact: true }).check();
+  await tick(page, "Công trình");
 
+  came("layers");
   // Terrain in 3D: how high the map itself thinks the ground is, and how much higher when it is exaggerated.
   const ground = (place) => page.evaluate((at) => globalThis.diaba.map.queryTerrainElevation(at), place);
-  await page.getByLabel("Địa hình 3D").check();
+  await tick(page, "Địa hình 3D");
   await page.evaluate((at) => globalThis.diaba.map.jumpTo({ center: at, zoom: 18, pitch: 0 }), ask.hill);
   await idle(page);
   await idle(page);
   seen.terrain = { hill: await ground(ask.hill), foot: await ground(ask.foot) };
-  await page.getByLabel("4 ×").check();
+  await tick(page, "4 ×");
   await idle(page);
   seen.terrain.steeper = await page.evaluate(() => globalThis.diaba.map.getTerrain().exaggeration);
-  await page.getByLabel("1 ×").check();
-  await page.getByLabel("Địa hình 3D").uncheck();
+  await tick(page, "1 ×");
+  await tick(page, "Địa hình 3D");
   seen.terrain.off = await page.evaluate(() => globalThis.diaba.map.getTerrain());
 
+  came("terrain");
   await click(page);
+  came("clicked");
   await search(page);
+  came("searched");
   await deepLink(page);
+  came("linked");
   seen.missing = await page.evaluate(() => [...globalThis.diaba.texts.missing]);
   await page.close();
 }
@@ -137,9 +148,9 @@ async function search(page) {
 async function deepLink(page) {
   await page.evaluate((id) => globalThis.diaba.select({ kind: "buildings", id }), ask.flagged);
   await card(page, ask.flagged);
-  await page.getByLabel("Roof type", { exact: true }).check();
+  await tick(page, "Roof type");
   const link = await page.evaluate(() => globalThis.diaba.state.address());
-  const other = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+  const other = await browser.newPage({ viewport: { width: 1280, height: 560 } });
   watch(other, address, seen);
   await other.goto(link);
   await idle(other);
@@ -153,7 +164,7 @@ async function deepLink(page) {
 
 // Without a mouse: what Tab reaches, and whether one sees where one is.
 async function byKeyboard() {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, reducedMotion: "reduce" });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 560 }, reducedMotion: "reduce" });
   watch(page, address, seen);
   await page.goto(`${address}/`);
   await idle(page);
@@ -245,6 +256,7 @@ async function onPhone() {
 try {
   await onDesk();
   await byKeyboard();
+  came("keyboard");
   await onPhone();
 } catch (error) {
   // What was seen until then tells more than a time-out.

@@ -125,7 +125,7 @@ def visit(city: CityStore, ids: dict[str, str], tmp_path_factory: pytest.TempPat
         told = {f"DIABA_AUTH_{name}": value for name, value in (believed | {"SCOPE": "openid diaba"}).items()}
         with served(city, "--dev-issuer", **told) as address:
             command = [node, str(SCRIPTS / "tools.mjs"), address, browser, str(folder), json.dumps(questions)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, cwd=CHECKOUT)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, cwd=CHECKOUT)
             assert done.returncode == 0, done.stderr
     seen: dict[str, Any] = json.loads(done.stdout)
     (folder / "seen.json").write_text(done.stdout)

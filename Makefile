@@ -55,6 +55,10 @@ checks:
 docs: setup ## The reference pages of the command line and the HTTP API, out of the code
 	@$(PYTHON_TOOLS) scripts.reference docs/reference
 
+.PHONY: screenshots
+screenshots: setup ## The README's pictures of the viewer, of the city that is stored (after make demo)
+	@$(PYTHON_TOOLS) scripts.screenshots
+
 .PHONY: notebooks
 notebooks: setup ## Run the planners' worked examples
 	@$(PYTHON_TOOLS) pytest --nbmake notebooks $(ARGS)

@@ -15,6 +15,7 @@ from api.access.authenticate import Authenticate
 from api.access.authority import Authority
 from api.access.dev_issuer import issuer as dev_issuer
 from api.access.settings import AccessSettings
+from api.access.sign_in import SignIn
 from api.dependencies import Service
 from api.errors import add_handlers, handler
 from api.kept import Keeper
@@ -65,6 +66,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.service = service
+    app.state.sign_in = SignIn(believed)
     app.state.counted = Counted.by(service.limits.rates)
     app.state.tiles = vector_tiles
     app.state.tiles3d = Keeper(KEPT_BYTES)

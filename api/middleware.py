@@ -29,7 +29,7 @@ SECURITY: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; worker-src 'self' blob:; connect-src 'self'; "
-    "img-src 'self' data: blob:; style-src 'self'; base-uri 'none'; form-action 'none'",
+    "img-src 'self' data: blob:; style-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'",
 }
 """Pages load from this service alone. They may be framed: planners show the viewer inside of a notebook."""
 

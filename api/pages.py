@@ -30,7 +30,7 @@ def landing(base: str, city: str, description: str, links: Sequence[Link]) -> by
     )
     body = (
         f"<p>Thông tin đất đai và xây dựng của thành phố · {escape(description)}</p>"
-        f'<p><a class="button" href="{escape(base)}/viewer/">Mở bản đồ · Open the map</a> '
+        f'<p><a class="button" href="{escape(base)}/">Mở bản đồ · Open the map</a> '
         f'<a class="button" href="{escape(base)}/collections?f=html">Lớp dữ liệu · Collections</a></p>'
         f"<ul>{rows}</ul>"
     )
@@ -167,7 +167,6 @@ def _page(base: str, title: str, body: str, above: Sequence[tuple[str, str]]) ->
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="{files}/vendor/maplibre-gl.css">
 <link rel="stylesheet" href="{files}/pages.css">
 {script}
 </head>

@@ -100,6 +100,14 @@ class StaleVersion(Conflict):
         super().__init__(f"{key} is at version {version} now; look again and decide anew")
 
 
+class NoEnvelope(Conflict, BadInput):
+    """Nothing can be drawn that a building on a lot may fill; `reason` says why in one word, for programs."""
+
+    def __init__(self, reason: str, why: str) -> None:
+        self.reason = reason
+        super().__init__(f"no envelope: {why}")
+
+
 class SharesDoNotAddUp(BadInput, Conflict):
     """The shares of a right in a unit do not add up to one on some days."""
 

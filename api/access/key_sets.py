@@ -114,17 +114,27 @@ def source(settings: AccessSettings) -> Callable[[], Mapping[str, Any]]:
     """How the keys of the settings' issuer are had: from a file, from an address, or by discovery."""
     place = settings.keys
     if place is None:
-        return lambda: _discovered(str(settings.issuer), settings.fetch_seconds)
+        return lambda: _keys_of(str(settings.issuer), settings.fetch_seconds)
     if is_url(place):
         return lambda: _fetched(place, settings.fetch_seconds)
     return lambda: _document(Path(place).read_bytes())
 
 
-def _discovered(issuer: str, seconds: float) -> Mapping[str, Any]:
-    """After OpenID Connect Discovery 1.0, 4: what the issuer says of itself names the address of its keys."""
+def discovered(issuer: str, seconds: float) -> Mapping[str, Any]:
+    """What an issuer says of itself (OpenID Connect Discovery 1.0, 4).
+
+    Raises:
+        ValueError: it calls itself another, or its answer is no document.
+        httpx.HTTPError: it does not answer.
+    """
     about = _fetched(f"{issuer.rstrip('/')}/.well-known/openid-configuration", seconds)
     if about.get("issuer") != issuer:
         raise ValueError(f"{issuer} calls itself {str(about.get('issuer'))[:80]}")
+    return about
+
+
+def _keys_of(issuer: str, seconds: float) -> Mapping[str, Any]:
+    about = discovered(issuer, seconds)
     address = str(about.get("jwks_uri"))
     try:
         check_url("jwks_uri", address)

@@ -44,10 +44,16 @@ class AccessSettings:
     """How long a token that was checked is not checked again."""
     api_key_seconds: float = 5.0
     """How long a key that was checked is not checked again: a revoked one works as long."""
+    client_id: str | None = None
+    """What the viewer is called at the issuer; without it nobody signs in there with a browser."""
+    scope: str = "openid"
+    """What the viewer asks the issuer for, words apart."""
+    resource: str | None = None
+    """Of issuers that make tokens for the audience they are asked for (RFC 8707): that audience."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> AccessSettings:
-        """Read DIABA_AUTH_ISSUER, DIABA_AUTH_AUDIENCE, DIABA_AUTH_JWKS and DIABA_AUTH_CLAIM.
+        """Read DIABA_AUTH_ISSUER, _AUDIENCE, _JWKS and _CLAIM; and of the viewer _CLIENT_ID, _SCOPE and _RESOURCE.
 
         Raises:
             BadParameter: an issuer without an audience or the other way round, or an address that is not https (but
@@ -66,7 +72,13 @@ class AccessSettings:
             check_url("DIABA_AUTH_JWKS", keys)
         elif keys is not None and not Path(keys).is_file():
             raise BadParameter("DIABA_AUTH_JWKS", keys, "neither a URL nor a file")
-        return cls(issuer, audience, keys, claim)
+        client = env.get("DIABA_AUTH_CLIENT_ID") or None
+        if client is not None:
+            if issuer is None:
+                raise BadParameter("DIABA_AUTH_CLIENT_ID", client, "give DIABA_AUTH_ISSUER and DIABA_AUTH_AUDIENCE too")
+            check_url("DIABA_AUTH_ISSUER", issuer)
+        scope, resource = env.get("DIABA_AUTH_SCOPE") or "openid", env.get("DIABA_AUTH_RESOURCE") or None
+        return cls(issuer, audience, keys, claim, client_id=client, scope=scope, resource=resource)
 
 
 def is_url(text: str) -> bool:

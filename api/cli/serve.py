@@ -78,7 +78,7 @@ def command(
         address = _address(host, listener.getsockname()[1])
         log_to_stderr(log_format)
         get_ready()
-        places |= {"url": address, "viewer": f"{address}/viewer/", "collections": f"{address}/collections"}
+        places |= {"url": address, "viewer": f"{address}/", "collections": f"{address}/collections"}
         emit({"city": city.name, **places}, as_json, lambda: _announce(city.name, places))
         sys.stdout.flush()
         server.run(app, limits, [listener])

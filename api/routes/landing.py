@@ -13,7 +13,8 @@ from api.dependencies import BaseDep, ServiceDep
 from api.errors import PROBLEMS
 from api.links import Link, header, link
 from api.openapi import OPENAPI_30, OPENAPI_31, as_openapi_30
-from api.representation import FormatParameter, wants_page
+from api.representation import FormatParameter, prefers_html, wants_page
+from api.routes import viewer
 from api.schemas import content
 
 router = APIRouter(tags=["Service"])
@@ -70,7 +71,9 @@ CONFORMS_TO = (
     response_class=Response,
 )
 def landing(request: Request, service: ServiceDep, base: BaseDep, f: FormatParameter = None) -> Response:
-    """Where everything is: as JSON, or as a page for a browser."""
+    """Where everything is, as JSON or (`f=html`) as a page; a browser that asks for nothing more gets the viewer."""
+    if f is None and prefers_html(request):
+        return viewer.index(request)
     links = _links(base)
     if wants_page(request, f):
         page = pages.landing(base, service.city.name, "Land and construction information of the city", links)
@@ -134,7 +137,6 @@ def _links(base: str) -> list[Link]:
             JSON,
             "Địa hình · Shaded relief (TileJSON)",
         ),
-        link("related", f"{base}/viewer/", "text/html", "Bản đồ · Viewer"),
         link("status", f"{base}/health/ready", JSON, "Health"),
         link("related", f"{base}/wmts/1.0.0/WMTSCapabilities.xml", "application/xml", "Ảnh địa hình · Terrain as WMTS"),
         link("related", f"{base}/terrain/layer.json", JSON, "Địa hình 3D · Terrain for globes (quantized-mesh)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isnan
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -53,6 +54,7 @@ def building(
 ) -> Response:
     """Footprint, heights and area with their standard deviations, and the differences flagged at the building.
 
+    `measured.storeys` is an estimate from the height of the eave: the likeliest number, and the least and the most.
     `differences` is absent for callers who may not know whether there are any.
     """
     target = named("crs", crs, service.crs_offered)
@@ -64,6 +66,8 @@ def building(
     item.properties["measured"] = {
         "height": _measure(measured.height, measured.sigma_height, "m"),
         "area": _measure(measured.area, measured.sigma_area, "m²"),
+        "storeys": _storeys(found.estimates),
+        "roof_type": found.estimates.get("roof_type"),
     }
     if found.differences is not None:
         item.properties["differences"] = found.differences
@@ -146,3 +150,14 @@ def _measure(value: float, sigma: float, unit: str) -> dict[str, Any] | None:
     if isnan(sigma):
         return {"value": value, "sigma": None, "unit": unit, "text": f"{value:.1f} {unit}"}
     return {"value": value, "sigma": sigma, "unit": unit, "text": f"{value:.1f} ± {sigma:.1f} {unit}"}
+
+
+def _storeys(estimates: Mapping[str, Any]) -> dict[str, int] | None:
+    """How many storeys there may be, never a fact; None where the reconstruction does not say."""
+    if "storeys" not in estimates:
+        return None
+    return {
+        "value": estimates["storeys"],
+        "least": estimates.get("storeys_least", estimates["storeys"]),
+        "most": estimates.get("storeys_most", estimates["storeys"]),
+    }

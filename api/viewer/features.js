@@ -1,6 +1,6 @@
 // The small map of a page: the page's features alone, on nothing else, so that no other host is asked.
 
-import { Map, NavigationControl, ScaleControl } from "./vendor/maplibre-gl.mjs";
+import { Map, NavigationControl, ScaleControl } from "./library.js";
 
 const place = document.getElementById("features");
 const COLOUR = "#0b5c8a";

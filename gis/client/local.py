@@ -5,29 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from enum import StrEnum
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import shapely
 from pyproj import CRS
+from shapely.geometry.base import BaseGeometry
 
 from gis.access.roles import Role
 from gis.bounds import BoundingBox
+from gis.calendar import today
 from gis.client.tables import Feature
 from gis.client.view import CityView
+from gis.construction import lot_answer
 from gis.construction.case_statistics import as_row
 from gis.construction.inspections import CaseStatus
+from gis.construction.lot_answer import Asked
+from gis.construction.proposal import AreaKind, Use
+from gis.construction.rule_tables import city_rules
 from gis.crs import horizontal, srid
 from gis.errors import BadParameter, NotFound
 from gis.raster import Raster, read_over
 from gis.settings import City, Settings
-from gis.store import building_changes, cases, parcel_search
+from gis.store import building_changes, cases, lots, parcel_search
 from gis.store.collections import COLLECTIONS, Collection, Moment
 from gis.store.coverage import rasters_to_read
 from gis.store.database import Database
 from gis.store.items import ItemQuery, find_items
 from gis.store.parcel_search import When
 from gis.store.property_types import Kind, queryables
+
+E = TypeVar("E", bound=StrEnum)
 
 AT_ONCE = 20_000
 """Features of one statement."""
@@ -123,6 +132,35 @@ class LocalCity(CityView):
             found = parcel_search.find(connection, text, When(day, known_at), limit=limit)
         return [Feature(one.shape, {**one.attributes, "found_by": str(one.by)}) for one in found.parcels]
 
+    def _envelope(
+        self,
+        uid: str,
+        filed_on: date | None,
+        as_of: date | None,
+        use: str | None,
+        area_kind: str | None,
+        height: float | None,
+    ) -> tuple[Mapping[str, Any], list[BaseGeometry]]:
+        filed = filed_on or today()
+        day = as_of or min(filed, today())
+        asked = Asked(
+            filed,
+            self.city.jurisdiction,
+            None if use is None else _one_of(Use, "use", use),
+            None if area_kind is None else _one_of(AreaKind, "area_kind", area_kind),
+            height,
+        )
+        with self.database.open(Role.READER) as connection:
+            lot = lots.find(connection, uid, day)
+        found = lot_answer.answer(lot, asked, city_rules())
+        try:
+            terrain = self._raster("dtm", BoundingBox(*lot.shape.bounds, crs=self.crs), None)
+            ground = lot_answer.ground_of(terrain, lot.shape)
+        except (NotFound, BadParameter):
+            ground = None
+        document = {**lot_answer.document_of(found, ground), "as_of": day.isoformat()}
+        return document, list(lot_answer.shapes_of(found))
+
     def _raster(self, product: str, bounds: BoundingBox | None, epoch: str | None) -> Raster:
         with self.database.open(Role.READER) as connection:
             files, grid = rasters_to_read(
@@ -165,6 +203,17 @@ class LocalCity(CityView):
 def _computed() -> Any:
     """What computes lies above this package, which knows nothing of it; it is there wherever the whole of diaba is."""
     return import_module("api.computed")
+
+
+def _one_of(kind: type[E], name: str, text: str) -> E:
+    """The member of that name.
+
+    Raises:
+        BadParameter: there is none.
+    """
+    if text not in list(kind):
+        raise BadParameter(name, text[:40], f"give one of {', '.join(kind)}")
+    return kind(text)
 
 
 def _value(name: str, text: str, kind: Kind) -> date | float | str:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import shapely
 from pyproj import CRS
+from shapely.geometry.base import BaseGeometry
 
 from gis.bounds import BoundingBox
 from gis.client.tables import Feature
@@ -129,6 +131,29 @@ class RemoteCity(CityView):
         found = _ask(self.client, f"{self.url}/parcels/search", asked).json()
         return [self._feature(one) for one in found["features"]]
 
+    def _envelope(
+        self,
+        uid: str,
+        filed_on: date | None,
+        as_of: date | None,
+        use: str | None,
+        area_kind: str | None,
+        height: float | None,
+    ) -> tuple[Mapping[str, Any], list[BaseGeometry]]:
+        told: dict[str, str | None] = {
+            "filed_on": None if filed_on is None else filed_on.isoformat(),
+            "as_of": None if as_of is None else as_of.isoformat(),
+            "use": use,
+            "area_kind": area_kind,
+            "height": None if height is None else _text(height),
+            "crs": self.storage,
+        }
+        asked = {name: value for name, value in told.items() if value is not None}
+        found = _ask(self.client, f"{self.url}/parcels/{quote(uid, safe='')}/envelope", asked).json()
+        steps = (found["envelope"] or {"steps": []})["steps"]
+        outlines = [self._shape(one["polygon"]) for one in (found["lot"], *steps)]
+        return found, outlines
+
     def _raster(self, product: str, bounds: BoundingBox | None, epoch: str | None) -> Raster:
         asked = self._box(bounds) | ({"epoch": epoch} if epoch else {})
         return decode_raster(_ask(self.client, f"{self.url}/raster/{product}/coverage", asked).content)
@@ -167,10 +192,11 @@ class RemoteCity(CityView):
 
     def _feature(self, document: Mapping[str, Any]) -> Feature:
         told = document["geometry"]
-        shape = None if told is None else shapely.geometry.shape(told)
-        if shape is not None and self._is_north_first:
-            shape = shapely.transform(shape, lambda xy: xy[:, ::-1])
-        return Feature(shape, document["properties"])
+        return Feature(None if told is None else self._shape(told), document["properties"])
+
+    def _shape(self, told: Mapping[str, Any]) -> BaseGeometry:
+        shape = shapely.geometry.shape(dict(told))
+        return shapely.transform(shape, lambda xy: xy[:, ::-1]) if self._is_north_first else shape
 
 
 def _text(value: float) -> str:

@@ -8,9 +8,11 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pyproj import CRS
+from shapely.geometry.base import BaseGeometry
 
 from gis.bounds import BoundingBox
 from gis.client import tables
+from gis.client.lot import LotEnvelope
 from gis.client.tables import Feature
 from gis.crs import CrsLike, horizontal, transformer
 from gis.errors import BadParameter
@@ -230,6 +232,35 @@ class CityView(ABC):
         """Parcels by a number (`12/345`) or words of an address, accents or not; `found_by` says by what."""
         return tables.frame(self._search(text, _day(as_of), _moment(known_at), limit), self.crs, crs, None)
 
+    def envelope(
+        self,
+        uid: str,
+        *,
+        filed_on: Day | None = None,
+        as_of: Day | None = None,
+        use: str | None = None,
+        area_kind: str | None = None,
+        height: float | None = None,
+        crs: CrsLike | None = None,
+    ) -> LotEnvelope:
+        """What may be built on a parcel: limits with their texts, and the space walls and roofs have to lie in.
+
+        Args:
+            uid: The parcel's.
+            filed_on: The day whose rules apply; today without it.
+            as_of: The day of parcel, roads and zones; `filed_on`, and today at most, without it.
+            use: "detached", "attached", "apartments" or "service"; an attached house without it.
+            area_kind: "existing" or "new"; new, the stricter, without it.
+            height: Metres the building would have, where nothing limits it.
+            crs: Of the outlines; the city's own without it.
+
+        Raises:
+            NotFound: there is no such parcel on that day.
+            BadInput: what was asked cannot be used.
+        """
+        document, outlines = self._envelope(uid, _day(filed_on), _day(as_of), use, area_kind, height)
+        return LotEnvelope.of(document, outlines, self.crs, crs)
+
     def terrain(
         self,
         bbox: Box | None = None,
@@ -294,6 +325,18 @@ class CityView(ABC):
     @abstractmethod
     def _search(self, text: str, day: date | None, known_at: datetime | None, limit: int) -> Iterable[Feature]:
         """Parcels found, the best first."""
+
+    @abstractmethod
+    def _envelope(
+        self,
+        uid: str,
+        filed_on: date | None,
+        as_of: date | None,
+        use: str | None,
+        area_kind: str | None,
+        height: float | None,
+    ) -> tuple[Mapping[str, Any], list[BaseGeometry]]:
+        """The answer, and the outlines of the lot and of the steps in the city's CRS."""
 
     @abstractmethod
     def _raster(self, product: str, bounds: BoundingBox | None, epoch: str | None) -> Raster:

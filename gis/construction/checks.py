@@ -68,6 +68,8 @@ class Check:
     """What holds besides: conditions that no drawing shows, the text that it replaces."""
     binds: bool = False
     """Whether it is the strictest of its quantity."""
+    in_force_from: str | None = None
+    """First day on which the text holds (ISO 8601); None where it is not known."""
 
     @property
     def margin(self) -> float | None:
@@ -133,6 +135,7 @@ def citing(
         _joined(found.doubt, doubt),
         inputs or {},
         _joined(row.note, note),
+        in_force_from=row.valid_from or None,
     )
 
 

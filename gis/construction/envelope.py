@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import shapely
@@ -17,12 +19,22 @@ from gis.construction.planning_rules import Judgement
 from gis.construction.proposal import Proposal, Use
 from gis.construction.rule_case import Case
 from gis.construction.rule_tables import RuleTables
-from gis.errors import BadInput
+from gis.errors import NoEnvelope
 
 BELOW: Final = 0.001
 """Metres under a height at which a larger setback begins."""
 LEAST_PART: Final = 1.0
 """m²; what is smaller is no place to build."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A part of the space between two heights, the same all the way up."""
+
+    area: Polygon
+    base: float
+    """Metres above the lot's ground."""
+    top: float
 
 
 def envelope(judgement: Judgement, tables: RuleTables) -> Building:
@@ -36,26 +48,39 @@ def envelope(judgement: Judgement, tables: RuleTables) -> Building:
         tables: those it was judged by.
 
     Raises:
-        BadInput: the lot may not be built on, nothing limits the height, or nothing is left of the lot.
+        NoEnvelope: the lot may not be built on, nothing limits the height, or nothing is left of the lot.
+    """
+    return building_of(judgement, steps(judgement, tables))
+
+
+def steps(judgement: Judgement, tables: RuleTables) -> tuple[Step, ...]:
+    """The same space by its steps, from the ground up; each lies within the one below.
+
+    Raises:
+        NoEnvelope: as `envelope`.
     """
     for check in judgement.checks:
         if check.rule in (Rule.MINIMUM_LOT, Rule.FRONTAGE) and check.verdict is Outcome.FAIL:
             wanting = f"{check.quantity} {check.actual:g} {check.unit} is less than {check.limit:g}"
-            raise BadInput(f"no envelope: {wanting} ({check.source}, {check.article})")
+            raise NoEnvelope("lot", f"{wanting} ({check.source}, {check.article})")
     case = Case(judgement.proposal, tables.within(judgement.proposal.jurisdiction))
     top = _top(case, judgement)
-    steps: list[tuple[BaseGeometry, float]] = []
+    found: list[Step] = []
     region: BaseGeometry = judgement.proposal.lot
     for height in _levels(case, top):
         region = shapely.set_precision(region.intersection(_region(case, height)), GRID)
         parts = [part for part in shapely.get_parts(region) if isinstance(part, Polygon) and part.area >= LEAST_PART]
         if not parts:
             break
-        region = max(parts, key=lambda part: float(part.area))
-        steps.append((region, height))
-    if not steps:
-        raise BadInput("no envelope: setbacks and road reserve leave nothing of the lot")
-    return _building(judgement, steps)
+        largest = max(parts, key=lambda part: float(part.area))
+        if found and largest.equals(found[-1].area):
+            found[-1] = Step(found[-1].area, found[-1].base, height)
+        else:
+            found.append(Step(largest, found[-1].top if found else 0.0, height))
+        region = largest
+    if not found:
+        raise NoEnvelope("nothing_left", "setbacks and road reserve leave nothing of the lot")
+    return tuple(found)
 
 
 def _top(case: Case, judgement: Judgement) -> float:
@@ -64,7 +89,9 @@ def _top(case: Case, judgement: Judgement) -> float:
     if case.proposal.design_height is not None:
         limits.append(case.proposal.design_height)
     if not limits:
-        raise BadInput("no envelope: nothing limits the height here; give one with --height, or a zone's height_max_m")
+        raise NoEnvelope(
+            "no_height_limit", "nothing limits the height here; give one (height), or a zone's height_max_m"
+        )
     return min(limits)
 
 
@@ -107,26 +134,31 @@ def _region(case: Case, height: float) -> BaseGeometry:
     return left
 
 
-def _building(judgement: Judgement, steps: list[tuple[BaseGeometry, float]]) -> Building:
-    area, (lowest, top) = steps[0][0], (steps[0][1], steps[-1][1])
-    if not isinstance(area, Polygon):
-        raise BadInput("no envelope: what is left of the lot is no area")
+def building_of(judgement: Judgement, found: Sequence[Step], ground: float = 0.0) -> Building:
+    """The space of the steps as a solid.
+
+    Args:
+        judgement: of the lot.
+        found: its steps.
+        ground: height of the lot's ground, metres.
+    """
+    area, lowest, top = found[0].area, found[0].top, found[-1].top
     unknown = float("nan")
     proposal: Proposal = judgement.proposal
     return Building(
         uid="envelope",
         footprint=area,
-        ground_height=0.0,
-        roof_height_min=lowest,
+        ground_height=ground,
+        roof_height_min=ground + lowest,
         roof_height_50p=unknown,
         roof_height_70p=unknown,
-        roof_height_max=top,
+        roof_height_max=ground + top,
         height=top,
         sigma_height=unknown,
         area=float(area.area),
         sigma_area=unknown,
         lod="1.3",
-        solid=stepped_solid(steps),
+        solid=stepped_solid([(step.area, ground + step.top) for step in found], ground),
         point_count=0,
         point_density=unknown,
         no_data_fraction=unknown,

@@ -256,6 +256,7 @@ def _zone(case: Case, zone: Zone) -> Iterator[Check]:
                 None,
                 {"zone": zone.name, "level": zone.level, "limits": rule.value},
                 note,
+                in_force_from=zone.in_force_from.isoformat() if zone.in_force_from else None,
             )
 
 

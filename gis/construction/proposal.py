@@ -78,6 +78,8 @@ class Zone:
     floors_max: int | None
     height_max: float | None
     """Metres."""
+    in_force_from: date | None = None
+    """First day on which the plan holds; None where it is not known."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ class MeasuredBuilding:
     building: Building
     differences: tuple[dict[str, Any], ...] | None
     """Flagged and not dismissed, the surest first. None for who may not know whether there are any."""
+    estimates: Mapping[str, Any]
+    """What reconstruction says beside the figures: roof type; storeys, and how many at least and at most."""
 
 
 def measured_building(connection: Connection, uid: str, moment: Moment = NOW) -> MeasuredBuilding:
@@ -50,7 +53,9 @@ def measured_building(connection: Connection, uid: str, moment: Moment = NOW) ->
         attributes={"epoch": epoch, "status": facts["status"], "source": facts["source"]},
         **{name: known_figure(facts[name]) for name in FIGURES},
     )
-    return MeasuredBuilding(item, building, _flagged(connection, uid, epoch, moment))
+    return MeasuredBuilding(
+        item, building, _flagged(connection, uid, epoch, moment), _estimates(connection, uid, epoch, moment)
+    )
 
 
 FIGURES = (
@@ -85,3 +90,12 @@ def _flagged(connection: Connection, uid: str, epoch: str, moment: Moment) -> tu
     rows = connection.execute(text(sql), {"uid": uid, "epoch": epoch, "known_at": moment.known_at})
     found = tuple(dict(row._mapping) for row in rows)
     return found if found or row_scope.reach(connection, "differences") == "all" else None
+
+
+def _estimates(connection: Connection, uid: str, epoch: str, moment: Moment) -> Mapping[str, Any]:
+    sql = (
+        "SELECT v.attributes FROM diaba.building_version v WHERE v.uid = :uid AND v.epoch = :epoch "  # noqa: S608
+        f"AND {known('v')} ORDER BY v.version DESC LIMIT 1"
+    )
+    found = connection.scalar(text(sql), {"uid": uid, "epoch": epoch, "known_at": moment.known_at})
+    return found or {}

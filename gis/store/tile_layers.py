@@ -257,6 +257,7 @@ def _near(known: Condition, so: Condition, *, is_now: bool) -> list[Layer]:
             | {
                 "verdict": (VERDICT, "String"),
                 "kinds": ("f.kinds", "String"),
+                "roof_type": ("v.attributes ->> 'roof_type'", "String"),
             },
             where=f"{versions} AND {newest}",
             changes=("buildings", "discrepancies"),

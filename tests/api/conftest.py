@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import IO, Any
@@ -133,7 +133,20 @@ def furnish(store: CityStore, folder: Path) -> None:
     write_cog(terrain(bounds), dtm, name="dtm", crs=store.city.crs)
     raster = RasterProduct("dtm", str(dtm.relative_to(store.city.folder)), sha256(dtm), 0.5, bounds)
     old = [building(n, height=6.0) for n in range(PARCELS - 2)]
-    new = [building(n, height=12.4 if f"b-{n:04d}" == FLAGGED else 6.0 + n / 10, solid=n != 7) for n in range(PARCELS)]
+    new = [
+        replace(
+            building(n, height=12.4 if f"b-{n:04d}" == FLAGGED else 6.0 + n / 10, solid=n != 7),
+            attributes={
+                "planes": 1,
+                "note": "nhà phố",
+                "roof_type": "sloped" if n % 2 else "flat",
+                "storeys": 4,
+                "storeys_least": 3,
+                "storeys_most": 5,
+            },
+        )
+        for n in range(PARCELS)
+    ]
     path = write_registers(folder / "registers.gpkg", layers)
     with store.database.open(Role.WRITER) as connection:
         registers.import_registers(connection, path)
@@ -232,13 +245,13 @@ def address(store: CityStore) -> Iterator[str]:
 
 
 @contextmanager
-def served(store: CityStore, **settings: str) -> Iterator[str]:
-    """`diaba serve` as a process of its own while the context lasts; gives its address.
+def served(store: CityStore, *options: str, **settings: str) -> Iterator[str]:
+    """`diaba serve` as a process of its own while the context lasts, with options and settings; gives its address.
 
     A thread would not do: a library that waits for an answer while it holds the interpreter's lock would wait for ever.
     """
     environment = os.environ | {"DIABA_HOME": str(store.settings.home), "DIABA_CITY": store.city.name} | settings
-    program = [sys.executable, "-m", "api.cli.main", "serve", "--port", "0", "--json"]
+    program = [sys.executable, "-m", "api.cli.main", "serve", "--port", "0", "--json", *options]
     with subprocess.Popen(
         program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -230,6 +230,17 @@ DOORS = {
         f"{_SURVEYED}; a path out of it leads nowhere", ("/files/dtm/x.tif", "/files/survey/..%2f..%2fregisters.gpkg")
     ),
     "/parcels/search": Door("no parcel", _SEARCHES, shows=True),
+    "/parcels/{uid}/envelope": Door(
+        "404, as for a parcel that never was",
+        (
+            "/parcels/p-0025/envelope",
+            "/parcels/p-0025/envelope?as_of=2026-01-31&f=glb&height=9",
+            "/parcels/p-0025/envelope?f=cityjson&height=9",
+        ),
+        shows=True,
+    ),
+    "/session": Door("who asks, and nobody else", ("/session",)),
+    "/session/token": Door("nothing by GET; a code is passed on by POST", ("/session/token",)),
     "/permits/status": Door(
         "404, whoever asks without the receipt's secret",
         ("/permits/status?receipt=760-2026-000001&secret=0000-0000-0000-0000",),
@@ -275,10 +286,9 @@ DOORS = {
     "/health/ready": Door(_NOTHING, ("/health/ready",)),
     "/viewer": Door(_NOTHING, ("/viewer",)),
     "/viewer/": Door(_NOTHING, ("/viewer/",)),
-    "/viewer/{name}": Door(_NOTHING, ("/viewer/viewer.js", "/viewer/..%2f..%2fmain.py")),
-    "/viewer/vendor/{name}": Door(
-        _NOTHING, ("/viewer/vendor/maplibre-gl.css", "/viewer/vendor/..%2f..%2fetc%2fpasswd")
-    ),
+    "/viewer/{name}": Door(_NOTHING, ("/viewer/app.js", "/viewer/..%2f..%2fmain.py")),
+    "/viewer/fonts/{name}": Door(_NOTHING, ("/viewer/fonts/..%2f..%2fetc%2fpasswd",)),
+    "/position": Door(_NOTHING, (f"/position?x={LONGITUDE}&y={LATITUDE}",)),
 }
 """Path of a route → the door."""
 

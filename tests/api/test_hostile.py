@@ -112,7 +112,7 @@ PATHS = (
     "/buildings/{}",
     "/buildings/{}/cityjson",
     "/viewer/{}",
-    "/viewer/vendor/{}",
+    "/viewer/fonts/{}",
 )
 
 

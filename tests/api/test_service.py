@@ -49,7 +49,7 @@ def test_browsers_get_a_page_and_programs_json(client: TestClient) -> None:
     browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
     page = client.get("/", headers={"Accept": browser})
     assert page.headers["content-type"].startswith("text/html")
-    assert "viewer/" in page.text
+    assert "viewer/app.js" in page.text
     assert "Accept" in page.headers["vary"]
     for accept in ("*/*", "application/json", "application/json, text/html"):
         assert client.get("/", headers={"Accept": accept}).headers["content-type"] == "application/json"

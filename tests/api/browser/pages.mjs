@@ -22,7 +22,7 @@ try {
     if (!["blob:", "data:"].includes(url.protocol) && url.origin !== address) seen.foreign.push(url.href);
   });
   const drawn = () => page.waitForSelector("#features[data-ready=true]");
-  await page.goto(`${address}/`);
+  await page.goto(`${address}/?f=html`);
   seen.titles.push(await page.title());
   await page.click("text=Lớp dữ liệu · Collections");
   await page.click("text=Thửa đất · Parcels");

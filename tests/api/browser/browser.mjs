@@ -1,0 +1,55 @@
+// What the tests in a browser share: a Chromium that draws by software, and what a page complains of.
+
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const args = [
+  "--headless", "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  "--no-first-run", "--disable-quic", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+];
+
+export const launch = (executablePath) => chromium.launch({ executablePath, args });
+
+// Everything a page complains of, and every host it asks but its own, kept in `seen`.
+export function watch(page, address, seen) {
+  page.setDefaultTimeout(90000);
+  page.on("console", (message) => {
+    // Of the drawing by software, not of what is drawn.
+    if (/GPU stall|GL Driver Message|software WebGL/i.test(message.text())) return;
+    if (["error", "warning"].includes(message.type())) seen.console.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => seen.console.push(String(error)));
+  page.on("requestfailed", (request) => {
+    // A tile that is no more wanted.
+    if (request.failure()?.errorText !== "net::ERR_ABORTED") seen.failed.push(request.url());
+  });
+  page.on("response", (answer) => answer.status() >= 400 && seen.failed.push(`${answer.status()} ${answer.url()}`));
+  page.on("request", (request) => {
+    seen.requests += 1;
+    const url = new URL(request.url());
+    if (!["blob:", "data:"].includes(url.protocol) && url.origin !== address) seen.foreign.push(url.href);
+  });
+}
+
+// The map has drawn all it knows.
+export async function idle(page) {
+  await page.waitForFunction(() => globalThis.diaba?.isReady);
+  await page.evaluate(() => new Promise((resolve) => {
+    const { map } = globalThis.diaba;
+    map.once("idle", resolve);
+    map.triggerRepaint();
+  }));
+}
+
+// What axe-core finds serious or critical, as short texts.
+export async function judge(page, source) {
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(source);
+  return page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
+    return violations.filter(({ impact }) => ["serious", "critical"].includes(impact))
+      .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ target }) => target.join(" ")).join(", ")}`);
+  });
+}
+
+export const axeSource = () => readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

@@ -50,8 +50,15 @@ export function createCards(app) {
     card.hidden = true;
     document.body.dataset.card = "";
     fill(card);
-    if (hadFocus) (returnTo?.isConnected ? returnTo : app.map.getCanvas()).focus();
+    if (hadFocus) wayBack().focus();
     returnTo = null;
+  }
+
+  // Where the keyboard was before: there, or at the same thing where its list was drawn anew, or at the map.
+  function wayBack() {
+    if (returnTo?.isConnected) return returnTo;
+    const again = returnTo?.dataset.thing && document.querySelector(`[data-thing="${CSS.escape(returnTo.dataset.thing)}"]`);
+    return again || app.map.getCanvas();
   }
 
   function draw() {

@@ -32,14 +32,14 @@ export function watch(page, address, seen) {
   });
 }
 
-// The map has drawn all it knows.
+// The map has drawn all it knows. Its own event `idle` is not waited for: with terrain it may not come.
 export async function idle(page) {
   await page.waitForFunction(() => globalThis.diaba?.isReady);
-  await page.evaluate(() => new Promise((resolve) => {
+  await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); }));
+  await page.waitForFunction(() => {
     const { map } = globalThis.diaba;
-    map.once("idle", resolve);
-    map.triggerRepaint();
-  }));
+    return map.loaded() && map.areTilesLoaded() && !map.isMoving();
+  });
 }
 
 // What axe-core finds serious or critical, as short texts.

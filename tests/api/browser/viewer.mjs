@@ -124,6 +124,7 @@ async function search(page) {
   const box = page.getByRole("combobox");
   const found = {};
   for (const [name, { text, expected }] of Object.entries(ask.searches)) {
+    came(`searching by ${name}`);
     await box.fill(text);
     await page.waitForFunction((wanted) => !document.getElementById("search-list").hidden && document.getElementById("search-list").innerText.includes(wanted), expected);
     const options = await page.getByRole("option").allInnerTexts();

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -14,9 +16,11 @@ import shapely
 from pyproj import CRS
 
 from gis.bounds import BoundingBox
+from gis.city_model.building import Building
+from gis.city_model.cityjson import read_cityjson
 from gis.client.tables import Feature
 from gis.client.view import CityView
-from gis.crs import normalise
+from gis.crs import WGS84, normalise
 from gis.errors import BadInput, BadParameter, DiabaError, NotFound, StoreUnreachable
 from gis.raster import Raster, decode_raster
 
@@ -108,6 +112,34 @@ class RemoteCity(CityView):
     def _raster(self, product: str, bounds: BoundingBox | None, epoch: str | None) -> Raster:
         asked = self._box(bounds) | ({"epoch": epoch} if epoch else {})
         return decode_raster(_ask(self.client, f"{self.url}/raster/{product}/coverage", asked).content)
+
+    def dossier(self, receipt: str, secret: str) -> dict[str, Any]:  # noqa: D102
+        asked = {"receipt": receipt, "secret": secret}
+        found: dict[str, Any] = _ask(self.client, f"{self.url}/permits/status", asked).json()
+        return found
+
+    def _models(self, bounds: BoundingBox, day: date | None, known_at: datetime | None) -> list[Building]:
+        asked = self._box(bounds) | {"f": "cityjsonseq"}
+        asked |= {"as_of": day.isoformat()} if day else {}
+        asked |= {"known_at": known_at.isoformat()} if known_at else {}
+        answer = _ask(self.client, f"{self.url}/buildings", asked)
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "models.city.jsonl"
+            path.write_bytes(answer.content)
+            return list(read_cityjson(path)[0])
+
+    def _files(self, collection: str, bounds: BoundingBox | None, epoch: str | None) -> list[Path | str]:
+        asked = {"limit": str(PAGE)}
+        if bounds is not None:
+            asked["bbox"] = ",".join(map(_text, bounds.to(WGS84).tuple))
+        url: str | None = f"{self.url}/stac/collections/{collection}/items"
+        found: list[Path | str] = []
+        while url is not None:
+            page = _ask(self.client, url, asked).json()
+            wanted = (one for one in page["features"] if epoch in (None, one["properties"]["diaba:epoch"]))
+            found += [one["assets"]["data"]["href"] for one in wanted]
+            url, asked = next((link["href"] for link in page["links"] if link["rel"] == "next"), None), {}
+        return found
 
     def _height(self, product: str, x: float, y: float, epoch: str | None) -> float:
         # Easting and northing in this order, whatever the CRS's.

@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pyproj import CRS
 
 from gis.bounds import BoundingBox
+from gis.city_model.building import Building
+from gis.city_model.roof_surfaces import roof_surfaces
 from gis.client import tables
 from gis.client.tables import Feature
 from gis.crs import CrsLike, horizontal, transformer
@@ -172,6 +175,55 @@ class CityView(ABC):
             x, y = transformer(crs, self.crs).transform(x, y)
         return self._height(product, x, y, epoch)
 
+    def models(
+        self, bbox: Box, *, crs: CrsLike | None = None, as_of: Day | None = None, known_at: Moment | None = None
+    ) -> list[Building]:
+        """The buildings that share a point with a box, each with all its models, in the city's CRS.
+
+        Raises:
+            BadParameter: they are more than 100,000.
+        """
+        box = self._bounds(bbox, crs)
+        assert box is not None  # noqa: S101  a box was given
+        return self._models(box, _day(as_of), _moment(known_at))
+
+    def roofs(
+        self, bbox: Box, *, crs: CrsLike | None = None, as_of: Day | None = None, known_at: Moment | None = None
+    ) -> GeoDataFrame:
+        """The roof surfaces of the best models in a box, polygons in space of the city's CRS, a row each.
+
+        Columns: `uid` of the building, `lod`, `slope_deg` from the horizontal, `azimuth_deg` of the way down, clockwise
+        from grid north (NaN where it is flat), `area_m2` in its plane.
+        """
+        import geopandas
+
+        columns, shapes = roof_surfaces(self.models(bbox, crs=crs, as_of=as_of, known_at=known_at))
+        return geopandas.GeoDataFrame(columns, geometry=shapes, crs=self.crs)
+
+    def files(
+        self, collection: str, bbox: Box | None = None, *, crs: CrsLike | None = None, epoch: str | None = None
+    ) -> list[Path | str]:
+        """Where the catalogue's files of an area lie, in the order of their keys: paths, or addresses of the service.
+
+        Args:
+            collection: "points" (classified, COPC), "survey" (as delivered), "dtm", "dsm" or "ndsm".
+            bbox: files that share a point with it; all without it.
+            crs: of the box; the city's without it.
+            epoch: of this campaign alone.
+
+        Raises:
+            NotFound: there is no such collection.
+        """
+        return self._files(collection, self._bounds(bbox, crs), epoch)
+
+    @abstractmethod
+    def dossier(self, receipt: str, secret: str) -> dict[str, Any]:
+        """Where a dossier stands, for whoever holds its receipt: status, due day, next step, nobody's name.
+
+        Raises:
+            NotFound: there is none of that number and secret; nothing tells which of both is wrong.
+        """
+
     def _bounds(self, bbox: Box | None, crs: CrsLike | None) -> BoundingBox | None:
         if bbox is None:
             return None
@@ -196,6 +248,14 @@ class CityView(ABC):
     @abstractmethod
     def _raster(self, product: str, bounds: BoundingBox | None, epoch: str | None) -> Raster:
         """The cells of a product."""
+
+    @abstractmethod
+    def _models(self, bounds: BoundingBox, day: date | None, known_at: datetime | None) -> list[Building]:
+        """Buildings of a box in the city's CRS, by uid."""
+
+    @abstractmethod
+    def _files(self, collection: str, bounds: BoundingBox | None, epoch: str | None) -> list[Path | str]:
+        """Files by their keys."""
 
     @abstractmethod
     def _height(self, product: str, x: float, y: float, epoch: str | None) -> float:

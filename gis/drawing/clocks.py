@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -36,12 +36,12 @@ def draw_clock(clock: Clock, calendar: WorkingCalendar | None = None, *, title: 
         _shade(axes, pause.start, pause.end, PAUSED, "xx")
     for row, entry in enumerate(clock.steps):
         colour = palette.VERMILION if entry.due == clock.due and row == len(clock.steps) - 1 else palette.BLUE
-        start, end = date2num(entry.start), date2num(entry.due + _DAY)
+        start, end = _number(entry.start), _number(entry.due + _DAY)
         axes.barh(row, end - start, left=start, height=0.35, color=colour, alpha=0.9, zorder=3)
         axes.annotate(f" {entry.due:%a %d %b}", (end, row), va="center", fontsize=9, color=palette.INK, zorder=4)
     axes.set_yticks(range(len(clock.steps)), [f"{e.step.title_vi}\n{e.step.title}" for e in clock.steps], fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlim(date2num(first), date2num(last) + 3)
+    axes.set_xlim(_number(first), _number(last) + 3)
     _days_below(axes)
     handles = [Patch(facecolor=OFF, label="weekend")]
     if holidays:
@@ -54,7 +54,7 @@ def draw_clock(clock: Clock, calendar: WorkingCalendar | None = None, *, title: 
 
 
 def _shade(axes: Axes, first: date, last: date, colour: str, hatch: str) -> None:
-    start, end = date2num(first), date2num(last + _DAY)
+    start, end = _number(first), _number(last + _DAY)
     axes.axvspan(start, end, facecolor=colour, hatch=hatch, edgecolor=palette.PAPER, linewidth=0, zorder=1)
 
 
@@ -65,3 +65,8 @@ def _days_below(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
+
+
+def _number(day: date) -> float:
+    """A day as matplotlib counts it: days since 1970."""
+    return float(day.toordinal() - date(1970, 1, 1).toordinal())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -45,7 +46,7 @@ def section_points(
     """The points of a section in the colour of their class: (n,) metres along, metres up, class codes."""
     for code in sorted(int(code) for code in np.unique(classes)):
         look, chosen = looks.get(code, palette.OTHER_CLASS), classes == code
-        style = {"marker": look.sign, "color": look.colour, "linewidths": 0.6, "label": look.label}
+        style: dict[str, Any] = {"marker": look.sign, "color": look.colour, "linewidths": 0.6, "label": look.label}
         axes.scatter(along[chosen], height[chosen], s=size, zorder=3, **style)
 
 

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
 from gis.city_model.building import Building, Surface
@@ -61,5 +62,6 @@ def draw_models(
     axes.set_proj_type("ortho")
     axes.set(xlabel="m east", ylabel="m north", zlabel="m")
     axes.tick_params(labelsize=7)
+    axes.zaxis.set_major_locator(MaxNLocator(4))
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
     return figure, axes

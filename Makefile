@@ -56,8 +56,12 @@ docs: setup ## The reference pages of the command line and the HTTP API, out of 
 	@$(PYTHON_TOOLS) scripts.reference docs/reference
 
 .PHONY: notebooks
-notebooks: setup ## Run the planners' worked examples
-	@$(PYTHON_TOOLS) pytest --nbmake notebooks $(ARGS)
+notebooks: setup ## JupyterLab on the planners' worked examples, over what `make demo` made; ARGS="--port=8889"
+	@scripts/notebooks.sh $(ARGS)
+
+.PHONY: pictures
+pictures: setup ## The pictures of the planners' page, out of the notebooks
+	@$(PYTHON_TOOLS) scripts.notebook_pictures docs/images
 
 .PHONY: lock
 lock: setup ## Bring requirements.lock and package-lock.json up to pyproject.toml and package.json; UPGRADE=1 for newest

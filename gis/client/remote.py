@@ -120,7 +120,7 @@ class RemoteCity(CityView):
 
     def _models(self, bounds: BoundingBox, day: date | None, known_at: datetime | None) -> list[Building]:
         asked = self._box(bounds) | {"f": "cityjsonseq"}
-        asked |= {"as_of": day.isoformat()} if day else {}
+        asked |= {"datetime": day.isoformat()} if day else {}
         asked |= {"known_at": known_at.isoformat()} if known_at else {}
         answer = _ask(self.client, f"{self.url}/buildings", asked)
         with TemporaryDirectory() as folder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import geopandas
@@ -119,7 +120,7 @@ def brightness(colour: str) -> float:
 @pytest.mark.parametrize("ramp", [palette.HEIGHT_COLOURS, palette.DEPTH_COLOURS])
 def test_ramps_darken_all_along(ramp: tuple[str, ...]) -> None:
     lights = [brightness(colour) for colour in ramp]
-    assert all(first > second * 1.2 for first, second in zip(lights, lights[1:], strict=False))
+    assert all(first > second * 1.2 for first, second in pairwise(lights))
 
 
 def test_no_two_kinds_of_difference_look_alike() -> None:

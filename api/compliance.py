@@ -42,7 +42,9 @@ def run_compliance(
             list(roads.current(connection).geometry),
             parameters or ComplianceParameters(),
         )
-    discrepancies.save(connection, [_row(difference, epoch) for difference in found], epoch=epoch)
+    rate = (parameters or ComplianceParameters()).false_alarm_rate
+    rows = [_row(difference, epoch) for difference in found]
+    discrepancies.save(connection, rows, epoch=epoch, false_alarm_rate=rate)
     return found
 
 

@@ -26,6 +26,10 @@ TAGS = [
     {"name": "Raster", "description": "Terrain as pictures, values, profiles and meshes for globes."},
     {"name": "Catalogue", "description": "What LIDAR measured, as STAC, and the files themselves by HTTP ranges."},
     {"name": "Permits", "description": "Giấy phép xây dựng · Building permits: where a dossier stands."},
+    {
+        "name": "Compliance",
+        "description": "Hồ sơ kiểm tra · From a flagged difference to an inspection and its outcome.",
+    },
     {"name": "Buildings", "description": "Measured buildings with their uncertainty, and as CityJSON."},
 ]
 _ITEMS = "/collections/{collectionId}/items"

@@ -152,7 +152,7 @@ def token(last: Sequence[Any]) -> str:
     return urlsafe_b64encode(orjson.dumps(list(last))).decode().rstrip("=")
 
 
-def after(text: str, kinds: Sequence[Kind]) -> tuple[Any, ...]:
+def after(text: str, kinds: Sequence[Kind], *, parameter: str = "token") -> tuple[Any, ...]:
     """Where a page token continues.
 
     Raises:
@@ -166,7 +166,7 @@ def after(text: str, kinds: Sequence[Kind]) -> tuple[Any, ...]:
     except (Base64Error, UnicodeError, ValueError):
         pass
     why = "not a page token of this service for this order; follow the link `next`"
-    raise BadParameter("token", ascii(text[:40])[1:-1], why)
+    raise BadParameter(parameter, ascii(text[:40])[1:-1], why)
 
 
 def _of_kind(value: Any, kind: Kind) -> Any:
@@ -198,7 +198,9 @@ def equal(parameter: str, text: str, kind: Kind) -> Any:
     return plain(parameter, text)
 
 
-def sort_keys(text: str | None, sortable: Mapping[str, PropertyType]) -> tuple[SortKey, ...]:
+def sort_keys(
+    text: str | None, sortable: Mapping[str, PropertyType], *, parameter: str = "sortby"
+) -> tuple[SortKey, ...]:
     """What `sortby` says: names with + (may be left out) for ascending or - for descending, parted by commas.
 
     Raises:
@@ -211,7 +213,7 @@ def sort_keys(text: str | None, sortable: Mapping[str, PropertyType]) -> tuple[S
     names = [part.removeprefix("-").removeprefix("+") for part in parts]
     if len(names) > SORT_KEYS_MOST or len(set(names)) != len(names) or any(name not in sortable for name in names):
         why = f"up to {SORT_KEYS_MOST} different ones of {', '.join(sortable)}, with - before those that descend"
-        raise BadParameter("sortby", ascii(text[:40])[1:-1], why)
+        raise BadParameter(parameter, ascii(text[:40])[1:-1], why)
     return tuple(SortKey(name, part.startswith("-")) for name, part in zip(names, parts, strict=True))
 
 

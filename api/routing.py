@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.routes import (
+    cases,
     changes,
     city_models,
     collections,
@@ -54,6 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         models,
         parcels,
         permits,
+        cases,
         health,
         viewer,
     )

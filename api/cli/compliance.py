@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import click
 
+from api.cli import (
+    compliance_assign,
+    compliance_inspect,
+    compliance_list,
+    compliance_show,
+    compliance_statistics,
+)
 from api.cli.common import emit, existing_city, json_option
 
 
@@ -15,7 +22,18 @@ def command() -> None:
     Examples:
       diaba compliance run
       diaba compliance run --false-alarm-rate 0.05 --json
+      diaba compliance list --status flagged
     """
+
+
+for _module in (
+    compliance_assign,
+    compliance_inspect,
+    compliance_list,
+    compliance_show,
+    compliance_statistics,
+):
+    command.add_command(_module.command)
 
 
 @command.command("run")

@@ -6,24 +6,21 @@ before stays so until that day, and what the register knew stays known. Who may 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
-from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api.answers import GEOJSON, JSON, answer, json_bytes
 from api.crs_names import CRS84, LONGITUDE_LATITUDE, named
 from api.dependencies import BaseDep, Service, ServiceDep
 from api.errors import NotAllowed, problems
-from api.middleware import route_of
+from api.recording import recording
 from api.routes.collections import CollectionId, find
-from api.tile_service import tiles_of
 from api.writing import (
     ACCEPTED_FEATURES,
     ACCEPTED_PATCHES,
@@ -37,7 +34,6 @@ from api.writing import (
     edit_of,
 )
 from gis.errors import BadInput, DiabaError, NotFound
-from gis.store.changes import made_by
 from gis.store.edits import CHANGED_ONLY, WRITABLE, Action, Edit, apply, as_changed
 from gis.store.items import Feature, Form, find_feature, find_item
 
@@ -198,7 +194,7 @@ def end(
     """From the day on the feature is no more so; what it was before, and what was known of it, stays."""
     _writable(collection_id)
     edit = edit_of(collection_id, Action.END, feature_id, {}, if_match, at)
-    with _writing(request, service) as connection:
+    with recording(request, service) as connection:
         apply(connection, edit, _allowing(service, edit))
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -225,7 +221,7 @@ def batch(
     if not isinstance(listed, list) or not 1 <= len(listed) <= BATCH_MOST:
         raise BadInput(f"requests is a list of 1 to {BATCH_MOST} changes")
     results: list[dict[str, Any]] = []
-    with _writing(request, service) as connection:
+    with recording(request, service) as connection:
         for place, one in enumerate(listed, 1):
             try:
                 edit = _listed(one, at)
@@ -259,18 +255,6 @@ def _writable(collection_id: str) -> None:
         raise BadInput(f"{collection_id} are not changed by hand; {', '.join(WRITABLE)} are")
 
 
-@contextmanager
-def _writing(request: Request, service: Service) -> Iterator[Connection]:
-    """A transaction in the caller's name; once it is committed, no tile of this process is older."""
-    with service.writing(f"{request.method} {route_of(request.scope)}") as connection:
-        yield connection
-        changed = made_by(connection)
-    cache = tiles_of(request).cache
-    for change in changed:
-        # The store tells it too, soon: the caller may ask sooner.
-        cache.hear(change)
-
-
 def _allowing(service: Service, edit: Edit) -> Callable[[str | None], None]:
     """Refuses who may not change the feature: as one that is not there, where it may not be seen either."""
 
@@ -292,7 +276,7 @@ def _allowing(service: Service, edit: Edit) -> Callable[[str | None], None]:
 def _done(request: Request, service: Service, edit: Edit) -> tuple[str, Feature]:
     """Do a change, and see what it made in the same transaction."""
     form = Form(LONGITUDE_LATITUDE.srid, LONGITUDE_LATITUDE.decimals)
-    with _writing(request, service) as connection:
+    with recording(request, service) as connection:
         key = apply(connection, edit, _allowing(service, edit))
         feature = find_feature(connection, find(edit.collection), key, form, as_changed(connection, edit))
     if feature is None:

@@ -30,6 +30,11 @@ _IMPORTS = (
     "parcel_import_row",
 )
 
+_ADDED_ONLY = (
+    *("inspection", "case_assignment", "compliance_run"),
+    *("audit_sample", "audit_sample_building", "audit_inspection"),
+)
+
 _AUDIT = ("audit_log", "audit_pending")
 
 OWNERS_FUNCTIONS = frozenset({"announce", "generalise_land", "generalise_ward", "generalise_buildings", "seal"})
@@ -86,6 +91,9 @@ WRITER_PRIVILEGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "raster_product": ("SELECT", "INSERT", "UPDATE", "DELETE"),
         "point_product": ("SELECT", "INSERT", "UPDATE", "DELETE"),
         "dossier_event": ("SELECT", "INSERT"),
+        # Where a case stands is a version like its figures; what people saw of it is added, never changed.
+        "discrepancy": ("SELECT", "INSERT", "UPDATE (recorded)"),
+        **dict.fromkeys(_ADDED_ONLY, ("SELECT", "INSERT")),
         # The database itself writes what the tiles are made of.
         **dict.fromkeys(
             (

@@ -17,14 +17,16 @@ from gis.calendar import today
 from gis.city_model.building import Building
 from gis.client.tables import Feature
 from gis.client.view import CityView
+from gis.construction.case_statistics import as_row
+from gis.construction.inspections import CaseStatus
 from gis.construction.public_status import public_status
 from gis.crs import horizontal, srid
 from gis.errors import BadParameter, NotFound
 from gis.raster import Raster, read_over
 from gis.settings import City, Settings
-from gis.store import dossiers, holdings, parcel_search
+from gis.store import cases, dossiers, holdings, parcel_search
 from gis.store.building_export import find_buildings, read_buildings
-from gis.store.collections import COLLECTIONS, Moment
+from gis.store.collections import COLLECTIONS, Collection, Moment
 from gis.store.coverage import rasters_to_read
 from gis.store.database import Database
 from gis.store.items import ItemQuery, find_items
@@ -83,6 +85,10 @@ class LocalCity(CityView):
         equal = {name: _value(name, text, known[name].kind) for name, text in properties.items()}
         query = ItemQuery(AT_ONCE, None if bounds is None else shapely.set_srid(bounds.polygon, srid(self.crs)))
         query = replace(query, moment=Moment(day, known_at=known_at), equal=equal)
+        return self._items(layer, query)
+
+    def _items(self, layer: Collection, query: ItemQuery) -> Iterator[Feature]:
+        """All of what is asked for, in the order of the keys."""
         with self.database.open(Role.READER) as connection:
             while True:
                 found = find_items(connection, layer, query)
@@ -90,6 +96,33 @@ class LocalCity(CityView):
                 if len(found) < AT_ONCE:
                     return
                 query = replace(query, after=(found[-1].key,))
+
+    def _cases(
+        self,
+        bounds: BoundingBox | None,
+        known_at: datetime | None,
+        min_confidence: float | None,
+        properties: Mapping[str, str],
+    ) -> Iterator[Feature]:
+        told = dict(properties)
+        kinds, statuses = (
+            [part.strip() for part in told.pop(name, "").split(",") if part.strip()] for name in ("kind", "status")
+        )
+        if strange := set(statuses) - set(CaseStatus):
+            raise BadParameter("status", min(strange)[:40], f"there are {', '.join(CaseStatus)}")
+        only = cases.CaseFilter(kinds, statuses, min_confidence=min_confidence, **told)
+        query = ItemQuery(
+            AT_ONCE,
+            None if bounds is None else shapely.set_srid(bounds.polygon, srid(self.crs)),
+            Moment(known_at=known_at),
+            where=only.condition,
+        )
+        return self._items(cases.CASES, query)
+
+    def _statistics(self, epoch: str | None) -> Iterator[Mapping[str, Any]]:
+        with self.database.open(Role.READER) as connection:
+            kinds, rate = cases.kind_statistics(connection, epoch)
+        return (as_row(one, rate) for one in kinds)
 
     def _search(self, text: str, day: date | None, known_at: datetime | None, limit: int) -> Iterable[Feature]:
         with self.database.open(Role.READER) as connection:

@@ -102,6 +102,30 @@ class RemoteCity(CityView):
             # The link has all that was asked in it.
             url, asked = next((link["href"] for link in page["links"] if link["rel"] == "next"), None), {}
 
+    def _cases(
+        self,
+        bounds: BoundingBox | None,
+        known_at: datetime | None,
+        min_confidence: float | None,
+        properties: Mapping[str, str],
+    ) -> Iterator[Feature]:
+        box = {name: value for name, value in self._box(bounds).items() if name == "bbox"}
+        asked = {**properties, "crs": self.storage, "limit": str(PAGE), "sort": "id", **box}
+        asked |= {"known_at": known_at.isoformat()} if known_at else {}
+        asked |= {"min_confidence": _text(min_confidence)} if min_confidence is not None else {}
+        url: str | None = f"{self.url}/compliance/cases"
+        while url is not None:
+            page = _ask(self.client, url, asked).json()
+            for case in page["cases"]:
+                geometry = case.pop("geometry")
+                yield self._feature({"geometry": geometry, "properties": case})
+            url, asked = next((link["href"] for link in page["links"] if link["rel"] == "next"), None), {}
+
+    def _statistics(self, epoch: str | None) -> list[Mapping[str, Any]]:
+        asked = {"epoch": epoch} if epoch else {}
+        kinds: list[Mapping[str, Any]] = _ask(self.client, f"{self.url}/compliance/statistics", asked).json()["kinds"]
+        return kinds
+
     def _search(self, text: str, day: date | None, known_at: datetime | None, limit: int) -> Iterable[Feature]:
         asked = {"text": text, "crs": self.storage, "limit": str(limit)}
         asked |= {"as_of": day.isoformat()} if day else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -31,15 +31,23 @@ class Feature:
     properties: Mapping[str, Any]
 
 
-def frame(features: Iterable[Feature], city: CRS, crs: CrsLike | None, collection: str | None) -> GeoDataFrame:
+def frame(
+    features: Iterable[Feature],
+    city: CRS,
+    crs: CrsLike | None,
+    collection: str | None,
+    names: Sequence[str] = (),
+) -> GeoDataFrame:
     """The features as a frame in a CRS, the city's when none is given; outer rings are counter-clockwise.
+
+    Of no features the columns are those of the collection, or `names`.
 
     Days are `datetime64[s]`; counts without gaps are whole, all other numbers float with NaN; the rest is as it is.
     """
     import geopandas
 
     rows = list(features)
-    names = list(rows[0].properties) if rows else list(COLLECTIONS[collection].properties) if collection else []
+    names = list(rows[0].properties) if rows else list(COLLECTIONS[collection].properties if collection else names)
     columns = {name: _typed(name, [row.properties.get(name) for row in rows]) for name in names}
     shapes = shapely.orient_polygons(np.array([row.geometry for row in rows], dtype=object))
     target = horizontal(crs or city)

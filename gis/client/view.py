@@ -18,13 +18,24 @@ from gis.client.tables import Feature
 from gis.crs import CrsLike, horizontal, transformer
 from gis.errors import BadParameter
 from gis.raster import Raster
+from gis.store.cases import CASES
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
+    from pandas import DataFrame
 
 Box: TypeAlias = "BoundingBox | tuple[float, float, float, float]"
 Day: TypeAlias = "date | str"
 Moment: TypeAlias = "datetime | str"
+
+
+CASE_FILTERS = frozenset({"kind", "status", "ward", "epoch", "building", "parcel", "assigned_to"})
+COUNTS = ("flagged", "open", "closed", "inspected", "confirmed", "resolved", "dismissed", "further_inspections")
+STATISTICS = (
+    *("kind", *COUNTS[:-1], "precision", "precision_low", "precision_high", "false_alarm_rate"),
+    *("recommended_rate", "recommended_precision", "recommended_flagged", "further_inspections"),
+)
+"""Columns of the statistics."""
 
 
 class CityView(ABC):
@@ -119,6 +130,41 @@ class CityView(ABC):
     ) -> GeoDataFrame:
         """Where the measured city differs from the registered one, for a person to inspect; at the building."""
         return self.layer("discrepancies", bbox, crs=crs, known_at=known_at, **properties)
+
+    def cases(
+        self,
+        bbox: Box | None = None,
+        *,
+        crs: CrsLike | None = None,
+        known_at: Moment | None = None,
+        min_confidence: float | None = None,
+        **properties: str,
+    ) -> GeoDataFrame:
+        """Differences as cases of work: with their status, whom they are assigned to and what inspections found.
+
+        `kind` and `status` may name several, parted by commas; besides there are `ward`, `epoch`, `building`, `parcel`
+        and `assigned_to`.
+
+        Raises:
+            BadParameter: there is no such filter, or no such status.
+        """
+        if unknown := set(properties) - CASE_FILTERS:
+            raise BadParameter(min(unknown), "…", f"no such filter; there are {', '.join(sorted(CASE_FILTERS))}")
+        found = self._cases(self._bounds(bbox, crs), _moment(known_at), min_confidence, properties)
+        return tables.frame(found, self.crs, crs, None, tuple(CASES.properties))
+
+    def statistics(self, epoch: str | None = None) -> DataFrame:
+        """What inspections say of each kind of difference, in one survey or all: how many were flagged, inspected and
+        real, the interval (95 %) of that share, and the false-alarm rate that the outcomes recommend.
+
+        Only flagged buildings are counted: nothing is said of what was missed.
+        """  # noqa: D205
+        import pandas
+
+        rows = list(self._statistics(epoch))
+        told = pandas.DataFrame(rows, columns=STATISTICS)
+        figures = {name: "int64" if name in COUNTS else "float64" for name in STATISTICS if name != "kind"}
+        return told.astype(figures)
 
     def layer(
         self,
@@ -240,6 +286,20 @@ class CityView(ABC):
         properties: Mapping[str, str],
     ) -> Iterable[Feature]:
         """Features in the order of their keys, geometry in the city's CRS."""
+
+    @abstractmethod
+    def _cases(
+        self,
+        bounds: BoundingBox | None,
+        known_at: datetime | None,
+        min_confidence: float | None,
+        properties: Mapping[str, str],
+    ) -> Iterable[Feature]:
+        """Cases in the order of their ids, geometry in the city's CRS."""
+
+    @abstractmethod
+    def _statistics(self, epoch: str | None) -> Iterable[Mapping[str, Any]]:
+        """A row of each kind, of the columns `STATISTICS` and others."""
 
     @abstractmethod
     def _search(self, text: str, day: date | None, known_at: datetime | None, limit: int) -> Iterable[Feature]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from gis.bounds import BoundingBox
 from gis.city_model.tiles3d.levels import DISTRICT_SIDE, LEAF, Address
 from gis.crs import horizontal, srid
+from gis.store.case_verdicts import NONE, RANK, STANDING, verdict_sql
 from gis.store.collections import NOW, Moment, known, so_on_day
 from gis.store.coverage import extent
 
@@ -43,9 +44,9 @@ _PERMITS = (
     "ORDER BY p.issued DESC NULLS LAST, p.permit_no"
 )
 """Permits in force in a rectangle, the newest first."""
-_FLAGGED = (
-    "SELECT DISTINCT d.building_uid, d.epoch FROM diaba.discrepancy d "  # noqa: S608
-    f"WHERE d.building_uid = ANY(CAST(:uids AS text[])) AND d.status = 'flagged' AND {known('d')}"
+_VERDICTS = (
+    f"SELECT d.building_uid, d.epoch, {verdict_sql(f'min({RANK})')} FROM diaba.discrepancy d "  # noqa: S608  constants
+    f"WHERE d.building_uid = ANY(CAST(:uids AS text[])) AND {STANDING} AND {known('d')} GROUP BY 1, 2"
 )
 
 
@@ -130,11 +131,11 @@ def tile_rows(
         return []
     permits = _permits(connection, city, moment, [bytes(row.footprint) for row in rows])
     uids = [row.uid for row in rows]
-    flagged: set[tuple[str, str]] = set()
-    unflagged = "none" if differences == "all" else None
+    verdicts: dict[tuple[str, str], str] = {}
+    otherwise = NONE if differences == "all" else None
     if differences != "none":
-        found = connection.execute(text(_FLAGGED), {"uids": uids, "known_at": moment.known_at})
-        flagged = {(row[0], row[1]) for row in found}
+        found = connection.execute(text(_VERDICTS), {"uids": uids, "known_at": moment.known_at})
+        verdicts = {(row[0], row[1]): row[2] for row in found}
     return [
         TileRow(
             row.uid,
@@ -143,11 +144,7 @@ def tile_rows(
             {
                 **{name: getattr(row, name) for name in ("uid", "epoch", "height", "sigma_height", "roof_type", "lod")},
                 "permit": permit,
-                **(
-                    {}
-                    if differences == "none"
-                    else {"verdict": "flagged" if (row.uid, row.epoch) in flagged else unflagged}
-                ),
+                **({} if differences == "none" else {"verdict": verdicts.get((row.uid, row.epoch), otherwise)}),
             },
         )
         for row, permit in zip(rows, permits, strict=True)

@@ -18,6 +18,7 @@ from gis.settings import City
 from gis.store import (
     access_tables,
     audit_log,
+    case_tables,
     generalised_tables,
     grants,
     import_tables,
@@ -34,6 +35,7 @@ TABLES_ELSEWHERE = (
     audit_log.audit_log,
     audit_log.audit_pending,
     *access_tables.TABLES,
+    *case_tables.TABLES,
     *generalised_tables.TABLES,
 )
 """Named here so that whoever migrates knows the models of all tables."""

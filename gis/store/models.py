@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from gis.city_model.building import Building, Reason
 from gis.errors import NotFound
 from gis.store import buildings, row_scope
+from gis.store.case_verdicts import STANDING
 from gis.store.collections import COLLECTIONS, NOW, Moment, known
 from gis.store.items import Item, find_item
 
@@ -22,7 +23,7 @@ class MeasuredBuilding:
     item: Item
     building: Building
     differences: tuple[dict[str, Any], ...] | None
-    """Flagged, for a person to inspect; the surest first. None for who may not know whether there are any."""
+    """Flagged and not dismissed, the surest first. None for who may not know whether there are any."""
 
 
 def measured_building(connection: Connection, uid: str, moment: Moment = NOW) -> MeasuredBuilding:
@@ -79,7 +80,7 @@ def _flagged(connection: Connection, uid: str, epoch: str, moment: Moment) -> tu
     )
     sql = (
         f"SELECT {columns} FROM diaba.discrepancy d WHERE d.building_uid = :uid AND d.epoch = :epoch "  # noqa: S608
-        f"AND d.status = 'flagged' AND {known('d')} ORDER BY d.confidence DESC NULLS LAST, d.id"
+        f"AND {STANDING} AND {known('d')} ORDER BY d.confidence DESC NULLS LAST, d.id"
     )
     rows = connection.execute(text(sql), {"uid": uid, "epoch": epoch, "known_at": moment.known_at})
     found = tuple(dict(row._mapping) for row in rows)

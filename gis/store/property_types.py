@@ -76,6 +76,11 @@ TYPES: Mapping[str, PropertyType] = {
         unit="Đơn vị · Unit",
         sha256="Mã băm · SHA-256",
         crs="Hệ tọa độ · CRS",
+        assigned_to="Giao cho · Assigned to",
+        outcome="Kết quả kiểm tra · Outcome of the last inspection",
+        flagged_at="Phát hiện lúc · Flagged at",
+        changed_at="Thay đổi lúc · Changed at",
+        closed_at="Kết thúc lúc · Not found again at",
     ),
     **_numbers(
         "m²",
@@ -119,6 +124,7 @@ TYPES: Mapping[str, PropertyType] = {
         basements="Tầng hầm · Basements",
         floors_max="Tầng cao tối đa · Floors at most",
         point_count="Số điểm · Points",
+        inspections="Số lần kiểm tra · Inspections",
     ),
     **_dates(
         valid_from="Có hiệu lực từ · Valid from",
@@ -128,6 +134,8 @@ TYPES: Mapping[str, PropertyType] = {
         flown_from="Bay từ · Flown from",
         flown_to="Bay đến · Flown to",
         survey_date="Ngày đo · Surveyed",
+        assigned_until="Hạn kiểm tra · To be inspected until",
+        inspected_on="Ngày kiểm tra · Inspected",
     ),
     "evidence": PropertyType(Kind.DOCUMENT, "Căn cứ · Evidence"),
     "classes": PropertyType(Kind.DOCUMENT, "Lớp điểm · Points by class"),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gis.store.case_verdicts import NONE, RANK, STANDING, kinds_sql, verdict_sql
 from gis.store.collections import known as known_then
 from gis.store.collections import so_on_day
 
@@ -54,9 +55,10 @@ class Layer:
 
 
 VERDICT = (
-    "CASE WHEN f.kinds IS NOT NULL THEN 'flagged' WHEN (SELECT diaba.reach('differences')) = 'all' THEN 'none' END"
+    f"CASE WHEN f.rank IS NOT NULL THEN {verdict_sql('f.rank')} "
+    f"WHEN (SELECT diaba.reach('differences')) = 'all' THEN '{NONE}' END"
 )
-"""Whether something is flagged. Who does not see all differences is not told that there is none."""
+"""What its cases make of a building. Who does not see all differences is not told that there is none."""
 
 Condition = Callable[[str], str]
 """Alias of a table → a condition on its rows."""
@@ -195,8 +197,8 @@ def _near(known: Condition, so: Condition, *, is_now: bool) -> list[Layer]:
         f"AND {known('p')} OFFSET 0"
     )
     flagged = (
-        "SELECT string_agg(DISTINCT d.kind, ',' ORDER BY d.kind) AS kinds FROM diaba.discrepancy d "  # noqa: S608
-        f"WHERE d.building_uid = v.uid AND d.epoch = v.epoch AND d.status = 'flagged' AND {known('d')}"
+        f"SELECT min({RANK}) AS rank, {kinds_sql()} AS kinds FROM diaba.discrepancy d "  # noqa: S608  constants
+        f"WHERE d.building_uid = v.uid AND d.epoch = v.epoch AND {STANDING} AND {known('d')}"
     )
     newest = (
         # OFFSET 0 keeps it a look-up by uid, as in the collection of buildings.
@@ -239,7 +241,8 @@ def _near(known: Condition, so: Condition, *, is_now: bool) -> list[Layer]:
         Layer(
             id="buildings",
             description="Công trình đo được · measured buildings; `verdict` is `flagged` where a difference is to be "
-            "inspected, `none` where none is, and absent where the caller may not know",
+            "inspected, else `confirmed` or `resolved` where an inspection said so, `none` where nothing is or all was "
+            "dismissed, and absent where the caller may not know; `kinds` are those of its cases",
             collection="buildings",
             zoom_least=13,
             source=f"diaba.building_version v LEFT JOIN LATERAL ({flagged}) f ON TRUE",

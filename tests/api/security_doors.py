@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from api.query import token
 from gis.city_model.tiles3d.levels import Address
 from gis.crs import transformer
+from gis.store.discrepancies import identity
 from tests.gis.store_samples import lot
 
 HERE, THERE = "26734", "26737"
@@ -126,6 +127,7 @@ _SEARCHES = (
     f"/parcels/search?sheet=12&parcel=26&ward={THERE}",
     f"/parcels/search?at={LONGITUDE:.6f},{LATITUDE:.6f}",
 )
+_CASE = identity("2025", KIND, "b-0025", "p-0025", "GPXD-0025")
 _NOTHING = "nothing: it holds no row of a register"
 _CLOSED = ("parcels", "permits", "discrepancies")
 _SURVEYED = "what LIDAR surveyed, point clouds and terrain, as everybody: no register is in it"
@@ -225,6 +227,34 @@ DOORS = {
     "/permits/status": Door(
         "404, whoever asks without the receipt's secret",
         ("/permits/status?receipt=760-2026-000001&secret=0000-0000-0000-0000",),
+    ),
+    "/compliance/cases": Door(
+        "no case, and no count of them",
+        (
+            *(
+                f"/compliance/cases{asked}"
+                for asked in ("", "?f=csv", "?limit=1000", "?sort=-id", "?known_at=2999-01-01")
+            ),
+            *(f"/compliance/cases?{asked}" for asked in ("building=b-0025", "parcel=p-0025", f"ward={THERE}")),
+            f"/compliance/cases?kind={KIND}",
+            f"/compliance/cases?bbox={BOX}",
+            f"/compliance/cases?sort=id&after={token(('0' * 32, '0' * 32))}",
+        ),
+        shows=True,
+    ),
+    "/compliance/cases/{caseId}": Door(
+        "404, as for a case that never was",
+        tuple(f"/compliance/cases/{_CASE}{then}" for then in ("", "?known_at=2999-01-01")),
+        shows=True,
+    ),
+    "/compliance/cases/{caseId}/inspections": Door(
+        "404, as for a case that never was; tests/api/test_cases.py posts", (f"/compliance/cases/{_CASE}/inspections",)
+    ),
+    "/compliance/cases/{caseId}/assignment": Door(
+        "404, as for a case that never was; tests/api/test_cases.py posts", (f"/compliance/cases/{_CASE}/assignment",)
+    ),
+    "/compliance/statistics": Door(
+        "counts of the cases that are seen", ("/compliance/statistics", "/compliance/statistics?epoch=2025"), shows=True
     ),
     "/health/live": Door(_NOTHING, ("/health/live",)),
     "/health/ready": Door(_NOTHING, ("/health/ready",)),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from gis.store import buildings, catalog, discrepancies, runs
+from gis.construction.inspections import Inspection, Outcome
+from gis.store import buildings, case_changes, catalog, discrepancies, runs
 from tests.gis.store_samples import building
 from tests.gis.test_store_buildings import BOUNDS
 
@@ -38,7 +40,8 @@ def _prepare(connection: Connection) -> None:
 def test_findings_of_the_next_run_replace_those_of_the_epoch(writer: Connection) -> None:
     _prepare(writer)
     first = discrepancies.save(writer, [_finding(0), _finding(1), _finding(2)], epoch=EPOCH)
-    writer.execute(text("UPDATE discrepancy SET status = 'dismissed' WHERE building_uid = 'b-0000'"))
+    looked_at = discrepancies.identity(EPOCH, "storeys", "b-0000", None, "GPXD-1")
+    case_changes.inspect(writer, looked_at, Inspection(date(2026, 3, 2), Outcome.WITHIN_LIMITS))
     second = discrepancies.save(writer, [_finding(0), _finding(1, 4.0)], epoch=EPOCH)
     assert first.counts == {"added": 3, "closed": 0, "unchanged": 0}
     assert second.counts == {"added": 1, "closed": 2, "unchanged": 1}

@@ -31,7 +31,7 @@ class Property:
 UNSAID: Final = "unsaid"
 """Stands for a verdict that the caller may not know (`noData`): no number is left for it in an enumeration."""
 ENUMS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
-    {"lod": ("0", "1.2", "1.3", "2.2"), "verdict": ("none", "flagged", UNSAID)}
+    {"lod": ("0", "1.2", "1.3", "2.2"), "verdict": ("none", "flagged", UNSAID, "confirmed", "resolved")}
 )
 """Values of each enumeration, which count from 0."""
 
@@ -48,7 +48,12 @@ PUBLIC: Final[Mapping[str, Property]] = MappingProxyType(
 )
 """What everybody may see."""
 OFFICIAL: Final[Mapping[str, Property]] = MappingProxyType(
-    {**PUBLIC, "verdict": Property("Cần kiểm tra · `flagged` where a difference is to be inspected", "verdict")}
+    {
+        **PUBLIC,
+        "verdict": Property(
+            "Cần kiểm tra · `flagged` where a difference is to be inspected, else `confirmed` or `resolved`", "verdict"
+        ),
+    }
 )
 """What the offices see besides: a difference is no finding, and not for everybody."""
 

@@ -18,13 +18,13 @@ from gis.city_model.building import Building
 from gis.client.tables import Feature
 from gis.client.view import CityView
 from gis.construction.case_statistics import as_row
-from gis.construction.inspections import CaseStatus
+from gis.construction.inspections import CaseStatus, Inspection
 from gis.construction.public_status import public_status
 from gis.crs import horizontal, srid
 from gis.errors import BadParameter, NotFound
 from gis.raster import Raster, read_over
 from gis.settings import City, Settings
-from gis.store import cases, dossiers, holdings, parcel_search
+from gis.store import case_changes, cases, dossiers, holdings, parcel_search
 from gis.store.building_export import find_buildings, read_buildings
 from gis.store.collections import COLLECTIONS, Collection, Moment
 from gis.store.coverage import rasters_to_read
@@ -165,6 +165,10 @@ class LocalCity(CityView):
             found = holdings.find(connection, query).found
         wanted = [one.path for one in found if epoch in (None, one.epoch)]
         return [path if "://" in path else self.city.folder / path for path in wanted]
+
+    def _inspect(self, case: str, seen: Inspection) -> None:
+        with self.database.open(Role.WRITER) as connection:
+            case_changes.inspect(connection, case, seen)
 
     def _height(self, product: str, x: float, y: float, epoch: str | None) -> float:
         try:

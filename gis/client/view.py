@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pyproj import CRS
 
 from gis.bounds import BoundingBox
+from gis.calendar import today
 from gis.city_model.building import Building
 from gis.city_model.roof_surfaces import roof_surfaces
 from gis.client import tables
 from gis.client.tables import Feature
+from gis.construction.inspections import Inspection, Outcome
 from gis.crs import CrsLike, horizontal, transformer
 from gis.errors import BadParameter
 from gis.raster import Raster
@@ -262,6 +264,36 @@ class CityView(ABC):
         """
         return self._files(collection, self._bounds(bbox, crs), epoch)
 
+    def inspect(
+        self,
+        case: str,
+        outcome: Outcome | str,
+        *,
+        on: Day | None = None,
+        value: float | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Record what somebody saw on the ground. It is kept for ever; a later inspection may say otherwise.
+
+        Args:
+            case: its id, as `cases` and `discrepancies` tell it.
+            outcome: "confirmed", "within_limits", "register_wrong" or "not_accessible".
+            on: the day; today without it.
+            value: what was measured, in the case's unit.
+            note: in words.
+
+        Raises:
+            NotFound: there is no such case.
+            Conflict: that may not happen to it now, or somebody was faster.
+            BadParameter: a value cannot be used.
+            Refused: the service does not let this caller do it.
+        """
+        try:
+            found = Outcome(outcome)
+        except ValueError:
+            raise BadParameter("outcome", str(outcome)[:40], f"there are {', '.join(Outcome)}") from None
+        self._inspect(case, Inspection(_day(on) or today(), found, value, note).check(today()))
+
     @abstractmethod
     def dossier(self, receipt: str, secret: str) -> dict[str, Any]:
         """Where a dossier stands, for whoever holds its receipt: status, due day, next step, nobody's name.
@@ -316,6 +348,10 @@ class CityView(ABC):
     @abstractmethod
     def _files(self, collection: str, bounds: BoundingBox | None, epoch: str | None) -> list[Path | str]:
         """Files by their keys."""
+
+    @abstractmethod
+    def _inspect(self, case: str, seen: Inspection) -> None:
+        """Add an inspection to a case."""
 
     @abstractmethod
     def _height(self, product: str, x: float, y: float, epoch: str | None) -> float:

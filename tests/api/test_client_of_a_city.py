@@ -28,7 +28,7 @@ from gis.construction.dossier import DossierType
 from gis.construction.procedure import Procedure
 from gis.crs import transformer
 from gis.errors import BadInput, BadParameter, NotFound, StoreUnreachable
-from gis.store import buildings, discrepancies, dossiers, parcels, permits, zones
+from gis.store import buildings, cases, discrepancies, dossiers, parcels, permits, zones
 from gis.store.dossiers import Filing
 from tests.api.conftest import FLAGGED, NEW, PARCELS, CityStore
 from tests.api.officials import Officials
@@ -231,6 +231,22 @@ def test_a_dossier_is_told_the_same_to_whoever_holds_its_receipt(
     for city in (in_store, through_http):
         with pytest.raises(NotFound):
             city.dossier(receipt.receipt_no, "0000-0000-0000-0000")
+
+
+def test_an_inspection_is_recorded_by_who_may(in_store: CityView, through_http: CityView, store: CityStore) -> None:
+    case = in_store.discrepancies(building_uid=FLAGGED).iloc[0]["id"]
+    with pytest.raises(remote.Refused, match=r"\((401|403)\)"):
+        through_http.inspect(case, "confirmed", value=12.4)
+    in_store.inspect(case, "not_accessible", on="2026-07-01", note="khóa cửa (hư cấu)")
+    for city in (in_store, through_http):
+        with pytest.raises(BadParameter, match="outcome"):
+            city.inspect(case, "guilty")
+        with pytest.raises(BadParameter, match="still to come"):
+            city.inspect(case, "confirmed", on="2999-01-01")
+    with pytest.raises(NotFound):
+        in_store.inspect("0" * 32, "confirmed")
+    with store.database.open(Role.READER) as connection:
+        assert [one["outcome"] for one in cases.case(connection, case).inspections] == ["not_accessible"]
 
 
 def test_the_environment_may_name_a_service(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_make_notebooks_opens_jupyterlab_on_them(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     # A city behind an address: no store of this machine is started.
     environment = {**os.environ, "DIABA_CITY": "http://127.0.0.1:1", "HOME": str(tmp_path)}
-    environment |= {name: "" for name in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environment |= dict.fromkeys(("DISPLAY", "WAYLAND_DISPLAY"), "")
     command = [ROOT / "scripts" / "notebooks.sh", f"--port={port}", "--IdentityProvider.token=known"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:

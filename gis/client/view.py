@@ -231,9 +231,7 @@ class CityView(ABC):
         Raises:
             BadParameter: they are more than 100,000.
         """
-        box = self._bounds(bbox, crs)
-        assert box is not None  # noqa: S101  a box was given
-        return self._models(box, _day(as_of), _moment(known_at))
+        return self._models(self._needed(bbox, crs), _day(as_of), _moment(known_at))
 
     def roofs(
         self, bbox: Box, *, crs: CrsLike | None = None, as_of: Day | None = None, known_at: Moment | None = None
@@ -303,8 +301,9 @@ class CityView(ABC):
         """
 
     def _bounds(self, bbox: Box | None, crs: CrsLike | None) -> BoundingBox | None:
-        if bbox is None:
-            return None
+        return None if bbox is None else self._needed(bbox, crs)
+
+    def _needed(self, bbox: Box, crs: CrsLike | None) -> BoundingBox:
         box = bbox if isinstance(bbox, BoundingBox) else BoundingBox(*bbox, crs=horizontal(crs or self.crs))
         return box.to(self.crs)
 

@@ -1,4 +1,4 @@
-"""The notebooks as files: short cells, no outputs, a picture of each on the planners' page; and JupyterLab opens them."""
+"""The notebooks as files: short cells, no outputs, a picture of each on the planners' page; JupyterLab opens them."""
 
 from __future__ import annotations
 

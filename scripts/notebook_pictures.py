@@ -17,6 +17,8 @@ from PIL import Image
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 SHOWN = {"1": -1, "2": -1, "3": 0, "4": 2, "5": 1, "6": -2}
 """By a notebook's number, which of its pictures is shown."""
+LARGEST = 140_000
+"""Bytes; what is smaller stays as it was drawn."""
 WIDTH = 760
 """Pixels."""
 COLOURS = 96
@@ -38,7 +40,9 @@ def main() -> None:
 
 
 def _small(png: bytes) -> bytes:
-    """The picture in a page's width and few colours."""
+    """The picture in a page's width, and in few colours where it is large."""
+    if len(png) <= LARGEST:
+        return png
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     if picture.width > WIDTH:
         picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS)

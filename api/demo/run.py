@@ -280,7 +280,9 @@ def _draw(database: Database, city: City, source: Source, flagged: list[Differen
         lots = parcels.current(connection)
         files = catalog.tiles(connection, EPOCH)
     # A building may differ in several ways: the gravest gives its colour, in the order of the legend.
-    verdict = {d.building_uid: d.kind.value for kind in reversed(VERDICTS) for d in flagged if d.kind.value == kind}
+    verdict = {
+        d.building_uid: d.kind.value for kind in reversed(tuple(VERDICTS)) for d in flagged if d.kind.value == kind
+    }
     measured["verdict"] = [verdict.get(uid) for uid in measured["uid"]]
     draw_map(
         city.folder / MAP,

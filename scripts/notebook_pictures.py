@@ -19,9 +19,9 @@ SHOWN = {"1": -1, "2": -1, "3": 0, "4": 2, "5": 1, "6": -2}
 """By a notebook's number, which of its pictures is shown."""
 LARGEST = 140_000
 """Bytes; what is smaller stays as it was drawn."""
-WIDTH = 760
+WIDTH = 680
 """Pixels."""
-COLOURS = 96
+COLOURS = 64
 
 
 def main() -> None:

@@ -19,8 +19,8 @@ SHOWN = {"1": -1, "2": -1, "3": 0, "4": 2, "5": 1, "6": -2}
 """By a notebook's number, which of its pictures is shown."""
 LARGEST = 140_000
 """Bytes; what is smaller stays as it was drawn."""
-WIDTH = 680
-"""Pixels."""
+WIDTHS = (760, 680, 600, 520, 440)
+"""Pixels, tried in this order until a picture is small enough."""
 COLOURS = 64
 
 
@@ -44,10 +44,13 @@ def _small(png: bytes) -> bytes:
     if len(png) <= LARGEST:
         return png
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    if picture.width > WIDTH:
-        picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS)
-    made = io.BytesIO()
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(made, "PNG", optimize=True)
+    for width in WIDTHS:
+        size = (width, round(picture.height * width / picture.width))
+        made = io.BytesIO()
+        smaller = picture.resize(size, Image.Resampling.LANCZOS)
+        smaller.quantize(COLOURS, dither=Image.Dither.NONE).save(made, "PNG", optimize=True)
+        if made.tell() <= LARGEST:
+            break
     return made.getvalue()
 
 

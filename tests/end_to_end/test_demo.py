@@ -159,7 +159,9 @@ def test_lots_are_as_deep_below_the_level_as_in_truth(home: Path, ran: Callable[
     x, y = (axis.ravel() for axis in np.meshgrid(*true.grid.centres()))
     middle = {uid: float(np.nanmedian(true.values.ravel()[contains_xy(lot, x, y)])) for uid, lot in lots.items()}
     off = np.array([found["ground"][uid] - middle[uid] for uid in middle])
-    assert np.nanmedian(np.abs(off)) < 0.1
+    # Most of a lot is under its house, where the ground is taken from the street, lower by a step or two.
+    assert np.nanmedian(np.abs(off)) < 0.15
+    assert np.nanmax(np.abs(off)) < 0.5
     assert found["below"] == pytest.approx(
         {uid: found["level"] - height for uid, height in found["ground"].items() if height < found["level"]}
     )

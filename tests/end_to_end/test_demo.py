@@ -187,7 +187,7 @@ def test_clocks_are_counted_as_numpy_counts_them(ran: Callable[[str], Ran]) -> N
             assert wait == 15
         elif not "2026-08-12" <= filed <= "2026-08-21":
             # 22 August, a Saturday, was worked: numpy does not know of it.
-            due = np.busday_offset(filed, 7, roll="forward", holidays=off)
+            due = np.busday_offset(filed, 7, roll="backward", holidays=off)
             assert wait == (due - np.datetime64(filed)).astype(int), filed
     assert found["paused"] == "2026-09-14"
     assert [one["receipt"] for one in found["stand"]] == [f"DEMO-2026-{number:06d}" for number in range(1, 9)]

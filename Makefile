@@ -60,8 +60,12 @@ screenshots: setup ## The README's pictures of the viewer, of the city that is s
 	@$(PYTHON_TOOLS) scripts.screenshots
 
 .PHONY: notebooks
-notebooks: setup ## Run the planners' worked examples
-	@$(PYTHON_TOOLS) pytest --nbmake notebooks $(ARGS)
+notebooks: setup ## JupyterLab on the planners' worked examples, over what `make demo` made; ARGS="--port=8889"
+	@scripts/notebooks.sh $(ARGS)
+
+.PHONY: pictures
+pictures: setup ## The pictures of the planners' page, out of the notebooks
+	@$(PYTHON_TOOLS) scripts.notebook_pictures docs/images
 
 .PHONY: lock
 lock: setup ## Bring requirements.lock and package-lock.json up to pyproject.toml and package.json; UPGRADE=1 for newest

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from gis.construction.dossier import Dossier
-from gis.construction.next_step import TITLES, clock_state, next_step
+from gis.construction.public_status import public_status
 from gis.store.dossiers import clock_of
 
 
@@ -17,27 +17,4 @@ def public_document(dossier: Dossier, today: date) -> dict[str, Any]:
         dossier: As it is.
         today: The day of the question, in Vietnam.
     """
-    clock = clock_of(dossier, today)
-    coming = next_step(dossier, clock)
-    title_vi, title = TITLES[dossier.status]
-    return {
-        "receipt": dossier.receipt_no,
-        "status": str(dossier.status),
-        "status_vi": title_vi,
-        "status_en": title,
-        "filed": dossier.filed_on.isoformat(),
-        "due": clock.due.isoformat(),
-        "clock": clock_state(dossier),
-        "next_step": None
-        if coming is None
-        else {
-            "step": coming.step,
-            "title_vi": coming.title_vi,
-            "title_en": coming.title,
-            "role": coming.role,
-            "due": None if coming.due is None else coming.due.isoformat(),
-        },
-        "law": clock.version.law.title,
-        "law_vi": clock.version.law.title_vi,
-        "doubt": list(clock.doubt),
-    }
+    return public_status(dossier, clock_of(dossier, today))

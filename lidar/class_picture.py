@@ -9,27 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from gis.drawing.palette import CLASSES, OTHER_CLASS, rgb
 from gis.grid import Grid
 from gis.raster import Raster
 from lidar.cells import Mask
 from lidar.hillshade import hillshade
 from lidar.point_cloud import NOISE, Class, PointCloud
 
-COLOURS: dict[int, tuple[int, int, int]] = {
-    Class.NEVER_CLASSIFIED: (190, 190, 190),
-    Class.UNCLASSIFIED: (200, 200, 200),
-    Class.GROUND: (196, 170, 130),
-    Class.LOW_VEGETATION: (190, 220, 130),
-    Class.MEDIUM_VEGETATION: (120, 190, 80),
-    Class.HIGH_VEGETATION: (40, 130, 50),
-    Class.BUILDING: (205, 70, 60),
-    Class.WATER: (60, 120, 210),
-    Class.WIRE_CONDUCTOR: (250, 220, 0),
-    Class.TOWER: (240, 130, 0),
-    Class.BRIDGE_DECK: (150, 80, 190),
-}
+COLOURS: dict[int, tuple[int, int, int]] = {code: rgb(look.colour) for code, look in CLASSES.items()}
 """Red, green, blue, 0–255; other classes are grey."""
-OTHER = (150, 150, 150)
+OTHER = rgb(OTHER_CLASS.colour)
 PAPER = (255, 255, 255)
 """Where there is no point."""
 LARGEST = 2_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -10,25 +10,18 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gis.bounds import BoundingBox
+from gis.drawing.maps import scale_bar
+from gis.drawing.palette import DIFFERENCES, Look
 from gis.files import written_whole
 from gis.raster import Raster
 from lidar.hillshade import hillshade
 
-VERDICTS = {
-    "no_permit": ("#c1121f", "không phép · no permit"),
-    "storeys": ("#e36414", "vượt tầng · storeys over permit"),
-    "footprint": ("#b5179e", "vượt diện tích · over permitted footprint"),
-    "parcel_line": ("#7209b7", "lấn ranh thửa · over the parcel line"),
-    "setback": ("#f2b705", "vi phạm khoảng lùi · into the setback"),
-    "reserve": ("#7f4f24", "lấn lộ giới · in the road's reserve"),
-    "zone": ("#ff8fab", "vượt chỉ tiêu quy hoạch · over the zone's limits"),
-}
-"""Kind of difference → colour and its name, Vietnamese and English."""
-AS_PERMITTED = "#3a7ca5"
+VERDICTS: Mapping[str, Look] = DIFFERENCES
+"""Kind of difference → how it is shown, in the order of gravity."""
+AS_PERMITTED = "#aebdcb"
 UNKNOWN = "#8d99ae"
 PIXELS_PER_INCH = 160
 
@@ -53,7 +46,7 @@ def draw_map(
         parcels.boundary.plot(ax=axes, color="#4a4e69", linewidth=0.25, alpha=0.7)
     normal = AS_PERMITTED if verdicts_known else UNKNOWN
     if not buildings.empty:
-        colours = [VERDICTS[v][0] if v in VERDICTS else normal for v in buildings["verdict"]]
+        colours = [VERDICTS[v].colour if v in VERDICTS else normal for v in buildings["verdict"]]
         buildings.plot(ax=axes, color=colours, edgecolor="#22223b", linewidth=0.2, alpha=0.92)
     axes.set_xlim(bounds.min_x, bounds.max_x)
     axes.set_ylim(bounds.min_y, bounds.max_y)
@@ -65,7 +58,7 @@ def draw_map(
     for spine in axes.spines.values():
         spine.set_color("#adb5bd")
     axes.set_title(title, loc="left", fontsize=11)
-    _draw_scale_bar(axes, bounds)
+    scale_bar(axes)
     _draw_legend(axes, buildings, verdicts_known=verdicts_known, normal=normal)
     with written_whole(path) as part:
         figure.savefig(part, dpi=PIXELS_PER_INCH, format="png")
@@ -92,22 +85,13 @@ def _draw_terrain(axes: Axes, dtms: Sequence[Raster]) -> None:
         )
 
 
-def _draw_scale_bar(axes: Axes, bounds: BoundingBox) -> None:
-    target = bounds.width / 5
-    power = 10 ** np.floor(np.log10(max(target, 1e-6)))
-    length = float(max(step * power for step in (1, 2, 5) if step * power <= target * 1.001))
-    x, y = bounds.min_x + 0.03 * bounds.width, bounds.min_y + 0.03 * bounds.height
-    axes.add_line(Line2D([x, x + length], [y, y], color="black", linewidth=3, solid_capstyle="butt"))
-    axes.text(x + length / 2, y + 0.008 * bounds.height, f"{length:g} m", ha="center", va="bottom", fontsize=8)
-
-
 def _draw_legend(axes: Axes, buildings: gpd.GeoDataFrame, *, verdicts_known: bool, normal: str) -> None:
     counts = buildings["verdict"].value_counts() if len(buildings) else {}
     plain = "không khác biệt · no difference found" if verdicts_known else "công trình đo được · measured building"
     handles = [Patch(facecolor=normal, label=f"{plain} ({int(buildings['verdict'].isna().sum())})")]
     handles += [
-        Patch(facecolor=colour, label=f"{label} ({int(counts[kind])})")
-        for kind, (colour, label) in VERDICTS.items()
+        Patch(facecolor=look.colour, label=f"{look.label} ({int(counts[kind])})")
+        for kind, look in VERDICTS.items()
         if kind in counts
     ]
     axes.legend(handles=handles, loc="upper left", fontsize=7.5, framealpha=0.9, title="cần kiểm tra · to inspect")

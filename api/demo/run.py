@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from api.build import add_files, build
 from api.compliance import run_compliance
+from api.demo.dossiers import file_dossiers
 from api.demo.map import VERDICTS, draw_map
 from api.demo.truth import score_differences, score_ground, score_heights, score_terrain
 from gis.access.roles import Role
@@ -112,6 +113,7 @@ def run_demo(
     with stages.stage("registers", "registers imported"), database.open(Role.WRITER) as connection:
         if scene is not None:
             registers.import_registers(connection, scene / "registers.gpkg")
+            file_dossiers(connection, sorted(parcels.current(connection)["uid"])[:100])
         elif source.footprints is not None:
             _import_footprints(connection, source.footprints, city, source.crs)
     files = list(source.files) if scene is None else sorted((scene / "lidar").glob("*.laz"))
@@ -278,7 +280,9 @@ def _draw(database: Database, city: City, source: Source, flagged: list[Differen
         lots = parcels.current(connection)
         files = catalog.tiles(connection, EPOCH)
     # A building may differ in several ways: the gravest gives its colour, in the order of the legend.
-    verdict = {d.building_uid: d.kind.value for kind in reversed(VERDICTS) for d in flagged if d.kind.value == kind}
+    verdict = {
+        d.building_uid: d.kind.value for kind in reversed(tuple(VERDICTS)) for d in flagged if d.kind.value == kind
+    }
     measured["verdict"] = [verdict.get(uid) for uid in measured["uid"]]
     draw_map(
         city.folder / MAP,

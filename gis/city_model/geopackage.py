@@ -8,11 +8,10 @@ from typing import Any
 
 import geopandas as gpd
 import pyogrio
-import shapely
 
-from gis.city_model.building import Building, Surface
+from gis.city_model.building import Building
 from gis.city_model.cityjson import ATTRIBUTES, attributes_of
-from gis.city_model.faces import normals, slopes
+from gis.city_model.roof_surfaces import roof_surfaces
 from gis.crs import CrsLike, horizontal, vertical_label
 from gis.errors import UnreadableFile
 from gis.files import written_whole
@@ -44,7 +43,7 @@ def write_geopackage(buildings: Iterable[Building], path: Path | str, crs: CrsLi
         with written_whole(path) as part:
             for layer, columns, shapes, kind in (
                 (FOOTPRINTS, _attribute_columns(buildings), [b.footprint for b in buildings], "Polygon"),
-                (ROOFS, *_roofs(buildings), "Polygon Z"),
+                (ROOFS, *roof_surfaces(buildings), "Polygon Z"),
             ):
                 columns["vertical_datum"] = [datum] * len(shapes)
                 pyogrio.write_dataframe(
@@ -74,22 +73,3 @@ def _attribute_columns(buildings: Sequence[Building]) -> dict[str, list[Any]]:
 
 def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
-
-
-def _roofs(buildings: Sequence[Building]) -> tuple[dict[str, list[Any]], list[shapely.Polygon]]:
-    """Columns and shapes of the roof faces, building by building."""
-    columns: dict[str, list[Any]] = {name: [] for name in ("uid", "lod", "slope_deg", "azimuth_deg", "area_m2")}
-    shapes: list[shapely.Polygon] = []
-    for building in buildings:
-        if (solid := building.solid) is None:
-            continue
-        normal, area = normals(solid)
-        slope, azimuth = slopes(normal)
-        for number, face in enumerate(solid.faces):
-            if face.surface is Surface.ROOF:
-                outer, *holes = (solid.vertices[list(ring)] for ring in face.rings)
-                shapes.append(shapely.Polygon(outer, holes))
-                values = (building.uid, building.lod, slope[number], azimuth[number], area[number])
-                for name, value in zip(columns, values, strict=True):
-                    columns[name].append(round(float(value), 3) if not isinstance(value, str) else value)
-    return columns, shapes

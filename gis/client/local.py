@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar
 
 import shapely
@@ -16,19 +17,22 @@ from shapely.geometry.base import BaseGeometry
 from gis.access.roles import Role
 from gis.bounds import BoundingBox
 from gis.calendar import today
+from gis.city_model.building import Building
 from gis.client.tables import Feature
 from gis.client.view import CityView
 from gis.construction import lot_answer
 from gis.construction.case_statistics import as_row
-from gis.construction.inspections import CaseStatus
+from gis.construction.inspections import CaseStatus, Inspection
 from gis.construction.lot_answer import Asked
 from gis.construction.proposal import AreaKind, Use
+from gis.construction.public_status import public_status
 from gis.construction.rule_tables import city_rules
 from gis.crs import horizontal, srid
 from gis.errors import BadParameter, NotFound
 from gis.raster import Raster, read_over
 from gis.settings import City, Settings
-from gis.store import building_changes, cases, lots, parcel_search
+from gis.store import building_changes, case_changes, cases, dossiers, holdings, lots, parcel_search
+from gis.store.building_export import find_buildings, read_buildings
 from gis.store.collections import COLLECTIONS, Collection, Moment
 from gis.store.coverage import rasters_to_read
 from gis.store.database import Database
@@ -40,6 +44,8 @@ E = TypeVar("E", bound=StrEnum)
 
 AT_ONCE = 20_000
 """Features of one statement."""
+MODELS_AT_ONCE, MODELS_MOST = 500, 100_000
+"""Buildings with all their models: of one statement, and of one answer, as the service has it."""
 FILES_MOST = 100_000
 CELLS_MOST = 500_000_000
 """Of a raster: 2 GB."""
@@ -191,6 +197,34 @@ class LocalCity(CityView):
         with self.database.open(Role.READER) as connection:
             found = _computed().flooded(connection, self.city, level, bounds, sigma_level=sigma_level, epoch=epoch)
         return [Feature(item.geometry, item.properties) for item in found]
+
+    def dossier(self, receipt: str, secret: str) -> dict[str, Any]:  # noqa: D102
+        with self.database.open(Role.READER) as connection:
+            found = dossiers.public(connection, receipt.strip().upper(), secret)
+        return public_status(found, dossiers.clock_of(found, today()))
+
+    def _models(self, bounds: BoundingBox, day: date | None, known_at: datetime | None) -> list[Building]:
+        area = shapely.set_srid(bounds.polygon, srid(self.crs))
+        with self.database.open(Role.READER) as connection:
+            keys = find_buildings(connection, area, Moment(day, known_at=known_at), most=MODELS_MOST).keys
+            if len(keys) > MODELS_MOST:
+                raise BadParameter("bbox", bounds.tuple, f"more than {MODELS_MOST} buildings are there")
+            pages = [keys[start : start + MODELS_AT_ONCE] for start in range(0, len(keys), MODELS_AT_ONCE)]
+            return [building for page in pages for building in read_buildings(connection, page)]
+
+    def _files(self, collection: str, bounds: BoundingBox | None, epoch: str | None) -> list[Path | str]:
+        if collection not in holdings.COLLECTIONS:
+            raise NotFound("collection", f"{collection}; there are {', '.join(holdings.COLLECTIONS)}")
+        area = None if bounds is None else shapely.set_srid(bounds.polygon, srid(self.crs))
+        query = holdings.HoldingQuery(collections=(collection,), area=area, limit=FILES_MOST)
+        with self.database.open(Role.READER) as connection:
+            found = holdings.find(connection, query).found
+        wanted = [one.path for one in found if epoch in (None, one.epoch)]
+        return [path if "://" in path else self.city.folder / path for path in wanted]
+
+    def _inspect(self, case: str, seen: Inspection) -> None:
+        with self.database.open(Role.WRITER) as connection:
+            case_changes.inspect(connection, case, seen)
 
     def _height(self, product: str, x: float, y: float, epoch: str | None) -> float:
         try:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -16,10 +18,13 @@ from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
 from gis.bounds import BoundingBox
+from gis.city_model.building import Building
+from gis.city_model.cityjson import read_cityjson
 from gis.client.tables import Feature
 from gis.client.view import CityView
-from gis.crs import normalise
-from gis.errors import BadInput, BadParameter, DiabaError, NotFound, StoreUnreachable
+from gis.construction.inspections import Inspection
+from gis.crs import WGS84, normalise
+from gis.errors import BadInput, BadParameter, Conflict, DiabaError, NotFound, StoreUnreachable
 from gis.raster import Raster, decode_raster
 
 TIME_LIMIT = httpx.Timeout(60.0, connect=10.0)
@@ -175,6 +180,46 @@ class RemoteCity(CityView):
         asked |= {"epoch": epoch} if epoch else {}
         return [self._feature(one) for one in _ask(self.client, f"{self.url}/flood", asked).json()["features"]]
 
+    def dossier(self, receipt: str, secret: str) -> dict[str, Any]:  # noqa: D102
+        asked = {"receipt": receipt, "secret": secret}
+        found: dict[str, Any] = _ask(self.client, f"{self.url}/permits/status", asked).json()
+        return found
+
+    def _models(self, bounds: BoundingBox, day: date | None, known_at: datetime | None) -> list[Building]:
+        asked = self._box(bounds) | {"f": "cityjsonseq"}
+        asked |= {"datetime": day.isoformat()} if day else {}
+        asked |= {"known_at": known_at.isoformat()} if known_at else {}
+        answer = _ask(self.client, f"{self.url}/buildings", asked)
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "models.city.jsonl"
+            path.write_bytes(answer.content)
+            return list(read_cityjson(path)[0])
+
+    def _files(self, collection: str, bounds: BoundingBox | None, epoch: str | None) -> list[Path | str]:
+        asked = {"limit": str(PAGE)}
+        if bounds is not None:
+            asked["bbox"] = ",".join(map(_text, bounds.to(WGS84).tuple))
+        url: str | None = f"{self.url}/stac/collections/{collection}/items"
+        found: list[Path | str] = []
+        while url is not None:
+            page = _ask(self.client, url, asked).json()
+            wanted = (one for one in page["features"] if epoch in (None, one["properties"]["diaba:epoch"]))
+            found += [one["assets"]["data"]["href"] for one in wanted]
+            url, asked = next((link["href"] for link in page["links"] if link["rel"] == "next"), None), {}
+        return found
+
+    def _inspect(self, case: str, seen: Inspection) -> None:
+        url = f"{self.url}/compliance/cases/{quote(case, safe='')}"
+        told = {
+            "inspected_on": seen.inspected_on.isoformat(),
+            "outcome": seen.outcome.value,
+            "measured_value": seen.measured_value,
+            "note": seen.note,
+        }
+        state = _ask(self.client, url, {}).headers["etag"]
+        body = {name: value for name, value in told.items() if value is not None}
+        _sent(self.client, "POST", f"{url}/inspections", headers={"If-Match": state}, json=body)
+
     def _height(self, product: str, x: float, y: float, epoch: str | None) -> float:
         # Easting and northing in this order, whatever the CRS's.
         asked = {"x": _text(x), "y": _text(y), "crs": self.storage} | ({"epoch": epoch} if epoch else {})
@@ -205,17 +250,23 @@ def _text(value: float) -> str:
 
 
 def _ask(client: httpx.Client, url: str, asked: Mapping[str, str]) -> httpx.Response:
+    """The answer to a question; see `_sent`."""
+    return _sent(client, "GET", url, params=asked or None)
+
+
+def _sent(client: httpx.Client, method: str, url: str, **what: Any) -> httpx.Response:
     """The answer; asked again after the time the service names while it is busy or counts too many requests.
 
     Raises:
         NotFound: there is nothing of that name.
         BadInput: the service cannot use what was asked.
+        Conflict: what is there now does not allow it.
         Refused: it does not answer this caller.
         StoreUnreachable: it does not answer at all.
     """
     for tries_left in reversed(range(TRIES)):
         try:
-            answer = client.get(url, params=asked or None)
+            answer = client.request(method, url, **what)
         except httpx.UnsupportedProtocol:
             raise
         except httpx.TransportError as error:
@@ -234,6 +285,8 @@ def _ask(client: httpx.Client, url: str, asked: Mapping[str, str]) -> httpx.Resp
         raise NotFound("answer", f"at {answer.url.path}: {why}")
     if answer.status_code == 400:
         raise BadInput(why)
+    if answer.status_code in (409, 412):
+        raise Conflict(why)
     if answer.status_code >= 500:
         raise StoreUnreachable(url.split("?")[0], why)
     raise Refused(answer.status_code, why)

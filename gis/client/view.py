@@ -5,15 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
 from gis.bounds import BoundingBox
+from gis.calendar import today
+from gis.city_model.building import Building
+from gis.city_model.roof_surfaces import roof_surfaces
 from gis.client import tables
 from gis.client.lot import LotEnvelope
 from gis.client.tables import Feature
+from gis.construction.inspections import Inspection, Outcome
 from gis.crs import CrsLike, horizontal, transformer
 from gis.errors import BadParameter
 from gis.raster import Raster
@@ -285,9 +290,87 @@ class CityView(ABC):
             x, y = transformer(crs, self.crs).transform(x, y)
         return self._height(product, x, y, epoch)
 
+    def models(
+        self, bbox: Box, *, crs: CrsLike | None = None, as_of: Day | None = None, known_at: Moment | None = None
+    ) -> list[Building]:
+        """The buildings that share a point with a box, each with all its models, in the city's CRS.
+
+        Raises:
+            BadParameter: they are more than 100,000.
+        """
+        return self._models(self._needed(bbox, crs), _day(as_of), _moment(known_at))
+
+    def roofs(
+        self, bbox: Box, *, crs: CrsLike | None = None, as_of: Day | None = None, known_at: Moment | None = None
+    ) -> GeoDataFrame:
+        """The roof surfaces of the best models in a box, polygons in space of the city's CRS, a row each.
+
+        Columns: `uid` of the building, `lod`, `slope_deg` from the horizontal, `azimuth_deg` of the way down, clockwise
+        from grid north (NaN where it is flat), `area_m2` in its plane.
+        """
+        import geopandas
+
+        columns, shapes = roof_surfaces(self.models(bbox, crs=crs, as_of=as_of, known_at=known_at))
+        return geopandas.GeoDataFrame(columns, geometry=shapes, crs=self.crs)
+
+    def files(
+        self, collection: str, bbox: Box | None = None, *, crs: CrsLike | None = None, epoch: str | None = None
+    ) -> list[Path | str]:
+        """Where the catalogue's files of an area lie, in the order of their keys: paths, or addresses of the service.
+
+        Args:
+            collection: "points" (classified, COPC), "survey" (as delivered), "dtm", "dsm" or "ndsm".
+            bbox: files that share a point with it; all without it.
+            crs: of the box; the city's without it.
+            epoch: of this campaign alone.
+
+        Raises:
+            NotFound: there is no such collection.
+        """
+        return self._files(collection, self._bounds(bbox, crs), epoch)
+
+    def inspect(
+        self,
+        case: str,
+        outcome: Outcome | str,
+        *,
+        on: Day | None = None,
+        value: float | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Record what somebody saw on the ground. It is kept for ever; a later inspection may say otherwise.
+
+        Args:
+            case: its id, as `cases` and `discrepancies` tell it.
+            outcome: "confirmed", "within_limits", "register_wrong" or "not_accessible".
+            on: the day; today without it.
+            value: what was measured, in the case's unit.
+            note: in words.
+
+        Raises:
+            NotFound: there is no such case.
+            Conflict: that may not happen to it now, or somebody was faster.
+            BadParameter: a value cannot be used.
+            Refused: the service does not let this caller do it.
+        """
+        try:
+            found = Outcome(outcome)
+        except ValueError:
+            raise BadParameter("outcome", str(outcome)[:40], f"there are {', '.join(Outcome)}") from None
+        self._inspect(case, Inspection(_day(on) or today(), found, value, note).check(today()))
+
+    @abstractmethod
+    def dossier(self, receipt: str, secret: str) -> dict[str, Any]:
+        """Where a dossier stands, for whoever holds its receipt: status, due day, next step, nobody's name.
+
+        Raises:
+            NotFound: there is none of that number and secret; nothing tells which of both is wrong.
+        """
+
     def _bounds(self, bbox: Box | None, crs: CrsLike | None) -> BoundingBox | None:
-        if bbox is None:
-            return None
+        return None if bbox is None else self._needed(bbox, crs)
+
+    def _needed(self, bbox: Box, crs: CrsLike | None) -> BoundingBox:
         box = bbox if isinstance(bbox, BoundingBox) else BoundingBox(*bbox, crs=horizontal(crs or self.crs))
         return box.to(self.crs)
 
@@ -353,6 +436,18 @@ class CityView(ABC):
     @abstractmethod
     def _flood(self, level: float, bounds: BoundingBox, sigma_level: float, epoch: str | None) -> Iterable[Feature]:
         """Areas of water and lots, geometry in the city's CRS."""
+
+    @abstractmethod
+    def _models(self, bounds: BoundingBox, day: date | None, known_at: datetime | None) -> list[Building]:
+        """Buildings of a box in the city's CRS, by uid."""
+
+    @abstractmethod
+    def _files(self, collection: str, bounds: BoundingBox | None, epoch: str | None) -> list[Path | str]:
+        """Files by their keys."""
+
+    @abstractmethod
+    def _inspect(self, case: str, seen: Inspection) -> None:
+        """Add an inspection to a case."""
 
     @abstractmethod
     def _height(self, product: str, x: float, y: float, epoch: str | None) -> float:

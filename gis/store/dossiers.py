@@ -45,6 +45,7 @@ from gis.construction.procedure import (
 )
 from gis.construction.procedure_tables import procedures
 from gis.errors import BadParameter, NotFound
+from gis.store.coverage import is_demo
 from gis.store.schema import consultation, dossier, dossier_event, parcel, party, permit, receipt_counter
 
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -53,6 +54,7 @@ LENGTH = 16
 """80 bits: neither guessed on the line nor from a stolen hash."""
 _TYPED = re.compile(r"[A-Za-z0-9 -]{1,40}", re.ASCII)
 """A secret as people may type it."""
+_GIVEN = re.compile(f"[{LETTERS}]{{{LENGTH}}}")
 _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 UNKNOWN = ("dossier", "of that receipt number and secret")
 """What the public look-up says does not exist: it never tells a wrong secret from an unknown number."""
@@ -88,11 +90,18 @@ class Receipt:
     """Required papers that were not filed."""
 
 
-def file(connection: Connection, filing: Filing, *, actor: str) -> Receipt:
+def file(connection: Connection, filing: Filing, *, actor: str, secret: str | None = None) -> Receipt:
     """File a dossier in the caller's transaction.
 
     The receipt number is the office's next one of the year. Filings at one office wait for each other until they are
     committed, so that one that fails leaves no gap.
+
+    Args:
+        connection: A writer's.
+        filing: What is filed.
+        actor: Who takes it.
+        secret: Of the receipt, 16 of `LETTERS`; drawn by lot without it. Only in an invented city, whose receipts
+            stand in examples.
 
     Raises:
         BadParameter: no procedure is in force on the day, or a value cannot be used.
@@ -102,6 +111,8 @@ def file(connection: Connection, filing: Filing, *, actor: str) -> Receipt:
     version = version_in_force(procedures(), filing.procedure, filing.filed_on)
     missing = _missing_papers(version, filing.papers)
     _check_references(connection, filing)
+    if secret is not None and not (_GIVEN.fullmatch(secret) and is_demo(connection)):
+        raise BadParameter("secret", "…", f"{LENGTH} of {LETTERS}, and only an invented city takes one")
     # Whatever may be refused is checked before: a caller who goes on after an error leaves no gap either.
     plain_text("actor", actor, ACTOR_MOST)
     if filing.note is not None:
@@ -114,7 +125,8 @@ def file(connection: Connection, filing: Filing, *, actor: str) -> Receipt:
         .returning(receipt_counter.c.last)
     ).scalar_one()
     receipt_no = receipt_number(office, year, number)
-    secret, salt = "".join(secrets.choice(LETTERS) for _ in range(LENGTH)), secrets.token_bytes(16)
+    secret = secret or "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+    salt = secrets.token_bytes(16)
     filed = {
         "receipt_no": receipt_no,
         "office": office,

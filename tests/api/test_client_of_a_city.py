@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,12 @@ from api.settings import Rates, ServiceSettings
 from gis.access.roles import Role
 from gis.bounds import BoundingBox
 from gis.client import CityView, local, remote
+from gis.construction.dossier import DossierType
+from gis.construction.procedure import Procedure
 from gis.crs import transformer
 from gis.errors import BadInput, BadParameter, NotFound, StoreUnreachable
-from gis.store import buildings, discrepancies, parcels, permits, zones
+from gis.store import buildings, cases, discrepancies, dossiers, parcels, permits, zones
+from gis.store.dossiers import Filing
 from tests.api.conftest import FLAGGED, NEW, PARCELS, CityStore
 from tests.api.officials import Officials
 from tests.gis.store_samples import EAST, NORTH
@@ -164,6 +168,92 @@ def test_a_height_is_that_of_the_cell(in_store: CityView, through_http: CityView
         assert np.isnan(city.height_at(x, y, product="ndsm"))
 
 
+BOX = (EAST, NORTH, EAST + 120, NORTH + 30)
+
+
+def test_models_are_the_same_solids_from_the_store_and_through_http(in_store: CityView, through_http: CityView) -> None:
+    first, second = in_store.models(BOX), through_http.models(BOX)
+    inside = in_store.buildings(BOX)
+    assert [one.uid for one in first] == [one.uid for one in second] == list(inside["uid"])
+    assert len(first) > 5
+    for here, there in zip(first, second, strict=True):
+        assert (here.lod, here.height) == (there.lod, pytest.approx(there.height, nan_ok=True))
+        if here.solid is not None and there.solid is not None:
+            assert len(here.solid.faces) == len(there.solid.faces)
+            assert np.abs(here.solid.vertices.max(axis=0) - there.solid.vertices.max(axis=0)).max() < 0.001
+    assert {one.uid for one in first if one.solid is None} == {one.uid for one in second if one.solid is None}
+
+
+def test_models_of_another_day_are_those_of_then(in_store: CityView, through_http: CityView) -> None:
+    for city in (in_store, through_http):
+        told = {one.uid: one.height for one in city.models(BOX, as_of="2015-06-01")}
+        measured = city.buildings(BOX, as_of="2015-06-01")
+        assert told == pytest.approx(dict(zip(measured["uid"], measured["height"], strict=True)))
+
+
+def test_roofs_have_the_area_of_their_models(in_store: CityView, through_http: CityView) -> None:
+    first, second = in_store.roofs(BOX), through_http.roofs(BOX)
+    assert (
+        list(first.columns) == list(second.columns) == ["uid", "lod", "slope_deg", "azimuth_deg", "area_m2", "geometry"]
+    )
+    assert list(first["uid"]) == list(second["uid"])
+    footprints = in_store.buildings(BOX).set_index("uid").geometry.area
+    for frame in (first, second):
+        assert frame.has_z.all()
+        # Flat roofs: as large as what they cover.
+        assert frame.groupby("uid")["area_m2"].sum().to_dict() == pytest.approx(
+            footprints[sorted(set(frame["uid"]))].to_dict(), rel=1e-3
+        )
+
+
+def test_files_are_named_where_they_lie(in_store: CityView, through_http: CityView, store: CityStore) -> None:
+    (path,) = in_store.files("dtm", (EAST + 1, NORTH + 1, EAST + 2, NORTH + 2))
+    (address,) = through_http.files("dtm", (EAST + 1, NORTH + 1, EAST + 2, NORTH + 2))
+    assert isinstance(path, Path)
+    assert httpx.get(str(address)).content == path.read_bytes()
+    for city in (in_store, through_http):
+        assert city.files("dtm", (EAST + 5000, NORTH, EAST + 5001, NORTH + 1)) == []
+        assert city.files("dtm", epoch=NEW) == city.files("dtm")
+        assert city.files("dtm", epoch="2012") == []
+        assert len(city.files("survey")) == 2
+        assert len(city.files("survey", epoch="2012")) == 1
+
+
+def test_a_dossier_is_told_the_same_to_whoever_holds_its_receipt(
+    in_store: CityView, through_http: CityView, store: CityStore
+) -> None:
+    filing = Filing("760", Procedure.SINGLE_HOUSE, DossierType.NEW, date(2026, 7, 1), parcel_uid="p-0001")
+    with store.database.open(Role.WRITER) as connection:
+        receipt = dossiers.file(connection, filing, actor="Văn phòng thử nghiệm (hư cấu)")
+    asked = (receipt.receipt_no, receipt.secret)
+    assert in_store.dossier(*asked) == through_http.dossier(*asked)
+    assert in_store.dossier(*asked)["due"] == "2026-07-10"
+    for city in (in_store, through_http):
+        with pytest.raises(NotFound):
+            city.dossier(receipt.receipt_no, "0000-0000-0000-0000")
+
+
+def test_an_inspection_is_recorded_by_who_may(in_store: CityView, through_http: CityView, store: CityStore) -> None:
+    case = in_store.discrepancies(building_uid=FLAGGED).iloc[0]["id"]
+    with pytest.raises(remote.Refused, match=r"\((401|403)\)"):
+        through_http.inspect(case, "confirmed", value=12.4)
+    in_store.inspect(case, "not_accessible", on="2026-07-01", note="khóa cửa (hư cấu)")
+    for city in (in_store, through_http):
+        with pytest.raises(BadParameter, match="outcome"):
+            city.inspect(case, "guilty")
+        with pytest.raises(BadParameter, match="still to come"):
+            city.inspect(case, "confirmed", on="2999-01-01")
+    with pytest.raises(NotFound):
+        in_store.inspect("0" * 32, "confirmed")
+    with store.database.open(Role.READER) as connection:
+        assert [one["outcome"] for one in cases.case(connection, case).inspections] == ["not_accessible"]
+
+
+def test_the_environment_may_name_a_service(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIABA_CITY", address)
+    assert gis.open_city().name == "small"
+
+
 @pytest.mark.parametrize(
     ("ask", "raised"),
     [
@@ -174,6 +264,8 @@ def test_a_height_is_that_of_the_cell(in_store: CityView, through_http: CityView
         (lambda city: city.parcels((5, 0, 1, 1)), BadParameter),
         (lambda city: city.search(""), BadInput),
         (lambda city: city.terrain(product="ndsm"), NotFound),
+        (lambda city: city.files("parties"), NotFound),
+        (lambda city: city.models((5, 0, 1, 1)), BadParameter),
     ],
 )
 def test_what_cannot_be_asked_raises_the_same(

@@ -27,6 +27,7 @@ from gis.store.server import dsn
 from tests.gis.dossier_samples import APPLICANT, CLERK, FILED, applicant, file, parcel, record
 
 DENIED = "42501"
+FILING = Filing("760", Procedure.SINGLE_HOUSE, DossierType.NEW, FILED)
 
 
 def test_a_receipt_names_office_year_and_number(writer: Connection) -> None:
@@ -382,3 +383,18 @@ def test_a_backup_brings_back_chains_secrets_and_the_guards(database: Database, 
         assert file(connection).receipt_no == "760-2025-000002"
     with pytest.raises(Conflict, match="stays"), database.open(Role.OWNER) as connection:
         connection.execute(text("DELETE FROM diaba.dossier_event"))
+
+
+def test_a_secret_that_is_given_is_taken_by_an_invented_city_alone(database: Database) -> None:
+    given = "DEM0000000000009"
+    with database.open(Role.WRITER) as connection, pytest.raises(BadParameter, match="invented"):
+        dossiers.file(connection, FILING, actor=CLERK, secret=given)
+    with database.open(Role.OWNER) as connection:
+        connection.execute(text("UPDATE diaba.city SET is_demo = true"))
+    with database.open(Role.WRITER) as connection:
+        with pytest.raises(BadParameter, match="16 of"):
+            dossiers.file(connection, FILING, actor=CLERK, secret="guess")
+        receipt = dossiers.file(connection, FILING, actor=CLERK, secret=given)
+    assert receipt.secret == "DEM0-0000-0000-0009"
+    with database.open(Role.READER) as connection:
+        assert dossiers.public(connection, receipt.receipt_no, receipt.secret).receipt_no == receipt.receipt_no

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import ast
 import glob
+import os
+import re
 import shlex
 import subprocess
+import sys
 import traceback
+from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +21,9 @@ from scripts.docs.homes import CHECKOUT, Homes, environment, plain
 from scripts.docs.page import EMPTY, Command, Page
 from scripts.docs.service import Service
 
-_SHELL = set("|&;<>()$`{}~")
+_SHELL = set("|&;<>()$`{}")
+_VARIABLE = re.compile(r"\$(\w+)")
+_PIPED = ".piped"
 _SECONDS = 300
 _NAMES = (".venv/bin/diaba", "diaba")
 
@@ -59,8 +66,8 @@ class Shell:
             said, code = self.service.start(text, self.variables)
         elif words[0] == "export":
             said, code = self._export(text)
-        elif words[0] in _NAMES and (arguments := plain_arguments(text, self.folder)) is not None:
-            said, code = self._diaba(*arguments)
+        elif words[0] in _NAMES and (call := plain_call(text, self.folder, self.variables)) is not None:
+            said, code = self._diaba(call)
         else:
             said, code = self._program(text)
         lines = self._lines(said)
@@ -90,20 +97,21 @@ class Shell:
             lines.pop()
         return lines
 
-    def _diaba(self, arguments: list[str], target: Path | None) -> tuple[str, int]:
-        """The command line in this process; its standard output goes into a file if one is named."""
-        from api.cli.main import run
-
-        arguments = [self.service.inward(word) for word in arguments]
+    def _diaba(self, call: Call) -> tuple[str, int]:
+        """The command line in this process; what it prints goes on into a file or another program as the page says."""
         with standing_in(self.folder, self.variables), captured() as said:
-            if target is None:
-                code = run(arguments)
+            arguments = [self.service.inward(word) for word in call.arguments]
+            if call.file is None and call.filter is None:
+                code = as_diaba(arguments)
             else:
-                from contextlib import redirect_stdout
-
-                with target.open("w", encoding="utf-8") as file, redirect_stdout(file):
-                    code = run(arguments)
-            return said(), code
+                sink = self.folder / (call.file or _PIPED)
+                with sink.open("w", encoding="utf-8") as file, redirect_stdout(file):
+                    code = as_diaba(arguments)
+            told = said()
+        if call.filter is not None:
+            done = self._bash(f"exec 2>&1; {self.service.inward(call.filter)}", self.folder / _PIPED)
+            return told + done.stdout, done.returncode
+        return told, code
 
     def _export(self, text: str) -> tuple[str, int]:
         done = self._bash(f"{text}; env -0")
@@ -116,24 +124,49 @@ class Shell:
         done = self._bash(f"exec 2>&1; {self.service.inward(text)}")
         return done.stdout, done.returncode
 
-    def _bash(self, text: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["bash", "-c", text],
-            cwd=self.folder,
-            env=self.variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_SECONDS,
-            check=False,
-        )
+    def _bash(self, text: str, source: Path = Path(os.devnull)) -> subprocess.CompletedProcess[str]:
+        with source.open("rb") as given:
+            return subprocess.run(
+                ["bash", "-c", text],
+                cwd=self.folder,
+                env=self.variables,
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_SECONDS,
+                check=False,
+            )
 
 
-def plain_arguments(text: str, folder: Path) -> tuple[list[str], Path | None] | None:
-    """The arguments of a command of diaba and the file it is sent to; None where a shell is needed to read it."""
-    typed, _, target = text.partition(" > ")
+def as_diaba(arguments: list[str]) -> int:
+    """Run the command line as the program `diaba`, which its help and its refusals name; gives the exit code."""
+    from api.cli.main import run
+
+    main, called = sys.modules["__main__"], sys.argv
+    package = getattr(main, "__package__", None)
+    try:
+        main.__package__, sys.argv = None, ["diaba"]
+        return run(arguments)
+    finally:
+        main.__package__, sys.argv = package, called
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of diaba that needs no shell, and where its standard output goes if not into the page."""
+
+    arguments: list[str]
+    file: str | None = None
+    filter: str | None = None
+
+
+def plain_call(text: str, folder: Path, variables: Mapping[str, str]) -> Call | None:
+    """A command of diaba, perhaps with ` > FILE` or ` | PROGRAM …` at its end; None where a shell is needed to read it."""
+    text = _VARIABLE.sub(lambda found: variables.get(found[1], "") if _plain(variables, found[1]) else found[0], text)
+    typed, _, program = text.partition(" | ")
+    typed, _, target = typed.partition(" > ")
     if _needs_shell(typed) or _needs_shell(target):
         return None
     words: list[str] = []
@@ -141,7 +174,12 @@ def plain_arguments(text: str, folder: Path) -> tuple[list[str], Path | None] | 
         found = sorted(glob.glob(word, root_dir=folder)) if "*" in word else []
         words += found or [word]
     named = shlex.split(target, comments=True)
-    return words, folder / named[0] if named else None
+    return Call(words, named[0] if named else None, program or None)
+
+
+def _plain(variables: Mapping[str, str], name: str) -> bool:
+    """Whether a variable's value means the same to every shell."""
+    return re.fullmatch(r"[\w.:~-]*", variables.get(name, "")) is not None
 
 
 def _needs_shell(text: str) -> bool:

@@ -14,7 +14,7 @@ from scripts.docs.homes import Homes
 from scripts.docs.page import read_page
 from scripts.docs.runner import differences, write
 from scripts.docs.service import Service
-from scripts.docs.shell import plain_arguments
+from scripts.docs.shell import Call, plain_call
 
 TODAY = date(2026, 11, 26)
 DUE = "due Wed 2025-03-26 under Construction Law 2014 as amended 2020 …"
@@ -176,16 +176,20 @@ def test_what_is_written_keeps_as_many_lines_and_letters_as_the_page_showed() ->
     ]
 
 
-def test_only_plain_commands_are_run_in_this_process(tmp_path: Path) -> None:
+def test_only_what_needs_no_shell_is_run_in_this_process(tmp_path: Path) -> None:
     for name in ("b.laz", "a.laz"):
         (tmp_path / name).touch()
-    assert plain_arguments("diaba lidar inspect *.laz --json  # all", tmp_path) == (
-        ["lidar", "inspect", "a.laz", "b.laz", "--json"],
-        None,
-    )
-    assert plain_arguments("diaba token 'planning:*' > token", tmp_path) == (["token", "planning:*"], tmp_path / "token")
-    for text in ("diaba db url | wc", 'diaba parcels find "$NAME"', "diaba db url; true", "diaba db url > $NAME"):
-        assert plain_arguments(text, tmp_path) is None
+    known = {"SECRET": "K7QF-3M2X", "NAME": "two words"}
+
+    def call(text: str) -> Call | None:
+        return plain_call(text, tmp_path, known)
+
+    assert call("diaba lidar inspect *.laz --json  # all") == Call(["lidar", "inspect", "a.laz", "b.laz", "--json"])
+    assert call("diaba token 'planning:*' > token") == Call(["token", "planning:*"], file="token")
+    assert call("diaba db url | tail -1 | wc -l") == Call(["db", "url"], filter="tail -1 | wc -l")
+    assert call('diaba permits status 1 --secret "$SECRET"') == Call(["permits", "status", "1", "--secret", "K7QF-3M2X"])
+    for text in ('diaba parcels find "$NAME"', "diaba db url; true", "diaba db url > $NAME", "diaba db url $(cat x)"):
+        assert call(text) is None
 
 
 @pytest.fixture

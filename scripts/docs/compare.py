@@ -18,15 +18,15 @@ VARIABLE = {
     "moment": r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?",
     "http_date": r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT",
     "uuid": r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
-    "hash": r"\b(?:1220)?[0-9a-f]{64}\b|\b[0-9a-f]{32}\b",
+    "hex": r"\b[0-9a-f]{12,68}\b",
     "etag": r"\"[0-9a-f]{16,64}(?:-\w+)?\"",
     "key": r"\bdiaba_[0-9a-f]{12}_[\w-]{20,}",
-    "key_name": r"\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{12}\b",
     "token": r"\beyJ[\w-]+\.[\w-]+\.[\w-]+",
     "secret": r"\b[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}\b",
     "seconds": r"\b\d+(?:\.\d+)? (?:s|ms)\b",
     "size": r"\b\d+(?:\.\d+)? [kMG]i?B\b",
-    "process": r"\bpid \d+\b",
+    "process": r"\bpid:? \d+\b",
+    "socket": r"(?:/|%2F)tmp(?:/|%2F)diaba-\d+-[0-9a-f]{16}",
 }
 """Name → the form of what may differ: what is shown and what is said must both have it."""
 _FORMS = re.compile("|".join(f"(?P<{name}>{form})" for name, form in VARIABLE.items()))

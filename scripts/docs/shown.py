@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:8000[^\s\"'<>\\)]*")
 _METHOD = re.compile(r"(?:-X|--request)[= ]?(\w+)")
 _BODY = re.compile(r"\s(?:-d|--data\S*|--json)\b")
 _HEAD = re.compile(r"\s(?:-I|--head|-\w*I)\b")
-_CALL = re.compile(r"(?:^|[\s(`|;&])(?:\.venv/bin/)?diaba\s+([^|;&>)]*)")
+_CALL = re.compile(r"(?:^|[(`|;&]|\$ )\s*(?:\.venv/bin/)?diaba\s+([^|;&>)\n]*)", re.MULTILINE)
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -49,8 +49,13 @@ def shown_commands(pages: Iterable[Page], root: click.Group) -> set[str]:
     found = set()
     for kind, text in run_text(pages):
         if kind == "console":
-            found |= {path for call in _CALL.findall(text) if (path := called(call, root))}
+            found |= {path for call in calls(text) if (path := called(call, root))}
     return found
+
+
+def calls(text: str) -> list[str]:
+    """What stands behind `diaba` wherever it is called."""
+    return [call.strip() for call in _CALL.findall(text)]
 
 
 def called(call: str, root: click.Group) -> str | None:

@@ -55,6 +55,14 @@ checks:
 docs: setup ## The reference pages of the command line and the HTTP API, out of the code
 	@$(PYTHON_TOOLS) scripts.reference docs/reference
 
+.PHONY: examples
+examples: setup ## Run the examples of the documentation; ARGS="--write" puts their answers into the pages
+	@$(PYTHON_TOOLS) scripts.docs $(ARGS)
+
+.PHONY: pictures
+pictures: setup ## Make the documentation's pictures anew, after `make demo`; some of them with ARGS="ward inspect"
+	@$(PYTHON_TOOLS) scripts.pictures $(ARGS)
+
 .PHONY: notebooks
 notebooks: setup ## Run the planners' worked examples
 	@$(PYTHON_TOOLS) pytest --nbmake notebooks $(ARGS)

@@ -1,4 +1,4 @@
-# Programs that come from the system: PostgreSQL with PostGIS, Python, Node.js; a browser and QGIS for the tests.
+# Programs that come from the system: PostgreSQL with PostGIS, Python, Node.js; a browser, QGIS, curl and jq for the tests.
 # Sourced by setup.sh. What is there already is left alone; apt-get runs only when something is missing.
 
 postgis_there() {
@@ -44,6 +44,8 @@ missing_parts() {
         browser_there || echo browser
         fonts_there || echo fonts
         qgis_there || echo qgis
+        have curl || echo curl
+        have jq || echo jq
     fi
 }
 
@@ -65,6 +67,8 @@ packages_for() {
             browser) echo chromium ;;
             fonts) echo fonts-dejavu-core ;;
             qgis) echo python3-qgis ;;
+            curl) echo curl ;;
+            jq) echo jq ;;
         esac
     done
 }

@@ -1,8 +1,9 @@
-"""Usage: python -m scripts.docs [--write] [--homes FOLDER] [PAGE.md …]
+"""Run the examples of the pages and name each place where a page does not show what the program says.
 
-Runs the examples of the pages, all of them if none is named, and names each place where a page does not show what the
-program says. `--write` puts that into the pages instead. `--homes` keeps the cities the pages begin with in a folder, so
-that the next run need not make them. Ends with 1 where something differs.
+Usage: python -m scripts.docs [--write] [--homes FOLDER] [PAGE.md …]
+
+Without a page all are run. `--write` puts what the program says into the pages. `--homes` keeps the cities the pages
+begin with in a folder, so that the next run need not make them. Ends with 1 where something differs.
 """
 
 from __future__ import annotations

@@ -92,9 +92,8 @@ def _blocks(path: Path, lines: tuple[str, ...]) -> Iterator[Block]:
                 raise PageFault(path, number + 1, "this block is not closed")
             yield _block(path, number, fence[2], lines[number + 1 : end], note)
             number, note = end, None
-        elif line.strip():
-            if note is not None:
-                raise PageFault(path, number + 1, f"the note '{note[0]}' is not followed by a block")
+        elif line.strip() and note is not None:
+            raise PageFault(path, number + 1, f"the note '{note[0]}' is not followed by a block")
         number += 1
 
 

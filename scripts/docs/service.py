@@ -55,23 +55,21 @@ class Service:
                 stderr=errors,
                 text=True,
             )
-        said = self._announced()
+        said = self._announced(self.process)
         if self.process.poll() is None:
             return said, 0
         code = self.process.wait()
         self.process = None
         return said + log.read_text(encoding="utf-8"), code
 
-    def _announced(self) -> str:
-        assert self.process is not None
-        assert self.process.stdout is not None
+    def _announced(self, process: subprocess.Popen[str]) -> str:
         said = ""
-        for line in self.process.stdout:
+        for line in process.stdout or ():
             if line.strip() == _LAST:
                 self._await()
                 return said + line
             said += line
-        self.process.wait()
+        process.wait()
         return said
 
     def _await(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import glob
 import os
 import re
 import shlex
@@ -24,7 +23,7 @@ from scripts.docs.service import Service
 _SHELL = set("|&;<>()$`{}")
 _VARIABLE = re.compile(r"\$(\w+)")
 _PIPED = ".piped"
-_SECONDS = 300
+_SECONDS = 900
 _NAMES = (".venv/bin/diaba", "diaba")
 
 
@@ -75,14 +74,13 @@ class Shell:
 
     def python(self, source: str) -> list[str]:
         """What a block of Python said; the value of its last expression is said as a notebook says it."""
-        tree = ast.parse(self.service.inward(source))
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        tree, page = ast.parse(self.service.inward(source)), str(self.page.path)
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
         with standing_in(self.folder, self.variables), captured() as said:
             try:
-                exec(compile(tree, str(self.page.path), "exec"), self.names)  # noqa: S102  the page is ours
-                if last is not None:
-                    assert isinstance(last, ast.Expr)
-                    value = eval(compile(ast.Expression(last.value), str(self.page.path), "eval"), self.names)  # noqa: S307
+                exec(compile(tree, page, "exec"), self.names)  # noqa: S102  the page is ours
+                if isinstance(last, ast.Expr):
+                    value = eval(compile(ast.Expression(last.value), page, "eval"), self.names)  # noqa: S307
                     if value is not None:
                         print(repr(value))  # noqa: T201  what a notebook shows
             except Exception as error:  # noqa: BLE001  a page may show a refusal
@@ -114,7 +112,7 @@ class Shell:
         return told, code
 
     def _export(self, text: str) -> tuple[str, int]:
-        done = self._bash(f"{text}; env -0")
+        done = self._bash(f"{self.service.inward(text)}; env -0")
         if done.returncode == 0:
             self.variables = dict(line.split("=", 1) for line in done.stdout.split("\0") if "=" in line)
             return "", 0
@@ -131,8 +129,7 @@ class Shell:
                 cwd=self.folder,
                 env=self.variables,
                 stdin=given,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 encoding="utf-8",
                 errors="replace",
                 timeout=_SECONDS,
@@ -163,7 +160,7 @@ class Call:
 
 
 def plain_call(text: str, folder: Path, variables: Mapping[str, str]) -> Call | None:
-    """A command of diaba, perhaps with ` > FILE` or ` | PROGRAM …` at its end; None where a shell is needed to read it."""
+    """A command of diaba, perhaps with ` > FILE` or ` | PROGRAM …` at its end; None where only a shell can read it."""
     text = _VARIABLE.sub(lambda found: variables.get(found[1], "") if _plain(variables, found[1]) else found[0], text)
     typed, _, program = text.partition(" | ")
     typed, _, target = typed.partition(" > ")
@@ -171,7 +168,7 @@ def plain_call(text: str, folder: Path, variables: Mapping[str, str]) -> Call | 
         return None
     words: list[str] = []
     for word in shlex.split(typed, comments=True)[1:]:
-        found = sorted(glob.glob(word, root_dir=folder)) if "*" in word else []
+        found = sorted(str(path.relative_to(folder)) for path in folder.glob(word)) if "*" in word else []
         words += found or [word]
     named = shlex.split(target, comments=True)
     return Call(words, named[0] if named else None, program or None)

@@ -18,6 +18,7 @@ _METHOD = re.compile(r"(?:-X|--request)[= ]?(\w+)")
 _BODY = re.compile(r"\s(?:-d|--data\S*|--json)\b")
 _HEAD = re.compile(r"\s(?:-I|--head|-\w*I)\b")
 _CALL = re.compile(r"(?:^|[(`|;&]|\$ )\s*(?:\.venv/bin/)?diaba\s+([^|;&>)\n]*)", re.MULTILINE)
+_TYPED = re.compile(r"\s*(?:\$ )?(?:\.venv/bin/)?(?:diaba|curl|ogrinfo|gdalinfo) ")
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -108,20 +109,22 @@ def _method(text: str) -> str:
 
 
 def asked(method: str, address: str, described: set[tuple[str, str]]) -> tuple[str, str] | None:
-    """The operation that a request goes to: of those whose path fits, that with the fewest variables."""
+    """The operation a request goes to: of those whose path fits, that with the fewest variables and most letters."""
     path = unquote(urlsplit(address).path).rstrip(",.") or "/"
     fitting = [one for one in described if one[0] == method and _path_pattern(one[1]).fullmatch(path)]
-    return min(fitting, key=lambda one: (one[1].count("{"), -len(one[1])), default=None)
+    return min(fitting, key=lambda one: (one[1].count("{"), -len(re.sub(r"{\w+}", "", one[1]))), default=None)
 
 
 @cache
 def _path_pattern(path: str) -> re.Pattern[str]:
-    return re.compile("".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", path)))
+    return re.compile(
+        "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", path))
+    )
 
 
 def loose(page: Page) -> Iterator[Block]:
     """Blocks that show commands without being run, and do not say why."""
     for block in page.blocks:
-        if block.language not in ("console", "python") and block.file is None and block.not_run is None:
-            if any(re.match(r"\s*(?:\$ )?(?:\.venv/bin/)?(?:diaba|curl|ogrinfo|gdalinfo) ", line) for line in block.lines):
-                yield block
+        shown_alone = block.language not in ("console", "python") and block.file is None and block.not_run is None
+        if shown_alone and any(map(_TYPED.match, block.lines)):
+            yield block

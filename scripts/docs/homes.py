@@ -19,7 +19,7 @@ from scripts.docs.page import EMPTY
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOME = ".diaba"
-_SAID = "said.txt"
+SAID = "said.txt"
 _OF_THE_MACHINE = ("DIABA_PDAL", "DIABA_SHARED_DATA")
 """Variables that say where programs and real data lie."""
 
@@ -30,9 +30,13 @@ class Homes:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def place(self, home: str) -> Path:
+        """The folder that keeps a home and what its command said, once it is made."""
+        return self.folder / hashlib.sha256(home.encode()).hexdigest()[:12]
+
     def said(self, home: str) -> str:
         """What the command said that made the home."""
-        return (self._made(home) / _SAID).read_text(encoding="utf-8")
+        return (self._made(home) / SAID).read_text(encoding="utf-8")
 
     @contextmanager
     def copy(self, home: str) -> Iterator[Path]:
@@ -44,8 +48,8 @@ class Homes:
 
     def _made(self, home: str) -> Path:
         """The folder of a home, its server not running."""
-        folder = self.folder / hashlib.sha256(home.encode()).hexdigest()[:12]
-        if (folder / _SAID).exists():
+        folder = self.place(home)
+        if (folder / SAID).exists():
             return folder
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o755, parents=True)
@@ -68,7 +72,7 @@ class Homes:
         if done.returncode != 0:
             raise RuntimeError(f"the home '{home}' cannot be made: {done.stdout}")
         Cluster(folder / HOME).stop()
-        (folder / _SAID).write_text(plain(done.stdout, folder), encoding="utf-8")
+        (folder / SAID).write_text(plain(done.stdout, folder), encoding="utf-8")
         return folder
 
 

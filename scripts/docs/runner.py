@@ -57,11 +57,11 @@ def _run(shell: Shell, block: Block, output: Block | None) -> Iterator[Answer]:
             yield Answer(command.line + len(command.typed), command.text, command.shown, said)
     elif block.language == "python":
         said = tuple(shell.python(block.text))
-        command = block.lines[-1].strip() if block.lines else ""
+        last = block.lines[-1].strip() if block.lines else ""
         if output is not None:
-            yield Answer(output.line + 1, command, output.lines, said)
+            yield Answer(output.line + 1, last, output.lines, said)
         else:
-            yield Answer(block.end + 1, command, (), said)
+            yield Answer(block.end + 1, last, (), said)
 
 
 def _output(page: Page, block: Block, following: Block | None) -> Block | None:

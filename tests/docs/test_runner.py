@@ -10,8 +10,8 @@ import pytest
 
 from scripts.docs.compare import mismatch, rewritten
 from scripts.docs.faults import PageFault
-from scripts.docs.homes import Homes
-from scripts.docs.page import read_page
+from scripts.docs.homes import HOME, SAID, Homes
+from scripts.docs.page import EMPTY, read_page
 from scripts.docs.runner import differences, write
 from scripts.docs.service import Service
 from scripts.docs.shell import Call, plain_call
@@ -55,8 +55,8 @@ day + 1
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Homes:
     """Homes of nothing: these pages need no store."""
     made = Homes(tmp_path_factory.mktemp("homes"))
-    (made.folder / "bare" / ".diaba").mkdir(parents=True)
-    made._made = lambda home: made.folder / "bare"  # type: ignore[method-assign]
+    (made.place(EMPTY) / HOME).mkdir(parents=True)
+    (made.place(EMPTY) / SAID).touch()
     return made
 
 

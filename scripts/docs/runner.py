@@ -37,6 +37,8 @@ class Answer:
 
 def answers(page: Page, homes: Homes) -> Iterator[Answer]:
     """Run a page from its first block to its last, and give each answer as it comes."""
+    if not any(block.not_run is None and block.language in ("console", "python") for block in page.blocks):
+        return
     with homes.copy(page.home) as folder:
         shell = Shell.of(page, folder, homes)
         try:

@@ -11,7 +11,7 @@ import rasterio
 
 from gis.settings import Settings
 from scripts.docs.homes import CHECKOUT
-from scripts.pictures import IMAGES, MAKERS, main, ward
+from scripts.pictures import IMAGES, MAKERS, in_a_palette, main, ward
 
 ROW = re.compile(r"^\| `([\w.-]+)` \| `([^`]+)`", re.MULTILINE)
 
@@ -46,6 +46,7 @@ def test_every_picture_is_shown_and_every_one_shown_is_there() -> None:
     assert shown == pictures()
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_the_wards_map_is_made_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "cities" / "demo"
     folder.mkdir(parents=True)
@@ -56,10 +57,11 @@ def test_the_wards_map_is_made_smaller(tmp_path: Path, monkeypatch: pytest.Monke
     with rasterio.open(folder / "map.png", "w", driver="PNG", dtype="uint8", count=3, height=300, width=2000) as sink:
         sink.write(dots)
     ward(tmp_path / "ward.png")
+    in_a_palette(tmp_path / "ward.png")
     with rasterio.open(tmp_path / "ward.png") as made:
         assert (made.width, made.height) == (1000, 150)
-        assert made.read(1)[75, 400] == 0
-        assert made.read(1)[75, 600] == 255
+        colours = made.colormap(1)
+        assert [colours[made.read(1)[75, column]] for column in (400, 600)] == [(0, 0, 0, 255), (255, 255, 255, 255)]
 
 
 def test_a_picture_nobody_makes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

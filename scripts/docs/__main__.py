@@ -30,7 +30,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.docs", description=__doc__)
     parser.add_argument("pages", nargs="*", type=Path, metavar="PAGE.md")
     parser.add_argument("--write", action="store_true", help="put what the program says into the pages")
-    parser.add_argument("--homes", type=Path, help="folder that keeps the cities the pages begin with")
+    parser.add_argument(
+        "--homes",
+        type=Path,
+        help="folder that keeps the cities the pages begin with; delete it when what makes them changed",
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="diaba-homes-") as passing:
         homes, found = Homes((asked.homes or Path(passing)).resolve()), 0

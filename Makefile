@@ -59,13 +59,19 @@ docs: setup ## The reference pages of the command line and the HTTP API, out of 
 screenshots: setup ## The README's pictures of the viewer, of the city that is stored (after make demo)
 	@$(PYTHON_TOOLS) scripts.screenshots
 
+.PHONY: examples
+examples: setup ## Run the examples of the documentation; ARGS="--write" puts their answers into the pages
+	@$(PYTHON_TOOLS) scripts.docs $(ARGS)
+
+.PHONY: pictures
+pictures: setup ## Make the documentation's pictures anew, after `make demo`; some of them with ARGS="ward inspect"
+	@$(PYTHON_TOOLS) scripts.pictures $(ARGS)
+	@$(PYTHON_TOOLS) scripts.notebook_pictures docs/images
+
 .PHONY: notebooks
 notebooks: setup ## JupyterLab on the planners' worked examples, over what `make demo` made; ARGS="--port=8889"
 	@scripts/notebooks.sh $(ARGS)
 
-.PHONY: pictures
-pictures: setup ## The pictures of the planners' page, out of the notebooks
-	@$(PYTHON_TOOLS) scripts.notebook_pictures docs/images
 
 .PHONY: lock
 lock: setup ## Bring requirements.lock and package-lock.json up to pyproject.toml and package.json; UPGRADE=1 for newest

@@ -1,5 +1,5 @@
 # Programs that come from the system: PostgreSQL with PostGIS, Python, Node.js, Pango and fonts for printed sheets; a
-# browser and QGIS for the tests.
+# browser, QGIS, curl and jq for the tests.
 # Sourced by setup.sh. What is there already is left alone; apt-get runs only when something is missing.
 
 postgis_there() {
@@ -56,6 +56,8 @@ missing_parts() {
     if [ "${1:-}" = test ]; then
         browser_there || echo browser
         qgis_there || echo qgis
+        have curl || echo curl
+        have jq || echo jq
     fi
 }
 
@@ -78,6 +80,8 @@ packages_for() {
             pango) printf '%s\n' libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 ;;
             fonts) echo fonts-dejavu-core ;;
             qgis) echo python3-qgis ;;
+            curl) echo curl ;;
+            jq) echo jq ;;
         esac
     done
 }

@@ -39,7 +39,7 @@ CONDA_NAMES = {
 NOT_ON_CONDA = {"cjio", "manifold3d", "pmtiles", "schemathesis", "stac-api-validator", "startinpy", "types-shapely"}
 """Packages conda-forge does not have: environment.yml takes them by pip."""
 
-PROGRAMS = {"python", "pip", "nodejs", "pdal", "postgis", "postgresql", "python-pdal"}
+PROGRAMS = {"python", "pip", "curl", "jq", "nodejs", "pdal", "postgis", "postgresql", "python-pdal"}
 """What environment.yml has besides: what the set-up otherwise takes from the system."""
 
 LONGEST_FILE = 450

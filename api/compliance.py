@@ -48,7 +48,8 @@ def run_compliance(
         connection: The caller's transaction.
         epoch: The survey.
         parameters: What the office chooses.
-        area: Only buildings whose outline's rectangle meets this one are compared, and their findings replaced.
+        area: Only of buildings whose outline's rectangle meets this one is told what differs, the same as a run of all
+            tells, and their findings replaced.
         progress: Told how many of how many buildings are done.
     """
     in_force = permits.current(connection)
@@ -56,13 +57,15 @@ def run_compliance(
     found: list[Difference] = []
     if len(in_force):
         lots = parcels.current(connection)
+        there = None if area is None else frozenset(buildings.current(connection, epoch, bounds=area)["uid"])
         found = differences(
-            observations_of(buildings.current(connection, epoch, bounds=area)),
+            observations_of(buildings.current(connection, epoch)),
             permits_of(in_force),
             [Parcel(uid, boundary) for uid, boundary in zip(lots["uid"], lots.geometry, strict=True)],
             roads_of(roads.current(connection)),
             parameters or ComplianceParameters(),
             zones=zones_of(zones.current(connection)),
+            only=there,
             progress=progress,
         )
     rate = (parameters or ComplianceParameters()).false_alarm_rate

@@ -76,6 +76,7 @@ def run(epoch: str | None, area: str | None, false_alarm_rate: float, as_json: b
     from gis.crs import horizontal
     from gis.settings import Settings
     from gis.store.database import Database
+    from gis.store.discrepancies import identity
 
     city = existing_city()
     database = Database.of(city, Settings.from_environment(), start=True)
@@ -101,7 +102,7 @@ def run(epoch: str | None, area: str | None, false_alarm_rate: float, as_json: b
         "by_kind": dict(sorted(counts.items())),
         "differences": [
             {
-                "id": d.uid,
+                "id": identity(epoch, d.kind.value, d.building_uid, d.parcel_uid, d.permit_no),
                 "kind": d.kind.value,
                 "building": d.building_uid,
                 "parcel": d.parcel_uid,

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from secrets import token_hex
 from threading import Lock
-from time import monotonic
+from time import thread_time
 from typing import TYPE_CHECKING, Final, Literal
 
 from api.errors import TooBusy, TooSlow
@@ -27,7 +27,8 @@ Form = Literal["html", "pdf"]
 WAIT_SECONDS: Final = 20.0
 """Longest a request waits for the sheet before it."""
 BUILD_SECONDS: Final = 60.0
-"""A sheet whose points take longer to read is not drawn; drawing itself is bounded by what a sheet may hold."""
+"""Of a processor: a sheet whose points take longer to read is not drawn; drawing itself is bounded by what a sheet may
+hold. A machine that is busy with other things makes no sheet too large."""
 REASON: Final = "diaba evidence sheet"
 PROCESS: Final = token_hex(8)
 """Part of the name of signed answers: signed twice, the same sheet has other bytes."""
@@ -58,10 +59,10 @@ def one_at_a_time() -> Iterator[None]:
     """
     if not _building.acquire(timeout=WAIT_SECONDS):
         raise TooBusy
-    started = monotonic()
+    started = thread_time()
     try:
         yield
-        if monotonic() - started > BUILD_SECONDS:
+        if thread_time() - started > BUILD_SECONDS:
             raise TooSlow(BUILD_SECONDS)
     finally:
         _building.release()

@@ -22,7 +22,7 @@ from gis.bounds import BoundingBox
 from gis.crs import horizontal, name_of, vertical_label
 from gis.errors import UnreadableFile
 from gis.settings import City
-from gis.store.evidence import Facts, Shape
+from gis.store.evidence import Facts, Shape, Step
 from lidar.point_cloud import NOISE, Class, PointCloud
 from lidar.read import read
 
@@ -68,9 +68,7 @@ def sheet_of(facts: Facts, city: City, software: str, holders: Sequence[str] | N
         holders=None if holders is None else tuple(holders),
         permit=permit,
         survey=_survey(facts),
-        history=tuple(
-            sheet.Step(since=step.since.isoformat(timespec="seconds"), status=step.status) for step in facts.steps
-        ),
+        history=tuple(_step(step) for step in facts.steps),
         inputs=_inputs(facts),
         drawing=drawing,
     )
@@ -91,6 +89,16 @@ def _finding(row: Mapping[str, Any]) -> sheet.Finding:
     )
 
 
+def _step(step: Step) -> sheet.Step:
+    return sheet.Step(
+        since=step.since.isoformat(timespec="seconds"),
+        status=step.status,
+        outcome=step.outcome,
+        inspected_on=_day(step.inspected_on),
+        measured=_rounded(step.measured),
+    )
+
+
 def _measured(building: Shape) -> sheet.Measured:
     facts, extra = building.facts, building.facts["attributes"]
     height, ground = _rounded(facts["height"]), _rounded(facts["ground_height"])
@@ -104,8 +112,7 @@ def _measured(building: Shape) -> sheet.Measured:
         roof_height_max=_rounded(facts["roof_height_max"]),
         area=_rounded(facts["area"]),
         sigma_area=sigma_area,
-        # An area's error is the perimeter's share of the edges' errors.
-        sigma_outline=None if sigma_area is None else _rounded(sigma_area * 2**0.5 / building.geometry.length),
+        sigma_outline=None if sigma_area is None else _rounded(sigma_area / _walls(building)),
         storeys=_whole(extra.get("storeys")),
         storeys_least=_whole(extra.get("storeys_least")),
         storeys_most=_whole(extra.get("storeys_most")),
@@ -115,6 +122,12 @@ def _measured(building: Shape) -> sheet.Measured:
         no_data_share=_rounded(facts["no_data_fraction"]),
         outline="derived" if extra.get("footprint_source") == "derived" else "known",
     )
+
+
+def _walls(building: Shape) -> float:
+    """√(Σ l²) of the outline's sides, m: the area's σ is that of a wall times it (`lidar.reconstruct`)."""
+    sides = np.diff(shapely.get_coordinates(building.geometry.exterior), axis=0)
+    return float(np.sqrt((sides**2).sum()))
 
 
 def _parcel(parcel: Shape) -> sheet.Parcel:

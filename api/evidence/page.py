@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -14,13 +15,17 @@ import segno
 from api.evidence.map_picture import map_picture
 from api.evidence.model_picture import model_picture
 from api.evidence.section_picture import section_picture
-from api.evidence.sheet import Comparison, EvidenceSheet, Finding, Limit
+from api.evidence.sheet import Comparison, EvidenceSheet, Finding, Limit, Step
 from api.evidence.style import STYLE
 from api.evidence.svg import data_uri
 from api.evidence.texts import WORDS, Language, Words
 
 ZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 """Where a sheet's day is told."""
+SHORT: Final = frozenset({"setback", "ground_level", "unfinished"})
+"""Kinds where less was measured than there should be."""
+BOUNDLESS: Final = frozenset({"no_permit", "demolished", "standing"})
+"""Kinds without a figure that would be allowed."""
 SURE: Final = 0.9999
 """A probability that is not told closer: the errors are not known to be normal so far out."""
 UNITS: Final = {"m2": "m²"}
@@ -105,13 +110,13 @@ def conclusion(sheet: EvidenceSheet, words: Words) -> str:
     finding = sheet.finding
     if finding is not None:
         values = {
-            "kind": words.of("kind", finding.kind),
+            "kind": _kind(finding, words),
             "actual": words.figure(finding.actual, finding.sigma, finding.unit),
             "limit": words.figure(finding.limit, None, finding.unit),
             "delta": _delta(finding, words),
             "confidence": _share(finding.confidence, words),
         }
-        return words("conclusion_case" if finding.limit else "conclusion_case_plain", **values)
+        return words(_sentence(finding), **values)
     verdicts: set[str] = {one.verdict for one in sheet.comparisons}
     said = [words[f"conclusion_{_overall(verdicts)}"]]
     if (over := _top_over(sheet)) is not None:
@@ -119,6 +124,22 @@ def conclusion(sheet: EvidenceSheet, words: Words) -> str:
     if sheet.open_cases:
         said.append(words("conclusion_flagged", count=sheet.open_cases))
     return " ".join(said)
+
+
+def _sentence(finding: Finding) -> str:
+    """The name of the sentence that says what was found."""
+    if finding.kind in ("demolished", "standing"):
+        return f"conclusion_{finding.kind}"
+    if finding.kind in SHORT:
+        return "conclusion_short"
+    return "conclusion_case" if finding.limit else "conclusion_case_plain"
+
+
+def _kind(finding: Finding, words: Words) -> str:
+    """What is different; of a zone, in which of its limits."""
+    kind = words.of("kind", finding.kind)
+    limit = finding.evidence.get("limit")
+    return f"{kind} ({words.of('zone', str(limit))})" if finding.kind == "zone" and limit else kind
 
 
 def _top_over(sheet: EvidenceSheet) -> float | None:
@@ -140,6 +161,8 @@ def _overall(verdicts: set[str]) -> str:
 def _delta(finding: Finding, words: Words) -> str:
     if finding.delta is None:
         return "–"
+    if finding.kind in (*SHORT, *BOUNDLESS):
+        return words.figure(finding.delta, finding.sigma, finding.unit)
     spread = "" if finding.sigma is None else f" ± {words.number(finding.sigma)}"
     return f"{words.signed(finding.delta)}{spread} {words.of('unit', finding.unit or '')}".rstrip()
 
@@ -207,18 +230,38 @@ def _comparison(one: Comparison, words: Words) -> list[str]:
 
 def _flagged(finding: Finding, words: Words) -> str:
     rows = [
-        (words["what"], words.of("kind", finding.kind)),
+        (words["what"], _kind(finding, words)),
         (words["finding_actual"], words.figure(finding.actual, finding.sigma, finding.unit)),
-        (words["finding_limit"], words.figure(finding.limit, None, finding.unit)),
-        (words["finding_delta"], _delta(finding, words)),
+    ]
+    if finding.kind not in BOUNDLESS:
+        rows.append((words["finding_limit"], words.figure(finding.limit, None, finding.unit)))
+    rows += [
+        (words["finding_short" if finding.kind in SHORT else "finding_delta"], _delta(finding, words)),
         (words["finding_confidence"], _share(finding.confidence, words)),
     ]
     told = "; ".join(
-        f"{words.of('evidence', name)}: {words.number(value) if isinstance(value, float) else value}"
+        f"{words.of('evidence', name)}: {_detail(name, value, words)}"
         for name, value in finding.evidence.items()
-        if value is not None
+        if value not in (None, "")
     )
     return _section(words["flagged"], _facts([*rows, *([(words["finding_evidence"], told)] if told else [])]))
+
+
+_CODES: Final = {"outline": "outline", "side": "side", "limit": "zone", "also": "zone", "type": "type"}
+
+
+def _detail(name: str, value: str | float | bool | None, words: Words) -> str:
+    """A detail's value in words: numbers, days and codes as the language has them."""
+    if isinstance(value, float):
+        return words.number(value)
+    said = str(value)
+    if name in _CODES:
+        return ", ".join(words.of(_CODES[name], code) for code in said.split(", "))
+    if name in ("due", "surveyed"):
+        # In a stranger's sheet it may be no day.
+        with suppress(ValueError):
+            return words.day(said)
+    return said
 
 
 def _measured(sheet: EvidenceSheet, words: Words) -> str:
@@ -327,13 +370,24 @@ def _history(sheet: EvidenceSheet, words: Words) -> str:
     if sheet.finding is None:
         body = f"<p>{escape(words['history_none'])}</p>"
     else:
-        rows = [[words.day(_local_day(step.since)), words.of("status", step.status)] for step in sheet.history]
-        body = _table([words["history_since"], words["status"]], rows)
+        rows = [
+            [words.day(_local_day(step.since)), words.of("status", step.status), _seen(step, sheet.finding, words)]
+            for step in sheet.history
+        ]
+        body = _table([words["history_since"], words["status"], words["history_seen"]], rows)
     blank = "".join(f"<p>{escape(words[name])}</p>" for name in ("inspection_text", "inspection_boxes"))
     return (
         _section(words["history"], body)
         + f'<section class="blank"><h2>{escape(words["inspection"])}</h2>{blank}</section>'
     )
+
+
+def _seen(step: Step, finding: Finding, words: Words) -> str:
+    """What somebody found on the ground."""
+    if step.outcome is None:
+        return "–"
+    measured = "" if step.measured is None else f"; {words.figure(step.measured, None, finding.unit)}"
+    return f"{words.day(step.inspected_on)}: {words.of('outcome', step.outcome)}{measured}"
 
 
 def _local_day(moment: str) -> str:

@@ -155,6 +155,11 @@ class Step(Part):
 
     since: Text
     status: Text
+    outcome: Text | None
+    """Of the inspection that made it."""
+    inspected_on: Day | None
+    measured: float | None
+    """On the ground, in the case's unit."""
 
 
 class Input(Part):

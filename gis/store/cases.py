@@ -49,6 +49,12 @@ def _last_of(table: str, column: str) -> str:
 
 
 WARD = _newest_of_parcel("ward_code")
+# Of the parcels that were ever known in the ward, those whose newest says so: found once, not anew for every case.
+_OF_WARD = (
+    "d.parcel_uid IN (SELECT p.uid FROM (SELECT DISTINCT ON (v.uid) v.uid, v.ward_code FROM diaba.parcel_version v "  # noqa: S608
+    f"WHERE v.uid IN (SELECT w.uid FROM diaba.parcel_version w WHERE w.ward_code = :of_ward) AND {known('v')} "
+    "ORDER BY v.uid, lower(v.valid) DESC NULLS LAST, v.version DESC) p WHERE p.ward_code = :of_ward)"
+)
 ASSIGNED_TO = _last_of("case_assignment", "assignee")
 CASES = Collection(
     # Of whose number some may not be told more than what they see (`gis.store.changes.reaches`).
@@ -110,7 +116,7 @@ class CaseFilter:
         asked = {
             "kinds": ("d.kind = ANY(CAST(:of_kinds AS text[]))", list(self.kinds) or None),
             "statuses": ("d.status = ANY(CAST(:of_statuses AS text[]))", list(self.statuses) or None),
-            "ward": (f"{WARD} = :of_ward", self.ward),
+            "ward": (_OF_WARD, self.ward),
             "epoch": ("d.epoch = :of_epoch", self.epoch),
             "min_confidence": ("d.confidence >= :of_min_confidence", self.min_confidence),
             "building": ("d.building_uid = :of_building", self.building),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Text, and_, any_, insert, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Text, and_, any_, func, insert, literal, select, tuple_
 
 from gis.bounds import BoundingBox
 from gis.construction.inspections import CaseAction, CaseStatus, Figures, following
@@ -46,8 +46,8 @@ def save(
             unit, delta, sigma, confidence, evidence; `id` and `status` are made when absent.
         epoch: The rows are all there is of this epoch; findings known and not found again are closed.
         false_alarm_rate: The rate the office chose for this run of the epoch, kept for its statistics.
-        area: The rows are all there is of this epoch there alone: only findings on buildings whose outline's rectangle
-            meets it are closed.
+        area: The rows are all there is of this epoch there alone: only findings on buildings whose outline's rectangle,
+            as measured last, meets it are closed.
     """
     columns = {column.name for column in discrepancy.columns} - {"version", "recorded", "digest"}
     named = [_named(row, columns) for row in rows]
@@ -78,8 +78,14 @@ def _of(connection: Connection, epoch: str, area: BoundingBox | None) -> ColumnE
     of_epoch = discrepancy.c.epoch == epoch
     if area is None:
         return of_epoch
-    known = building_version.c
-    there = select(known.uid).where(known.epoch == epoch, touches(known.footprint, area, connection))
+    measured = building_version.c
+    # Also of one that is held for no building any more; where it was held to be before says nothing.
+    last = select(measured.uid, func.max(measured.version)).where(measured.epoch == epoch).group_by(measured.uid)
+    there = select(measured.uid).where(
+        measured.epoch == epoch,
+        tuple_(measured.uid, measured.version).in_(last),
+        touches(measured.footprint, area, connection),
+    )
     return and_(of_epoch, discrepancy.c.building_uid.in_(there))
 
 

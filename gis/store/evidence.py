@@ -54,6 +54,11 @@ class Step:
 
     since: datetime
     status: str
+    outcome: str | None = None
+    """Of the inspection that made it; None where something else did."""
+    inspected_on: date | None = None
+    measured: float | None = None
+    """On the ground, in the case's unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ class Facts:
 
     finding: Mapping[str, Any] | None
     """The row of `discrepancy`; None: the sheet is of a building alone."""
+    false_alarm_rate: float | None
+    """Chosen for the newest run of the survey; None where none was recorded."""
     steps: tuple[Step, ...]
     building: Shape
     solid: Solid | None
@@ -94,6 +101,7 @@ class Facts:
             tuple((row.key, row.facts["version"]) for row in near),
             tuple(one.sha256 for one in (*self.points, *self.surveys)),
             self.flown,
+            self.false_alarm_rate,
             self.steps,
             self.open_cases,
             self.is_demo,
@@ -165,6 +173,7 @@ def _gathered(
     )
     return Facts(
         finding=finding,
+        false_alarm_rate=connection.scalar(text(_RATE), {"epoch": epoch}),
         steps=() if finding is None else _steps(connection, finding["id"]),
         building=building,
         solid=dict(buildings.solids(connection, epoch, [uid])).get(uid),
@@ -221,10 +230,7 @@ def _permit(
 
 
 def _steps(connection: Connection, case_id: str) -> tuple[Step, ...]:
-    rows = connection.execute(
-        text("SELECT lower(recorded), status FROM diaba.discrepancy WHERE id = :id ORDER BY version"), {"id": case_id}
-    )
-    return tuple(Step(row[0], row[1]) for row in rows)
+    return tuple(Step(*row) for row in connection.execute(text(_STEPS), {"id": case_id}))
 
 
 def _open_cases(connection: Connection, uid: str, epoch: str) -> int | None:
@@ -253,6 +259,13 @@ def _files(connection: Connection, statement: str, asked: Mapping[str, Any]) -> 
     return tuple(FileOf(row[0], row[1], row[2]) for row in rows)
 
 
+# An inspection keeps the version of the case that it made.
+_STEPS: Final = """
+SELECT lower(d.recorded), d.status, i.outcome, i.inspected_on, i.measured_value
+FROM diaba.discrepancy d LEFT JOIN diaba.inspection i ON i.case_id = d.id AND i.version = d.version
+WHERE d.id = :id ORDER BY d.version
+"""
+_RATE: Final = "SELECT false_alarm_rate FROM diaba.compliance_run WHERE epoch = :epoch ORDER BY id DESC LIMIT 1"
 _BOX: Final = "ST_MakeEnvelope(:west, :south, :east, :north, :srid)"
 _BUILDING: Final = """
 SELECT b.uid AS key, ST_AsBinary(b.footprint) AS shape, b.version, b.epoch, b.ground_height, b.roof_height_min,

@@ -210,6 +210,17 @@ def test_the_lot_s_density_counts_all_its_buildings() -> None:
     assert difference.actual == pytest.approx(90.0)
 
 
+def test_what_differs_at_some_buildings_is_the_same_when_only_they_are_asked_for() -> None:
+    half = replace(HOUSE, uid="b2", footprint=box(0, 18.5, 5, 20), height=3.5)
+    dense = replace(ZONE, density=60.0)
+    other = replace(HOUSE, uid="b3", footprint=box(5, 2, 10.6, 18))
+    everything = differences([HOUSE, half, other], (), [PARCEL, NEIGHBOUR], [ROAD], zones=[dense])
+    assert {one.kind for one in everything} >= {Kind.ZONE, Kind.NO_PERMIT, Kind.PARCEL_LINE}
+    for uid in ("b1", "b2", "b3"):
+        alone = differences([HOUSE, half, other], (), [PARCEL, NEIGHBOUR], [ROAD], zones=[dense], only={uid})
+        assert alone == [one for one in everything if one.building_uid == uid]
+
+
 def test_ground_below_the_levelling_height_is_flagged_by_how_much_is_missing() -> None:
     permit = replace(PERMIT, ground_level=2.5)
     low = replace(HOUSE, ground=1.8, sigma_ground=0.05)

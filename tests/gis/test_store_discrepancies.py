@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
+from shapely.affinity import translate
 from sqlalchemy import Connection
 
 from gis.bounds import BoundingBox
@@ -68,3 +70,17 @@ def test_findings_of_an_area_replace_only_those_on_its_buildings(writer: Connect
     second = discrepancies.save(writer, [], epoch=EPOCH, area=area)
     assert second.counts == {"added": 0, "closed": 1, "unchanged": 0}
     assert discrepancies.current(writer, EPOCH).building_uid.tolist() == ["b-0001", "b-0002"]
+
+
+def test_where_a_building_was_held_to_be_before_closes_no_finding(writer: Connection) -> None:
+    _prepare(writer)
+    before = buildings.current(writer, EPOCH).set_index("uid").geometry["b-0000"]
+    moved = replace(building(0), footprint=translate(before, 500.0, 0.0))
+    buildings.save(writer, "t1", EPOCH, [moved, *(building(n) for n in range(1, 3))])
+    discrepancies.save(writer, [_finding(0), _finding(3)], epoch=EPOCH)
+    there = BoundingBox(*before.bounds, BOUNDS.crs)
+    assert discrepancies.save(writer, [], epoch=EPOCH, area=there).counts["closed"] == 0
+    # b-0003 is no building any more: whoever looks where it was last closes what was found at it.
+    gone = BoundingBox(*building(3).footprint.bounds, BOUNDS.crs)
+    assert discrepancies.save(writer, [], epoch=EPOCH, area=gone).counts["closed"] == 1
+    assert discrepancies.current(writer, EPOCH).building_uid.tolist() == ["b-0000"]

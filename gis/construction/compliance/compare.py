@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from gis.construction.compliance.adjust import adjusted
 from gis.construction.compliance.heights import below_level, too_high
@@ -25,6 +25,7 @@ def differences(
     parameters: ComplianceParameters = DEFAULT,
     *,
     zones: Sequence[Zone] = (),
+    only: Container[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Difference]:
     """Hold every observation against permits in force, parcels, roads and zones, in one CRS in metres.
@@ -36,6 +37,8 @@ def differences(
         roads: with their reserves.
         parameters: the office's.
         zones: planning zones.
+        only: uids of the buildings that are asked for; all without it. What the others measured still counts: walls
+            have in common what all of a survey have, and a lot's density is that of all its buildings.
         progress: told how many of how many buildings are done.
 
     Returns:
@@ -47,18 +50,19 @@ def differences(
     for observation in adjusted(sorted(observations, key=lambda one: one.uid)):
         if stands(observation, parameters):
             everywhere += register.placed(observation, parameters)
-        else:
+        elif only is None or observation.uid in only:
             found.append(demolished(observation, register, parameters))
     on_parcel: dict[str, list[Placed]] = defaultdict(list)
     for placed in everywhere:
         if placed.parcel is not None:
             on_parcel[placed.parcel.uid].append(placed)
-    for number, placed in enumerate(everywhere, start=1):
+    asked = [one for one in everywhere if only is None or one.observation.uid in only]
+    for number, placed in enumerate(asked, start=1):
         beside = on_parcel[placed.parcel.uid] if placed.parcel is not None else [placed]
         found += _of(placed, beside, register, parameters)
         if progress is not None:
-            progress(number, len(everywhere))
-    found += still_standing(everywhere, register, parameters)
+            progress(number, len(asked))
+    found += still_standing(asked, register, parameters)
     told = [one for one in found if one is not None]
     return sorted(told, key=lambda d: (d.building_uid or "", d.kind, d.parcel_uid or "", d.permit_no or ""))
 

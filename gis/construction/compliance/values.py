@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -151,12 +150,6 @@ class Difference:
     confidence: float
     """Probability that the true difference exceeds the tolerance, for normal errors."""
     evidence: Mapping[str, float | int | str] = field(default_factory=dict)
-
-    @property
-    def uid(self) -> str:
-        """Identity made of what it is about, so that the same finding is the same row."""
-        key = "|".join((self.kind, self.building_uid or "", self.parcel_uid or "", self.permit_no or ""))
-        return hashlib.sha256(key.encode()).hexdigest()[:24]
 
 
 @dataclass(frozen=True, slots=True)

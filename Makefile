@@ -66,12 +66,11 @@ examples: setup ## Run the examples of the documentation; ARGS="--write" puts th
 .PHONY: pictures
 pictures: setup ## Make the documentation's pictures anew, after `make demo`; some of them with ARGS="ward inspect"
 	@$(PYTHON_TOOLS) scripts.pictures $(ARGS)
-	@$(PYTHON_TOOLS) scripts.notebook_pictures docs/images
+	@$(if $(ARGS),,$(PYTHON_TOOLS) scripts.notebook_pictures docs/images)
 
 .PHONY: notebooks
 notebooks: setup ## JupyterLab on the planners' worked examples, over what `make demo` made; ARGS="--port=8889"
 	@scripts/notebooks.sh $(ARGS)
-
 
 .PHONY: lock
 lock: setup ## Bring requirements.lock and package-lock.json up to pyproject.toml and package.json; UPGRADE=1 for newest

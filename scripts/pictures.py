@@ -1,20 +1,19 @@
 """Make the pictures of the documentation anew, in docs/images.
 
-Usage: python -m scripts.pictures [NAME …]    all of them, or ward, viewer, inspect, qgis, globe
+Usage: python -m scripts.pictures [NAME …]
 
-`ward`, `viewer` and `inspect` show the city of `make demo`; the others come out of the tests that draw them.
+NAME is ward, inspect, evidence-storey, evidence-lookalike, qgis or globe; all are made without one. The first four show
+the city of `make demo`, the others come out of the tests that draw them. Those of the viewer are made by
+scripts/screenshots.py, those of the notebooks by scripts/notebook_pictures.py.
 """
 
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gis.settings import Settings
@@ -24,6 +23,10 @@ IMAGES = CHECKOUT / "docs" / "images"
 DIABA = (sys.executable, "-m", "api.cli.main", "--city", "demo")
 WARD_WIDTH = 1000
 """Dots of the map in the README."""
+STOREY, LOOKALIKE = "40bf1b8af0044fe25ad443db8f6ac5f0", "b-000149"
+"""A case and a building of the ward of `make demo`: its seed makes the same each time."""
+SHEET_SCALE = 1.35
+"""Dots for 1/72 inch of a sheet."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DRAWN_SECONDS = 30
 """Of the browser's own clock, until a page is photographed."""
@@ -38,12 +41,6 @@ def ward(target: Path) -> None:
         drawn.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(target)
 
 
-def viewer(target: Path) -> None:
-    """The viewer as it opens on the demo."""
-    with served() as address:
-        photograph(f"{address}/viewer/", target, (1000, 700))
-
-
 def inspect(target: Path) -> None:
     """The page of `diaba lidar inspect` on a tile of the demo."""
     tile = min((Settings.from_environment().home / "cities" / "demo" / "scene" / "lidar").glob("*.laz"))
@@ -51,6 +48,28 @@ def inspect(target: Path) -> None:
         page = Path(folder, "tile.html")
         subprocess.run([*DIABA, "lidar", "inspect", tile, "--html", page], check=True, stdout=subprocess.DEVNULL)
         photograph(page.as_uri(), target, (780, 912))
+
+
+def evidence_storey(target: Path) -> None:
+    """The first page of the sheet of a house a storey higher than its permit."""
+    sheet((STOREY,), target)
+
+
+def evidence_lookalike(target: Path) -> None:
+    """The first page of the sheet of a house whose stair head alone is higher than its permit."""
+    sheet(("--building", LOOKALIKE), target)
+
+
+def sheet(of: Sequence[str], target: Path) -> None:
+    """The first page of an evidence sheet, of a case or a building."""
+    from pypdfium2 import PdfDocument
+
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, "sheet.pdf")
+        subprocess.run([*DIABA, "compliance", "evidence", *of, made], check=True, stdout=subprocess.DEVNULL)
+        document = PdfDocument(made)
+        document[0].render(scale=SHEET_SCALE).to_pil().save(target)
+        document.close()
 
 
 def qgis(target: Path) -> None:
@@ -65,8 +84,9 @@ def globe(target: Path) -> None:
 
 MAKERS: dict[str, Callable[[Path], None]] = {
     "ward": ward,
-    "viewer": viewer,
     "inspect": inspect,
+    "evidence-storey": evidence_storey,
+    "evidence-lookalike": evidence_lookalike,
     "qgis": qgis,
     "globe": globe,
 }
@@ -107,24 +127,6 @@ def in_a_palette(picture: Path) -> None:
     with Image.open(picture) as made:
         dots = made.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     dots.save(picture, optimize=True)
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    """The service of the demo while the context lasts; gives its address."""
-    with socket.socket() as tried:
-        tried.bind(("127.0.0.1", 0))
-        port = tried.getsockname()[1]
-    with subprocess.Popen([*DIABA, "serve", "--port", str(port)], stdout=subprocess.DEVNULL) as process:
-        try:
-            while process.poll() is None:
-                with socket.socket() as tried:
-                    if tried.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
 
 
 def main(names: Sequence[str]) -> int:

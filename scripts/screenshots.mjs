@@ -15,7 +15,6 @@ const PICTURES = [
   { name: "viewer", width: 1280, height: 760, part: "" },
   { name: "viewer-card", width: 1280, height: 760, part: "", act: (page) => open(page, 18.3, 52) },
   { name: "viewer-phone", width: 360, height: 740, part: "#lang=en", act: (page) => open(page, 18, 45) },
-  { name: "viewer-layers", width: 1280, height: 760, part: "#layers=parcels,roads,labels,zones,hillshade,dtm,buildings&colour=height&lang=en", act: (page) => look(page, 16.8, 40) },
 ];
 
 async function idle(page) {

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from api.evidence.canonical import canonical, digest
+from api.evidence.canonical import LARGEST, canonical, digest
 from gis.errors import BadInput
 
 FORMAT: Final = "diaba evidence 1"
@@ -37,6 +37,11 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def _as_read_back(value: str | float | bool | None) -> str | float | bool | None:
+    """A value as its JSON gives it back: 0.0 is written 0, and the pages say it alike before and after."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST else value
+
+
 class Finding(Part):
     """What was flagged, as the register of differences has it."""
 
@@ -50,7 +55,7 @@ class Finding(Part):
     sigma: float | None
     confidence: float | None
     """Probability that the true difference exceeds the tolerance, for normal errors."""
-    evidence: dict[Text, str | int | float | bool | None]
+    evidence: dict[Text, Annotated[str | int | float | bool | None, AfterValidator(_as_read_back)]]
 
 
 class Measured(Part):

@@ -370,15 +370,11 @@ class CityView(ABC):
     def _bounds(self, bbox: Box | None, crs: CrsLike | None) -> BoundingBox | None:
         return None if bbox is None else self._needed(bbox, crs)
 
-    def _needed(self, bbox: Box, crs: CrsLike | None) -> BoundingBox:
+    def _needed(self, bbox: Box | None, crs: CrsLike | None) -> BoundingBox:
+        if bbox is None:
+            raise BadParameter("bbox", bbox, "say where: west, south, east, north")
         box = bbox if isinstance(bbox, BoundingBox) else BoundingBox(*bbox, crs=horizontal(crs or self.crs))
         return box.to(self.crs)
-
-    def _needed(self, bbox: Box, crs: CrsLike | None) -> BoundingBox:
-        found = self._bounds(bbox, crs)
-        if found is None:
-            raise BadParameter("bbox", bbox, "say where: west, south, east, north")
-        return found
 
     @abstractmethod
     def _features(

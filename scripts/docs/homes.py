@@ -59,6 +59,8 @@ class Homes:
             command = "diaba db start"
         else:
             copied(self._made(EMPTY) / HOME, folder / HOME)
+            # Its city is not that of the page: of two, each command would have to name one.
+            shutil.rmtree(folder / HOME / "cities")
             command = home
         done = subprocess.run(
             [sys.executable, "-m", "api.cli.main", *command.split()[1:]],

@@ -31,7 +31,7 @@ from api.evidence.canonical import canonical
 from api.evidence.page import Edition, page
 from api.evidence.pdf import CONTENT, EDITION
 from api.evidence.settings import SigningSettings, signing
-from api.evidence.sheet import EvidenceSheet, parse_sheet
+from api.evidence.sheet import EvidenceSheet, Finding, parse_sheet
 from api.evidence.signature import sign, signatures, signer_of
 from api.evidence.verify import judged
 from gis.access.roles import Role
@@ -304,6 +304,15 @@ def forged(made: Made, pages: str, content: bytes) -> bytes:
     files = [Attachment(string=held, name=name) for name, held in attached]
     written: bytes = HTML(string=pages).write_pdf(attachments=files)
     return written
+
+
+def test_a_whole_number_among_the_evidence_is_printed_as_its_json_reads_it_back(made: Made) -> None:
+    assert made.sheet.finding is not None
+    told = made.sheet.finding.model_dump() | {"evidence": {"covered_by_permits": 0.0, "floors": 3, "tolerance": 1.6}}
+    sheet = made.sheet.model_copy(update={"finding": Finding.model_validate(told)})
+    again = parse_sheet(json.dumps(json.loads(sheet.canonical)).encode(), "again")
+    assert again.digest == sheet.digest
+    assert page(again, made.edition) == page(sheet, made.edition)
 
 
 def test_one_changed_figure_is_found_out_and_named(made: Made) -> None:

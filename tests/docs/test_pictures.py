@@ -11,6 +11,7 @@ import rasterio
 
 from gis.settings import Settings
 from scripts.docs.homes import CHECKOUT
+from scripts.notebook_pictures import SHOWN
 from scripts.pictures import IMAGES, MAKERS, in_a_palette, main, ward
 
 ROW = re.compile(r"^\| `([\w.-]+)` \| `([^`]+)`", re.MULTILINE)
@@ -35,9 +36,13 @@ def test_every_maker_is_there() -> None:
         program, target, *rest = command.split()
         assert program == "make", picture
         assert target in targets, f"{picture}: `{command}` is no target of the Makefile"
-        if target == "pictures":
+        if target == "pictures" and rest:
             assert f"{rest[0].removeprefix('ARGS=')}.png" == picture
             assert picture.removesuffix(".png") in MAKERS
+        elif target == "pictures":
+            assert picture.removesuffix(".png").removeprefix("notebook_") in SHOWN
+        else:
+            assert f'"{picture.removesuffix(".png")}"' in (CHECKOUT / "scripts" / "screenshots.mjs").read_text("utf-8")
 
 
 def test_every_picture_is_shown_and_every_one_shown_is_there() -> None:
@@ -66,4 +71,4 @@ def test_the_wards_map_is_made_smaller(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_picture_nobody_makes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sunset"]) == 2
-    assert "no picture sunset; there are ward, viewer" in capsys.readouterr().err
+    assert "no picture sunset; there are ward, inspect" in capsys.readouterr().err

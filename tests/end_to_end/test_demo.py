@@ -168,6 +168,9 @@ def test_lots_are_as_deep_below_the_level_as_in_truth(home: Path, ran: Callable[
     )
     below = sum(height < found["level"] for height in middle.values())
     assert abs(len(found["below"]) - below) <= found["unsure"] + 1
+    lowest = {uid: float(np.nanmin(true.values.ravel()[contains_xy(lots[uid], x, y)])) for uid in found["here"]}
+    assert 0 < len(found["reached"]) <= len(found["here"])
+    assert all(lowest[uid] < found["level"] + 0.5 for uid in found["reached"])
 
 
 def test_roofs_cover_what_buildings_cover(home: Path, ran: Callable[[str], Ran]) -> None:

@@ -96,7 +96,10 @@ def roof_heights(
         inside.offsets, inside.points, core.offsets, core.points, cells.offsets, cells.points, ground, edge_share,
         table,
     )  # fmt: skip
-    return [RoofHeights(*row[:5], int(row[5]), *row[6:]) for row in table.tolist()]
+    return [
+        RoofHeights(low, median, p70, high, sigma, int(count), no_data, ground_share, below)
+        for low, median, p70, high, sigma, count, no_data, ground_share, below in table.tolist()
+    ]
 
 
 def _cells_inside(polygons: NDArray[np.object_]) -> Membership:

@@ -97,8 +97,8 @@ def roof_heights(
         table,
     )  # fmt: skip
     return [
-        RoofHeights(minimum, median, p70, maximum, sigma, int(count), *rest)
-        for minimum, median, p70, maximum, sigma, count, *rest in table.tolist()
+        RoofHeights(low, median, p70, high, sigma, int(count), no_data, ground_share, below)
+        for low, median, p70, high, sigma, count, no_data, ground_share, below in table.tolist()
     ]
 
 

@@ -10,10 +10,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gis.bounds import BoundingBox
-from gis.drawing.maps import scale_bar
+from gis.drawing import maps
 from gis.drawing.palette import DIFFERENCES, Look
 from gis.files import written_whole
 from gis.raster import Raster
@@ -45,9 +46,10 @@ def draw_map(
     if not parcels.empty:
         parcels.boundary.plot(ax=axes, color="#4a4e69", linewidth=0.25, alpha=0.7)
     normal = AS_PERMITTED if verdicts_known else UNKNOWN
-    if not buildings.empty:
-        colours = [VERDICTS[v].colour if v in VERDICTS else normal for v in buildings["verdict"]]
-        buildings.plot(ax=axes, color=colours, edgecolor="#22223b", linewidth=0.2, alpha=0.92)
+    flagged = buildings["verdict"].isin(list(VERDICTS))
+    if not flagged.all():
+        buildings[~flagged].plot(ax=axes, color=normal, edgecolor="#22223b", linewidth=0.2, alpha=0.92)
+    kinds = maps.kinds(axes, buildings, "verdict", VERDICTS)
     axes.set_xlim(bounds.min_x, bounds.max_x)
     axes.set_ylim(bounds.min_y, bounds.max_y)
     axes.set_aspect("equal")
@@ -58,8 +60,8 @@ def draw_map(
     for spine in axes.spines.values():
         spine.set_color("#adb5bd")
     axes.set_title(title, loc="left", fontsize=11)
-    scale_bar(axes)
-    _draw_legend(axes, buildings, verdicts_known=verdicts_known, normal=normal)
+    maps.scale_bar(axes)
+    _draw_legend(axes, Patch(facecolor=normal, label=_plain(int((~flagged).sum()), verdicts_known)), kinds)
     with written_whole(path) as part:
         figure.savefig(part, dpi=PIXELS_PER_INCH, format="png")
 
@@ -85,13 +87,12 @@ def _draw_terrain(axes: Axes, dtms: Sequence[Raster]) -> None:
         )
 
 
-def _draw_legend(axes: Axes, buildings: gpd.GeoDataFrame, *, verdicts_known: bool, normal: str) -> None:
-    counts = buildings["verdict"].value_counts() if len(buildings) else {}
-    plain = "không khác biệt · no difference found" if verdicts_known else "công trình đo được · measured building"
-    handles = [Patch(facecolor=normal, label=f"{plain} ({int(buildings['verdict'].isna().sum())})")]
-    handles += [
-        Patch(facecolor=look.colour, label=f"{look.label} ({int(counts[kind])})")
-        for kind, look in VERDICTS.items()
-        if kind in counts
-    ]
-    axes.legend(handles=handles, loc="upper left", fontsize=7.5, framealpha=0.9, title="cần kiểm tra · to inspect")
+def _plain(count: int, verdicts_known: bool) -> str:
+    told = "không khác biệt · no difference found" if verdicts_known else "công trình đo được · measured building"
+    return f"{told} ({count:,})"
+
+
+def _draw_legend(axes: Axes, plain: Patch, kinds: list[Line2D]) -> None:
+    axes.legend(
+        handles=[plain, *kinds], loc="upper left", fontsize=7.5, framealpha=0.9, title="cần kiểm tra · to inspect"
+    )

@@ -26,7 +26,7 @@ from gis.bounds import BoundingBox
 from gis.construction.compliance import Difference
 from gis.crs import horizontal, name_of, srid
 from gis.errors import BadCrs, DiabaError
-from gis.raster import read_raster
+from gis.raster import read_raster, read_window
 from gis.settings import DEFAULT_CRS, City, Settings
 from gis.store import buildings as building_register
 from gis.store import catalog, footprints, parcels, registers
@@ -284,12 +284,15 @@ def _draw(database: Database, city: City, source: Source, flagged: list[Differen
         d.building_uid: d.kind.value for kind in reversed(tuple(VERDICTS)) for d in flagged if d.kind.value == kind
     }
     measured["verdict"] = [verdict.get(uid) for uid in measured["uid"]]
+    shown = _box(files.total_bounds, city)
+    # A small survey covers little of its tile: only that is shaded.
+    terrain = (read_window(tile.dtm, shown) for tile in tiles)
     draw_map(
         city.folder / MAP,
-        [read_raster(tile.dtm) for tile in tiles],
+        [window for window in terrain if window is not None],
         measured,
         lots,
-        _box(files.total_bounds, city),
+        shown,
         f"diaba · {source.title} · {name_of(city.crs)}",
         verdicts_known=bool(len(lots)),
     )

@@ -40,14 +40,15 @@ def frame(
 ) -> GeoDataFrame:
     """The features as a frame in a CRS, the city's when none is given; outer rings are counter-clockwise.
 
-    Of no features the columns are those of the collection, or `names`.
+    Its columns are the first feature's properties, or those of the collection where there is none; then all of `names`.
 
     Days are `datetime64[s]`; counts without gaps are whole, all other numbers float with NaN; the rest is as it is.
     """
     import geopandas
 
     rows = list(features)
-    names = list(rows[0].properties) if rows else list(COLLECTIONS[collection].properties if collection else names)
+    listed = COLLECTIONS[collection].properties if collection else ()
+    names = list(dict.fromkeys((*(rows[0].properties if rows else listed), *names)))
     columns = {name: _typed(name, [row.properties.get(name) for row in rows]) for name in names}
     shapes = shapely.orient_polygons(np.array([row.geometry for row in rows], dtype=object))
     target = horizontal(crs or city)

@@ -166,6 +166,11 @@ def by_step(
 
 def by_kind(axes: Axes, frame: GeoDataFrame, column: str, looks: Mapping[str, Look], *, title: str = "") -> None:
     """Polygons in the colour of their kind and with its sign on them, with a legend that counts them."""
+    legend(axes, kinds(axes, frame, column, looks), title)
+
+
+def kinds(axes: Axes, frame: GeoDataFrame, column: str, looks: Mapping[str, Look]) -> list[Line2D]:
+    """Polygons in the colour of their kind and with its sign on them, and what a legend says of each kind."""
     handles, size = [], FEW_SIZE if len(frame) <= FEW else MANY_SIZE
     for kind, look in looks.items():
         chosen = frame[(frame[column] == kind).to_numpy()]
@@ -181,7 +186,7 @@ def by_kind(axes: Axes, frame: GeoDataFrame, column: str, looks: Mapping[str, Lo
         }
         axes.plot(place.x, place.y, **style, markersize=size, markeredgewidth=0.5, zorder=8)
         handles.append(Line2D([], [], **style, markersize=8, label=f"{look.label} ({len(chosen):,})"))
-    legend(axes, handles, title)
+    return handles
 
 
 def picture(

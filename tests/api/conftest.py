@@ -268,7 +268,7 @@ def served(store: CityStore, *options: str, **settings: str) -> Iterator[str]:
             yield str(json.loads(said)["url"])
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(15)
+            process.wait(60)
             log.join(5)
 
 

@@ -18,7 +18,8 @@ SECONDS = 300
 PROBES = {
     "1": "{'buildings': len(buildings), 'parcels': len(parcels), 'permits': len(permits), 'flagged': len(differences)}",
     "2": "{'below': dict(zip(wet['uid'], wet['depth'])), 'level': LEVEL, 'unsure': int(unsure), "
-    "'ground': dict(zip(parcels['uid'], parcels['ground']))}",
+    "'ground': dict(zip(parcels['uid'], parcels['ground'])), 'reached': dict(zip(lots['uid'], lots['deepest'])), "
+    "'here': here['uid'].tolist()}",
     "3": "{'flat': hectares[True] * 1e4, 'tilted': hectares[False] * 1e4, 'uids': sorted(set(roofs['uid']))}",
     "4": "{'waits': {str(day.date()): int(wait) for day, wait in waits.items()}, 'paused': str(paused.due), "
     "'stand': stand[['receipt', 'status', 'clock']].to_dict('records')}",

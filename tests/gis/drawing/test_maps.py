@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from shapely import box
 
 from gis.bounds import BoundingBox
+from gis.construction.compliance import Kind
 from gis.crs import normalise
 from gis.drawing import maps, palette
 from gis.errors import BadParameter
@@ -126,6 +127,10 @@ def test_ramps_darken_all_along(ramp: tuple[str, ...]) -> None:
 def test_no_two_kinds_of_difference_look_alike() -> None:
     looks = list(palette.DIFFERENCES.values())
     assert len({look.sign for look in looks}) == len(looks)
+
+
+def test_every_kind_of_difference_has_its_look() -> None:
+    assert set(palette.DIFFERENCES) == set(Kind)
 
 
 @pytest.mark.parametrize(

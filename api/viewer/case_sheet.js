@@ -72,11 +72,12 @@ export function createSheet(app, { changed }) {
     return h("li", {}, link);
   }
 
+  // Read by the window itself: under the rules of the map's page its style would be taken out.
   async function showIn(page, text) {
     const isThere = () => page.location.href !== "about:blank" && page.document.readyState === "complete";
     while (!page.closed && !isThere()) await new Promise((resolve) => { setTimeout(resolve, POLLED); });
     if (page.closed) return;
-    const { documentElement } = new DOMParser().parseFromString(text, "text/html");
+    const { documentElement } = new page.DOMParser().parseFromString(text, "text/html");
     page.document.replaceChild(page.document.adoptNode(documentElement), page.document.documentElement);
   }
 

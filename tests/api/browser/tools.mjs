@@ -241,7 +241,7 @@ async function cases(page) {
   seen.cases.address = await page.evaluate(() => globalThis.diaba.state.address());
   await page.locator("#case-min_confidence").selectOption("");
   await page.locator("#case-sort").selectOption("-delta");
-  await page.waitForFunction((first) => document.querySelector("button.case")?.dataset.case === first, ask.largest);
+  await page.waitForFunction(([first, count]) => document.querySelector("button.case")?.dataset.case === first && document.querySelectorAll("button.case").length === count, [ask.largest, seen.cases.all.length]);
   seen.cases.sorted = await rows();
   // In the list with arrows, chosen with Enter: it is on the map and in its card.
   await page.locator("button.case").first().focus();

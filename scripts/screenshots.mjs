@@ -34,6 +34,8 @@ async function look(page, zoom, pitch) {
 // The card of the flagged building nearest to the middle.
 async function open(page, zoom, pitch) {
   await look(page, zoom, pitch);
+  // Marks are placed after the tiles are there.
+  await page.waitForFunction(() => globalThis.diaba.map.queryRenderedFeatures({ layers: ["flags"] }).length, null, { timeout: SETTLED, polling: 500 });
   await page.evaluate(() => {
     const { map, select } = globalThis.diaba;
     const middle = map.project(map.getCenter());

@@ -78,11 +78,14 @@ async function onDesk() {
   came("layers");
   // Terrain in 3D: how high the map itself thinks the ground is, and how much higher when it is exaggerated.
   const ground = (place) => page.evaluate((at) => globalThis.diaba.map.queryTerrainElevation(at), place);
-  // It is asked without anything that stands on it: all of that would be drawn over it again and again.
+  // It is asked of a small map without anything that stands on it: all would be drawn over the ground again and again.
   const shown = await page.evaluate(() => globalThis.diaba.state.get("layers"));
-  await page.evaluate(() => globalThis.diaba.state.set({ layers: [] }));
+  await page.setViewportSize({ width: 720, height: 320 });
+  await page.evaluate((at) => {
+    globalThis.diaba.state.set({ layers: [] });
+    globalThis.diaba.map.jumpTo({ center: at, zoom: 17, pitch: 0, bearing: 0 });
+  }, ask.hill);
   await tick(page, "Địa hình 3D");
-  await page.evaluate((at) => globalThis.diaba.map.jumpTo({ center: at, zoom: 18, pitch: 0 }), ask.hill);
   await idle(page);
   await idle(page);
   seen.terrain = { hill: await ground(ask.hill), foot: await ground(ask.foot) };
@@ -93,6 +96,7 @@ async function onDesk() {
   await tick(page, "Địa hình 3D");
   seen.terrain.off = await page.evaluate(() => globalThis.diaba.map.getTerrain());
   await page.evaluate((layers) => globalThis.diaba.state.set({ layers }), shown);
+  await page.setViewportSize({ width: 1280, height: 560 });
 
   came("terrain");
   await click(page);

@@ -47,6 +47,8 @@ async function open(page, zoom, pitch) {
     if (nearest) select({ kind: "buildings", id: nearest.properties.uid });
   });
   await page.waitForSelector("#card:not([hidden]) table");
+  // Beside the card, not under it.
+  await page.locator("#card .tools button").first().click();
   await idle(page);
 }
 

@@ -61,7 +61,7 @@ try {
       await cp(join(FONT, name), join(folder, "fonts", name));
     }
   }
-  await cp(join(source, "index.html"), join(folder, "index.html"));
+  for (const page of ["index.html", "sheet.html"]) await cp(join(source, page), join(folder, page));
   await writeFile(join(folder, "made-of.txt"), made);
   await rm(built, { recursive: true, force: true });
   await rename(folder, built);

@@ -33,6 +33,8 @@ async function look(page, zoom, pitch) {
 // The card of the flagged building nearest to the middle.
 async function open(page, zoom, pitch) {
   await look(page, zoom, pitch);
+  // Marks are placed after the tiles are there.
+  await page.waitForFunction(() => globalThis.diaba.map.queryRenderedFeatures({ layers: ["flags"] }).length, null, { timeout: SETTLED, polling: 500 });
   await page.evaluate(() => {
     const { map, select } = globalThis.diaba;
     const middle = map.project(map.getCenter());
@@ -44,6 +46,8 @@ async function open(page, zoom, pitch) {
     if (nearest) select({ kind: "buildings", id: nearest.properties.uid });
   });
   await page.waitForSelector("#card:not([hidden]) table");
+  // Beside the card, not under it.
+  await page.locator("#card .tools button").first().click();
   await idle(page);
 }
 

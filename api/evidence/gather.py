@@ -126,7 +126,7 @@ def _measured(building: Shape) -> sheet.Measured:
 
 def _walls(building: Shape) -> float:
     """√(Σ l²) of the outline's sides, m: the area's σ is that of a wall times it (`lidar.reconstruct`)."""
-    sides = np.diff(shapely.get_coordinates(building.geometry.exterior), axis=0)
+    sides = np.diff(shapely.get_coordinates(shapely.get_exterior_ring(building.geometry)), axis=0)
     return float(np.sqrt((sides**2).sum()))
 
 

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.answers import HTML, answer
 from api.encodings import Body
+from api.routes.evidence import POLICY as SHEET_POLICY
 from gis.errors import NotFound
 
 router = APIRouter(prefix="/viewer", include_in_schema=False)
@@ -49,6 +50,12 @@ def without_slash(request: Request) -> Response:
 def former(request: Request) -> Response:
     """Where the viewer was; the browser takes the part after # along."""
     return _to_first_page(request, "../")
+
+
+@router.get("/sheet.html")
+def sheet(request: Request) -> Response:
+    """The page into which the viewer puts an evidence sheet it fetched: with a style of its own, without scripts."""
+    return answer(request, _read(BUILT / "sheet.html").plain, HTML, headers={"Content-Security-Policy": SHEET_POLICY})
 
 
 @router.get("/{name}")

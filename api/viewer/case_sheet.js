@@ -6,6 +6,9 @@ import { today } from "./time.js";
 
 const OUTCOMES = ["confirmed", "within_limits", "register_wrong", "not_accessible"];
 const CONFLICTS = [409, 412];
+// ms: how often it is looked whether a window is there, and how long a file may take to be saved.
+const POLLED = 50;
+const KEPT = 60_000;
 
 export function createSheet(app, { changed }) {
   const { t, state } = app;
@@ -49,22 +52,39 @@ export function createSheet(app, { changed }) {
       h("h3", {}, t("cases.inspections")), inspections(one), form(one));
   }
 
-  // With a token the sheet is fetched and shown from memory: a link could not say who asks.
+  // With a token the sheet is fetched: a link could not say who asks. The page's window is opened at once, as browsers
+  // allow one to whoever clicks and to nobody later; it lets the sheet's own style in, and no script.
   function evidence(one, ending, url) {
     const link = h("a", { href: String(url), target: "_blank", rel: "noopener" }, t(`cases.${ending}`));
     link.addEventListener("click", async (event) => {
       if (!state.get("token")) return;
       event.preventDefault();
+      const page = ending === "html" ? window.open(app.api.url("viewer/sheet.html"), "_blank") : null;
       try {
         const answer = await app.api.ask(`${path(one.id)}/evidence.${ending}`, { lang: state.get("language") }, { headers: { Accept: "*/*" } });
-        const made = h("a", { href: URL.createObjectURL(await answer.blob()), target: "_blank", rel: "noopener", ...(ending === "pdf" ? { download: `${one.id}.pdf` } : {}) });
-        made.click();
-        setTimeout(() => URL.revokeObjectURL(made.href), 60_000);
+        if (page) await showIn(page, await answer.text());
+        else keep(await answer.blob(), `${one.id}.${ending}`);
       } catch (error) {
+        page?.close();
         app.say(error.message, { level: "error" });
       }
     });
     return h("li", {}, link);
+  }
+
+  // Read by the window itself: under the rules of the map's page its style would be taken out.
+  async function showIn(page, text) {
+    const isThere = () => page.location.href !== "about:blank" && page.document.readyState === "complete";
+    while (!page.closed && !isThere()) await new Promise((resolve) => { setTimeout(resolve, POLLED); });
+    if (page.closed) return;
+    const { documentElement } = new page.DOMParser().parseFromString(text, "text/html");
+    page.document.replaceChild(page.document.adoptNode(documentElement), page.document.documentElement);
+  }
+
+  function keep(blob, name) {
+    const made = h("a", { href: URL.createObjectURL(blob), download: name });
+    made.click();
+    setTimeout(() => URL.revokeObjectURL(made.href), KEPT);
   }
 
   function inspections(one) {

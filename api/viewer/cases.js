@@ -187,7 +187,7 @@ export function mount(app) {
   });
   app.card.add("buildings", (feature, box) => {
     for (const one of feature.properties.differences ?? []) {
-      put(box, h("button", { type: "button", class: "second wide", on: { click: () => state.set({ selected: { kind: "cases", id: one.id } }) } }, `${t("cases.one")}: ${t(`cases.kind.${one.kind}`)}`));
+      put(box, h("button", { type: "button", class: "second wide", on: { click: () => app.select({ kind: "cases", id: one.id }, { focus: true }) } }, `${t("cases.one")}: ${t(`cases.kind.${one.kind}`)}`));
     }
   });
   state.on("token", () => panel.isOpen && load());

@@ -7,8 +7,12 @@ import { buildingColour, cityStyle, GROUPS, heightText } from "./style.js";
 const WORLD_WIDTH = 300;
 const CITY_CENTRE = [106.7, 10.78];
 export const CLOSE = 18;
+const FADE = 300;
 
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+
+// ms in which names come into sight: at once where motion is to be reduced.
+export const fade = () => (calm.matches ? 0 : FADE);
 
 export function createMap(app, { bounds }) {
   const { state } = app;
@@ -20,6 +24,7 @@ export function createMap(app, { bounds }) {
     container: "map",
     style: cityStyle(app.base, { colourBy: state.get("colourBy"), shown: state.get("layers"), rasters: app.rasters }),
     maxPitch: 75,
+    fadeDuration: fade(),
     attributionControl: false,
     // Of this service alone goes the token along.
     transformRequest: (url) => (url.startsWith(app.base) ? { url, headers: app.api.headers() } : { url }),

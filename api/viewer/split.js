@@ -2,6 +2,8 @@
 
 import { fill, h, put } from "./dom.js";
 import { Map } from "./library.js";
+import { fade } from "./map.js";
+import { createChanges, TEXTS as CHANGES } from "./split_changes.js";
 import { serveImages } from "./sprites.js";
 import { buildingColour } from "./style.js";
 import { day } from "./texts.js";
@@ -51,6 +53,7 @@ const TEXTS = {
 export function mount(app) {
   const { map, state, t } = app;
   app.texts("split", TEXTS);
+  app.texts("split", CHANGES);
   let epochs = [];
   let second = null;
   let before = null;
@@ -60,9 +63,10 @@ export function mount(app) {
   const sides = { one: side("one"), two: side("two") };
   const toggle = h("button", { type: "button", class: "main wide", t: "split.start", on: { click: () => (second ? stop() : start()) } });
   const warning = h("p", { class: "note", t: "split.single", hidden: true });
+  const changes = createChanges(app, () => second);
   const panel = app.panel("split", {
     title: "split.title", icon: "split", order: 50, onOpen: () => know().catch(tell),
-    element: h("div", { class: "tool" }, sides.one.element, sides.two.element, warning, toggle, h("p", { class: "note", t: "split.note" })),
+    element: h("div", { class: "tool" }, sides.one.element, sides.two.element, warning, toggle, changes.element, h("p", { class: "note", t: "split.note" })),
   });
   const tell = (error) => app.say(error.message, { level: "error" });
 
@@ -153,7 +157,7 @@ export function mount(app) {
     host.hidden = false;
     divide(50);
     second = new Map({
-      container: canvas, style: styleOfSecond(), maxPitch: map.getMaxPitch(), attributionControl: false,
+      container: canvas, style: styleOfSecond(), maxPitch: map.getMaxPitch(), fadeDuration: fade(), attributionControl: false,
       center: map.getCenter(), zoom: map.getZoom(), bearing: map.getBearing(), pitch: map.getPitch(),
       transformRequest: (url) => (url.startsWith(app.base) ? { url, headers: app.api.headers() } : { url }),
     });
@@ -189,7 +193,15 @@ export function mount(app) {
     if (!isNew) second.setStyle(styleOfSecond());
     const names = { one: sides.one.name, two: sides.two.name };
     for (const [name, label] of Object.entries(labels)) label.textContent = names[name];
+    changes.show(surveys());
     app.say(t("split.on", names));
+  }
+
+  // The earlier and the later of the surveys of both sides; null where a side shows a day, or both the same.
+  function surveys() {
+    const places = [sides.one, sides.two].map(({ moment: { epoch } }) => epochs.findIndex((one) => one.epoch === epoch));
+    const [from, to] = places.sort((a, b) => a - b);
+    return from < 0 || from === to ? null : { from: epochs[from].epoch, to: epochs[to].epoch };
   }
 
   function stop() {
@@ -197,6 +209,7 @@ export function mount(app) {
     second.remove();
     second = null;
     app.split.map = null;
+    changes.show(null);
     host.hidden = true;
     fill(canvas);
     state.set(before);
@@ -230,5 +243,5 @@ export function mount(app) {
   state.on("colourBy", (by) => second?.setPaintProperty("buildings", "fill-extrusion-color", buildingColour(by)));
   state.on("layers", () => second && requestAnimationFrame(() => second?.setStyle(styleOfSecond())));
   state.on("language", () => { for (const one of Object.values(sides)) one.offer(); if (second) show({ isNew: true }); });
-  app.split = { map: null, panel };
+  app.split = { map: null, panel, get changes() { return changes.found; } };
 }

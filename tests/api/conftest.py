@@ -31,7 +31,8 @@ from gis.files import sha256
 from gis.grid import Grid
 from gis.raster import Raster, write_cog
 from gis.settings import City, Settings
-from gis.store import catalog, discrepancies, parcels, registers, runs
+from gis.store import building_changes, catalog, discrepancies, parcels, registers, runs
+from gis.store.building_changes import Comparison
 from gis.store.catalog import LidarTile, RasterProduct
 from gis.store.cluster import Cluster
 from gis.store.database import Database
@@ -180,6 +181,18 @@ def furnish(store: CityStore, folder: Path) -> None:
             "evidence": {"rule": "permit height"},
         }
         discrepancies.save(connection, [found], epoch=NEW)
+        change = {
+            "change": "taller",
+            "building_uid": FLAGGED,
+            "parcel_uid": "p-0003",
+            "delta": 6.4,
+            "unit": "m",
+            "sigma": 0.2,
+            "confidence": 0.999,
+            "evidence": {},
+            "geom": building(3).footprint,
+        }
+        building_changes.save(connection, Comparison(OLD, NEW, 0.01, 0.0, 0.0, 0.0, None, None, None), [change])
 
 
 @pytest.fixture(scope="session")

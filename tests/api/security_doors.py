@@ -286,6 +286,7 @@ DOORS = {
     "/health/ready": Door(_NOTHING, ("/health/ready",)),
     "/viewer": Door(_NOTHING, ("/viewer",)),
     "/viewer/": Door(_NOTHING, ("/viewer/",)),
+    "/viewer/sheet.html": Door(_NOTHING, ("/viewer/sheet.html",)),
     "/viewer/{name}": Door(_NOTHING, ("/viewer/app.js", "/viewer/..%2f..%2fmain.py")),
     "/viewer/fonts/{name}": Door(_NOTHING, ("/viewer/fonts/..%2f..%2fetc%2fpasswd",)),
     "/position": Door(_NOTHING, (f"/position?x={LONGITUDE}&y={LATITUDE}",)),

@@ -300,7 +300,8 @@ def test_people_walk_from_the_first_page_to_a_feature(client: TestClient) -> Non
         seen.add(kind)
         answer = client.get(path, headers={"Accept": "text/html"})
         assert answer.status_code == 200, path
-        if not answer.headers["content-type"].startswith("text/html") or "/viewer" in path:
+        # The viewer, there or at the first address, is no page of links; a browser walks through it in test_viewer.py.
+        if not answer.headers["content-type"].startswith("text/html") or path == "/" or "/viewer" in path:
             continue
         page = Page(answer.text)
         for address in [*page.links, *page.files]:

@@ -11,9 +11,21 @@ const args = [
 
 export const launch = (executablePath) => chromium.launch({ executablePath, args });
 
+// A quarter of the dots: drawing them is most of the work where no graphics card does it.
+export const COARSE = { deviceScaleFactor: 0.5, reducedMotion: "reduce" };
+
+// Looks ten times a second, not at every frame: what is waited for needs the processor more.
+const POLLED = 100;
+export function patient(page, timeout = 90_000) {
+  page.setDefaultTimeout(timeout);
+  const wait = page.waitForFunction.bind(page);
+  page.waitForFunction = (test, what, options) => wait(test, what, { polling: POLLED, ...options });
+  return page;
+}
+
 // Everything a page complains of, and every host it asks but its own, kept in `seen`.
 export function watch(page, address, seen) {
-  page.setDefaultTimeout(90000);
+  patient(page);
   page.on("console", (message) => {
     // Of the drawing by software, not of what is drawn.
     if (/GPU stall|GL Driver Message|software WebGL/i.test(message.text())) return;
@@ -53,3 +65,6 @@ export async function judge(page, source) {
 }
 
 export const axeSource = () => readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+// How far it has come, for whoever waits for it.
+export const came = (to) => process.stderr.write(`${to}\n`);

@@ -23,7 +23,7 @@ try {
     return Object.fromEntries(found.map(({ properties }) => [properties.uid, properties.land_use]));
   });
   await page.goto(`${address}/viewer/`);
-  await page.waitForFunction(() => globalThis.diaba?.map.loaded() && globalThis.diaba.map.areTilesLoaded());
+  await page.waitForFunction(() => globalThis.diaba?.map?.loaded() && globalThis.diaba.map.areTilesLoaded());
   await page.waitForFunction(() => globalThis.diaba.map.queryRenderedFeatures({ layers: ["parcels"] }).length > 0);
   const before = await uses();
   console.log(JSON.stringify({ uses: before }));

@@ -2,7 +2,7 @@
 // Arguments: the service's address, the browser, the folder for pictures, what to look for as JSON.
 
 import { readFile } from "node:fs/promises";
-import { axeSource, idle, judge, launch, watch } from "./browser.mjs";
+import { axeSource, COARSE, came, idle, judge, launch, patient, watch } from "./browser.mjs";
 
 const [address, executablePath, folder, questions] = process.argv.slice(2);
 const ask = JSON.parse(questions);
@@ -10,7 +10,6 @@ const browser = await launch(executablePath);
 const seen = { broken: [], console: [], failed: [], foreign: [], requests: 0, axe: {}, phone: {} };
 const axe = await axeSource();
 // Without relief: the tools are looked at, and drawing by software is slow.
-const PATIENCE = 45_000;
 const LAYERS = "layers=buildings,parcels,roads";
 
 const state = (page, name) => page.evaluate((key) => globalThis.diaba.state.get(key), name);
@@ -121,6 +120,14 @@ async function split(page) {
   seen.split = { counts: await counts(), labels: await page.locator("#split .side").allInnerTexts(), epochs: [...new Set(asked.filter((url) => url.includes("/raster/dtm/")).map((url) => new URL(url).searchParams.get("epoch")))].sort() };
   page.off("request", listen);
   const places = () => page.evaluate(() => [globalThis.diaba.map, globalThis.diaba.split.map].map((map) => [...map.getCenter().toArray(), map.getZoom(), map.getBearing(), map.getPitch()]));
+  // What changed between them is outlined on both.
+  await page.waitForFunction(() => globalThis.diaba.split.changes);
+  const outlined = () => page.evaluate(() => [globalThis.diaba.map, globalThis.diaba.split.map].map((map) => map.getLayer("split-changes")
+    ? [...new Set(map.queryRenderedFeatures({ layers: ["split-changes"] }).map(({ properties }) => `${properties.uid} ${properties.words}`))].sort() : []));
+  await page.waitForFunction((count) => [globalThis.diaba.map, globalThis.diaba.split.map].every((map) => map.getLayer("split-changes")
+    && new Set(map.queryRenderedFeatures({ layers: ["split-changes"] }).map(({ properties }) => properties.uid)).size === count), ask.changes);
+  seen.split.changes = await outlined();
+  seen.split.changesTold = await page.locator("#part-split [role=status]").innerText();
   await page.evaluate(() => globalThis.diaba.map.jumpTo({ zoom: globalThis.diaba.map.getZoom() + 0.5, bearing: 20, pitch: 30 }));
   seen.split.led = await places();
   // The right map dragged with the mouse.
@@ -145,6 +152,7 @@ async function split(page) {
   await page.screenshot({ path: `${folder}/split.png` });
   await press(page, "#split .divider", "Escape");
   await page.waitForFunction(() => globalThis.diaba.split.map === null);
+  await page.waitForFunction(() => !globalThis.diaba.map.queryRenderedFeatures({ layers: ["split-changes"] }).length);
   seen.split.after = { asOf: await state(page, "asOf"), focus: await page.evaluate(() => document.activeElement.textContent) };
   await page.evaluate(() => globalThis.diaba.groups.show("dtm", false));
   await page.evaluate((bounds) => globalThis.diaba.map.fitBounds(bounds, { animate: false, pitch: 0, bearing: 0 }), ask.bounds);
@@ -233,7 +241,7 @@ async function cases(page) {
   seen.cases.address = await page.evaluate(() => globalThis.diaba.state.address());
   await page.locator("#case-min_confidence").selectOption("");
   await page.locator("#case-sort").selectOption("-delta");
-  await page.waitForFunction((first) => document.querySelector("button.case")?.dataset.case === first, ask.largest);
+  await page.waitForFunction(([first, count]) => document.querySelector("button.case")?.dataset.case === first && document.querySelectorAll("button.case").length === count, [ask.largest, seen.cases.all.length]);
   seen.cases.sorted = await rows();
   // In the list with arrows, chosen with Enter: it is on the map and in its card.
   await page.locator("button.case").first().focus();
@@ -248,10 +256,30 @@ async function cases(page) {
   seen.cases.links = await page.locator("#card .links a").evaluateAll((all) => all.map(({ href }) => href));
   seen.axe["1280 vi, case"] = await judge(page, axe);
   await page.screenshot({ path: `${folder}/case.png` });
+  // Its evidence opens with the token of who is signed in, which is in no address.
+  const asked = [];
+  const listen = async (request) => { if (request.url().includes("/evidence.")) asked.push([request.url(), Boolean((await request.allHeaders()).authorization)]); };
+  page.on("request", listen);
+  const opening = page.waitForEvent("popup");
+  await page.getByRole("link", { name: "Xem phiếu căn cứ" }).press("Enter");
+  const sheet = await opening;
+  watch(sheet, address, seen);
+  await sheet.waitForSelector("main h1");
+  seen.cases.sheet = await sheet.evaluate(() => ({
+    language: document.documentElement.lang, text: document.body.innerText, address: location.href, scripts: document.scripts.length,
+    wide: getComputedStyle(document.querySelector(".qr img")).width, drawn: [...document.images].every(({ naturalWidth }) => naturalWidth > 0),
+  }));
+  await sheet.close();
+  page.off("request", listen);
+  seen.cases.sheetAsked = asked;
   // A building chosen on the map is marked in the list.
   await page.evaluate((id) => globalThis.diaba.select({ kind: "buildings", id }), ask.other);
   await page.waitForFunction(() => document.querySelector("button.case[aria-current=true]"));
   seen.cases.current = await page.locator("button.case[aria-current=true]").evaluateAll((all) => all.map((one) => one.dataset.case));
+  // Its card leads to its case, and takes the keyboard along.
+  await page.getByRole("button", { name: "Hồ sơ: Lấn khoảng lùi" }).press("Enter");
+  await page.waitForFunction(() => document.body.dataset.card === "cases");
+  seen.cases.fromBuilding = { chosen: await state(page, "selected"), focus: await page.evaluate(() => document.activeElement.id) };
   // Only those in view: a corner without any.
   await page.evaluate((at) => globalThis.diaba.map.jumpTo({ center: at, zoom: 20, pitch: 0 }), ask.nowhere);
   await page.locator("#case-in-view").check();
@@ -299,9 +327,8 @@ async function inspect(page) {
 
 // At an issuer that is somebody else's program.
 async function atIssuer() {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, reducedMotion: "reduce" });
-  const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE);
+  const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, ...COARSE });
+  const page = patient(await context.newPage());
   await page.goto(`${address}/#${LAYERS}&colour=height&lang=en`);
   await idle(page);
   await open(page, "Account");
@@ -346,9 +373,8 @@ async function atIssuer() {
 }
 
 async function onPhone() {
-  const context = await browser.newContext({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, reducedMotion: "reduce" });
+  const context = await browser.newContext({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, ...COARSE });
   const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE);
   watch(page, address, seen);
   await page.goto(`${address}/#see=parcels:p-0003&${LAYERS}&lang=en&at=18.5/${ask.lot[1]}/${ask.lot[0]}`);
   await idle(page);
@@ -389,12 +415,12 @@ async function onPhone() {
 }
 
 try {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, reducedMotion: "reduce" });
-  page.setDefaultTimeout(PATIENCE);
+  const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, ...COARSE });
   watch(page, address, seen);
   for (const part of [envelope, time, split, profile, session, cases, inspect]) {
     try {
       await part(page);
+      came(part.name);
     } catch (error) {
       // What comes after it is tried too: one run tells all.
       await page.screenshot({ path: `${folder}/broken-${part.name}.png` }).catch(() => {});
@@ -403,7 +429,10 @@ try {
   }
   seen.missing = await page.evaluate(() => [...globalThis.diaba.texts.missing]);
   await page.close();
-  for (const part of [atIssuer, onPhone]) await part().catch((error) => seen.broken.push(`${part.name}: ${error.message}`));
+  for (const part of [atIssuer, onPhone]) {
+    await part().catch((error) => seen.broken.push(`${part.name}: ${error.message}`));
+    came(part.name);
+  }
 } finally {
   await browser.close();
 }

@@ -263,7 +263,7 @@ def real(home: Path, folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 @pytest.mark.shared_data
-@pytest.mark.parametrize("names", REAL)
+@pytest.mark.parametrize("names", REAL, ids=lambda names: names[0])
 def test_real_files_run_to_the_end(
     names: tuple[str, ...], once: Callable[[tuple[str, ...]], dict[str, Any]], shared_data: Path
 ) -> None:

@@ -53,6 +53,7 @@ export function createMap(app, { bounds }) {
   // Numbers on the map are written as those beside it.
   const number = () => map.setLayoutProperty("building-heights", "text-field", heightText(app.texts.locale()));
   state.on("language", number);
+  state.on("language", () => map.getCanvas().setAttribute("aria-label", app.t("map.Map.Title")));
   map.once("style.load", number);
   state.on("colourBy", (by) => map.setPaintProperty("buildings", "fill-extrusion-color", buildingColour(by)));
   return map;

@@ -173,7 +173,8 @@ def test_lots_are_as_deep_below_the_level_as_in_truth(home: Path, ran: Callable[
     below = sum(height < found["level"] for height in middle.values())
     assert abs(len(found["below"]) - below) <= found["unsure"] + 1
     lowest = {uid: float(np.nanmin(true.values.ravel()[contains_xy(lots[uid], x, y)])) for uid in found["here"]}
-    assert 0 < len(found["reached"]) <= len(found["here"])
+    # The one low lot of this alley is a pit, behind ground that keeps still water out.
+    assert set(found["reached"]) <= set(found["here"])
     assert all(lowest[uid] < found["level"] + 0.5 for uid in found["reached"])
 
 

@@ -29,14 +29,23 @@ def land(make_store: Callable[..., CityStore]) -> CityStore:
     return make_store("land")
 
 
+GUARDED = (
+    "SELECT DISTINCT CAST(CAST(tgrelid AS regclass) AS text) FROM pg_trigger WHERE NOT tgisinternal AND tgtype & 32 > 0"
+)
+"""Tables with a trigger of their own against TRUNCATE."""
+
+
 @pytest.fixture
 def diaba(land: CityStore, command_line: Callable[..., Run]) -> Run:
     """The command line on a city with nine lots, p-00 … p-22, as if nothing had been done to it."""
     with land.database.open(Role.OWNER) as connection:
-        # Dossiers refer to parcels, and their events let nothing be taken away.
-        connection.execute(text("ALTER TABLE dossier_event DISABLE TRIGGER USER"))
+        # Dossiers and sheets of evidence refer to parcels, and let nothing be taken away.
+        guarded = connection.scalars(text(GUARDED)).all()
+        for table in guarded:
+            connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
         connection.execute(text("TRUNCATE parcel, land_change RESTART IDENTITY CASCADE"))
-        connection.execute(text("ALTER TABLE dossier_event ENABLE TRIGGER USER"))
+        for table in guarded:
+            connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER USER"))
     with land.database.open(Role.WRITER) as connection:
         register(connection, lots())
     return command_line(land.settings.home, "--city", land.city.name, "parcels")

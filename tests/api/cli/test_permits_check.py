@@ -75,15 +75,6 @@ def test_the_table_marks_what_binds(write: Callable[[Json], Path]) -> None:
     assert done.output.rstrip().endswith("verdict: fail (floors)")
 
 
-def test_the_example_of_the_documentation_is_what_comes_out(checkout: Path, tmp_path: Path) -> None:
-    page = (checkout / "docs" / "office.md").read_text(encoding="utf-8")
-    given, shown = re.search(r"```json\n(\{.*?)\n```\n\n```text\n(.*?)\n```", page, re.DOTALL).groups()  # type: ignore[union-attr]
-    path = tmp_path / "example.geojson"
-    path.write_text(given, encoding="utf-8")
-    done = CliRunner().invoke(diaba, ["permits", "check", str(path)])
-    assert done.output.rstrip() == shown
-
-
 def test_what_the_file_leaves_open_the_options_say(write: Callable[[Json], Path]) -> None:
     proposal = document()
     for one in proposal["features"]:

@@ -83,8 +83,9 @@ def as_pdf(request: Request, service: ServiceDep, base: BaseDep, case: CaseId, l
     operation_id="verifyEvidence",
     summary="Kiểm tra phiếu chứng cứ · Whether a sheet is genuine",
     responses={
-        200: {"description": "It was made here.", "content": {JSON: {"schema": GENUINE}, "text/html": {}}},
         **PROBLEMS,
+        200: {"description": "It was made here.", "content": {JSON: {"schema": GENUINE}, "text/html": {}}},
+        404: {**PROBLEMS[404], "content": {**PROBLEMS[404]["content"], "text/html": {}}},
     },
     response_class=Response,
 )

@@ -153,6 +153,7 @@ def test_statistics_show_the_reader_no_hidden_column(
 DEFINERS = {
     "dossier_secret_fits": "tells whether a receipt's secret fits",
     "api_key_of": "tells whose key of a machine this is",
+    "evidence_of": "tells whoever holds a sheet's digest what it is of: no parcel, no permit, nobody's name",
     "proven": "tells what a sealed setting says",
     "audit": "a trigger's: leaves an entry aside in a table that no login may write",
     "chain_audit": "a trigger's: gives it its place in the log that no login may write",

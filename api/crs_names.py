@@ -59,7 +59,7 @@ def offered(city: CRS) -> tuple[NamedCrs, ...]:
 
     Of a Vietnamese city also the zones of Ho Chi Minh City and VN-2000 in degrees.
     """
-    # By its text: a CRS itself takes longer to hash than all else a request asks of it.
+    # By its text: to hash a CRS its WKT is written, for each request anew.
     return _offered(city.srs)
 
 

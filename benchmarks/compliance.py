@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypedDict
 
 import geopandas as gpd
 import numpy as np
@@ -68,6 +69,19 @@ class Ward:
     seconds: float
 
 
+class Table(TypedDict):
+    """What the wards of one density show."""
+
+    kinds: dict[str, dict[str, float]]
+    """Kind → counts and shares, above and below what can be resolved."""
+    curves: dict[str, list[list[float]]]
+    """Kind → for each bin of sizes how many there are, and how many were found."""
+    look_alikes: dict[str, int]
+    calibration: dict[str, dict[str, list[float]]]
+    seconds: list[float]
+    buildings: list[int]
+
+
 def main() -> None:
     """Make, compare, print."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -79,7 +93,7 @@ def main() -> None:
     asked = options.parse_args()
     with TemporaryDirectory() as temporary:
         keep = asked.keep or Path(temporary)
-        tables = {}
+        tables: dict[str, Table] = {}
         for density in asked.densities:
             wards = [_ward(keep, seed, density, asked.size) for seed in asked.seeds]
             tables[f"{density:g}"] = _table(wards)
@@ -142,7 +156,7 @@ def _sized(recipe: Recipe, size: int) -> Recipe:
     )
 
 
-def _table(wards: list[Ward]) -> dict[str, object]:
+def _table(wards: list[Ward]) -> Table:
     parameters = ComplianceParameters()
     kinds: dict[str, dict[str, float]] = {}
     curves: dict[str, list[list[float]]] = {}
@@ -262,19 +276,19 @@ def _calibration(wards: list[Ward]) -> dict[str, dict[str, list[float]]]:
     return found
 
 
-def _print(density: float, table: dict[str, object]) -> None:
+def _print(density: float, table: Table) -> None:
     print(f"\n{density:g} points/m²; buildings {table['buildings']}, compared in {table['seconds']} s")
     print(f"{'kind':13}{'above':>7}{'recall':>8}{'below':>7}{'recall':>8}{'flagged':>9}{'false':>7}{'precision':>11}")
-    for kind, row in table["kinds"].items():  # type: ignore[attr-defined]
+    for kind, row in table["kinds"].items():
         print(
             f"{kind:13}{row['above']:7.0f}{row['recall_above']:8.3f}{row['below']:7.0f}{row['recall_below']:8.3f}"
             f"{row['flagged']:9.0f}{row['false']:7.0f}{row['precision']:11.3f}"
         )
     print("\nrecall by size, m" + "".join(f"{low:>9g}–" for low in BINS[:-1]))
-    for kind, rows in table["curves"].items():  # type: ignore[attr-defined]
+    for kind, rows in table["curves"].items():
         print(f"{kind:17}" + "".join(f"{int(f):>5}/{int(n):<4}" if n else " " * 10 for n, f in rows))
     print("\nfalse alarms among the just legal: chosen → achieved [95 %]")
-    for kind, rates in table["calibration"].items():  # type: ignore[attr-defined]
+    for kind, rates in table["calibration"].items():
         told = "  ".join(f"{float(r):.1%} → {a:.2%} [{lo:.2%}, {hi:.2%}]" for r, (a, lo, hi, _) in rates.items())
         print(f"{kind:13}{told}  n {int(next(iter(rates.values()))[3])}")
     print(f"look-alikes: {table['look_alikes']}")

@@ -56,11 +56,11 @@ class CasesView(Placed):
         return tables.frame(found, self.crs, crs, None, tuple(CASES.properties))
 
     def statistics(self, epoch: str | None = None) -> DataFrame:
-        """What inspections say of each kind of difference, in one survey or all: how many were flagged, inspected and
-        real, the interval (95 %) of that share, and the false-alarm rate that the outcomes recommend.
+        """What inspections say of each kind of difference, in one survey or in all.
 
-        Only flagged buildings are counted: nothing is said of what was missed.
-        """  # noqa: D205
+        How many were flagged, inspected and real, the interval (95 %) of that share, and the false-alarm rate that the
+        outcomes recommend. Only flagged buildings are counted: nothing is said of what was missed.
+        """
         import pandas
 
         rows = list(self._statistics(epoch))

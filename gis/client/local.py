@@ -198,9 +198,9 @@ class LocalCity(CityView):
             found = _computed().flooded(connection, self.city, level, bounds, sigma_level=sigma_level, epoch=epoch)
         return [Feature(item.geometry, item.properties) for item in found]
 
-    def dossier(self, receipt: str, secret: str) -> dict[str, Any]:  # noqa: D102
+    def _dossier(self, receipt: str, secret: str) -> dict[str, Any]:
         with self.database.open(Role.READER) as connection:
-            found = dossiers.public(connection, receipt.strip().upper(), secret)
+            found = dossiers.public(connection, receipt, secret)
         return public_status(found, dossiers.clock_of(found, today()))
 
     def _models(self, bounds: BoundingBox, day: date | None, known_at: datetime | None) -> list[Building]:

@@ -180,7 +180,7 @@ class RemoteCity(CityView):
         asked |= {"epoch": epoch} if epoch else {}
         return [self._feature(one) for one in _ask(self.client, f"{self.url}/flood", asked).json()["features"]]
 
-    def dossier(self, receipt: str, secret: str) -> dict[str, Any]:  # noqa: D102
+    def _dossier(self, receipt: str, secret: str) -> dict[str, Any]:
         asked = {"receipt": receipt, "secret": secret}
         found: dict[str, Any] = _ask(self.client, f"{self.url}/permits/status", asked).json()
         return found

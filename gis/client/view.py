@@ -205,13 +205,17 @@ class CityView(CasesView, ComputedView):
         """
         return self._files(collection, self._bounds(bbox, crs), epoch)
 
-    @abstractmethod
     def dossier(self, receipt: str, secret: str) -> dict[str, Any]:
         """Where a dossier stands, for whoever holds its receipt: status, due day, next step, nobody's name.
 
         Raises:
             NotFound: there is none of that number and secret; nothing tells which of both is wrong.
         """
+        return self._dossier(receipt.strip().upper(), secret)
+
+    @abstractmethod
+    def _dossier(self, receipt: str, secret: str) -> dict[str, Any]:
+        """The public status of the dossier of a receipt, written in capitals."""
 
     @abstractmethod
     def _features(

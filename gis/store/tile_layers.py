@@ -80,7 +80,7 @@ def _text(*names: str, of: str = "v") -> dict[str, tuple[str, str]]:
 
 def _number(*names: str, of: str = "v") -> dict[str, tuple[str, str]]:
     """Rounded to the centimetre; what is not known is left out of the tile."""
-    # A whole number over 100 is the nearest to the decimal there is; by way of numeric it takes ten times as long.
+    # A whole number over 100 is the nearest to the decimal there is, without the way by numeric.
     return {name: (f"round(nullif({of}.{name}, 'NaN') * 100) / 100", "Number") for name in names}
 
 

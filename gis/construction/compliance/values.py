@@ -163,12 +163,13 @@ class ComplianceParameters:
     outline_tolerance: float = 0.30
     """Metres by which a wall may miss its permitted place through finishing, plaster and eaves."""
     line_tolerance: float = 0.15
-    """Metres by which a wall may lie over a parcel's or a road's line: what a corner of a cadastral map of 1:1000 may
-    be off by (Circular 25/2014/TT-BTNMT, article 7)."""
+    """Metres by which a wall may lie over a parcel's or a road's line: a convention for what a corner of a cadastral
+    map may be off by. The text that sets the survey's own limit (Circular 25/2014/TT-BTNMT) was not at hand."""
     level_tolerance: float = 0.20
     """Metres by which the ground may lie below the levelling height: paving and garden soil are yet to come."""
     overhang: float = 1.4
-    """Metres that a roof seen from the air may reach beyond its walls: the deepest balcony (QCVN 01:2021/BXD, 2.6)."""
+    """Metres that a roof seen from the air may reach beyond its walls: the deepest balcony (QĐ 56/2021/QĐ-UBND, annex
+    18)."""
     smallest_building: float = 9.0
     """m²; what is smaller needs a look on the ground, not from the air."""
     smallest_off_parcel: float = 30.0

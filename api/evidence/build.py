@@ -106,9 +106,8 @@ def printed(sheet: EvidenceSheet, how: Printed, made_at: datetime, signer: Simpl
     return sign(document, signer, REASON)
 
 
-@cache
 def signer_of_installation() -> SimpleSigner | None:
-    """The key that is configured, opened once; None where none is.
+    """The key that is configured now, opened once; None where none is.
 
     Raises:
         BadParameter: a file that is named is not there.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -44,8 +45,9 @@ class Signature:
         return self.is_intact and self.is_trusted is not False
 
 
+@cache
 def signer_of(settings: SigningSettings) -> SimpleSigner:
-    """The key, opened.
+    """The key, opened once for as long as the program runs.
 
     Raises:
         UnreadableFile: key, certificate or password do not fit.

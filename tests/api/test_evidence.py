@@ -398,12 +398,8 @@ def test_the_command_signs_and_judges(
     monkeypatch.setenv("DIABA_SIGNING_KEY", str(office.key))
     monkeypatch.setenv("DIABA_SIGNING_CERTIFICATE", str(office.certificate))
     monkeypatch.setenv("DIABA_PUBLIC_URL", "https://dia-ba.example")
-    build.signer_of_installation.cache_clear()
     path = tmp_path / "sheet.pdf"
-    try:
-        code, out, _ = run("compliance", "evidence", "--building", "b-0005", str(path), "--lang", "en", "--json")
-    finally:
-        build.signer_of_installation.cache_clear()
+    code, out, _ = run("compliance", "evidence", "--building", "b-0005", str(path), "--lang", "en", "--json")
     assert code == 0
     told = json.loads(out)
     assert told["signed"]
@@ -422,6 +418,8 @@ def test_the_command_signs_and_judges(
     assert run("compliance", "evidence", "nothing", str(tmp_path / "no.pdf"))[0] == 3
     assert run("compliance", "evidence", HERE_CASE, str(tmp_path / "sheet.docx"))[0] == 2
     assert not (tmp_path / "no.pdf").exists()
+    monkeypatch.delenv("DIABA_SIGNING_KEY")
+    assert build.signer_of_installation() is None
 
 
 def test_signing_is_refused_without_its_files(office: Authority, tmp_path: Path) -> None:

@@ -41,3 +41,13 @@ install_locked() {
 install_project() {
     .venv/bin/uv pip install --quiet --offline --no-deps --no-build-isolation --python .venv/bin/python --editable .
 }
+
+# Once for an environment: a build in a fresh checkout would compile for minutes in each of its processes. What changes
+# afterwards is compiled when it is called.
+compile_loops() {
+    local key
+    key=$(key_of requirements.lock scripts/loops/loops.txt)
+    stamped loops "$key" && return
+    step "Compiled loops ($(wc -l <scripts/loops/loops.txt)), on all processors" .venv/bin/python -m scripts.loops
+    stamp loops "$key"
+}

@@ -13,8 +13,11 @@ set_up() {
     . scripts/node.sh
     install_system_packages "$@"
     install_python
+    # It needs no network, what follows does little else.
+    compile_loops &
     install_node
     step_pdal
+    wait "$!"
 }
 
 # Installed by a user of conda: PDAL comes with the environment. Otherwise scripts/pdal.sh unpacks one.

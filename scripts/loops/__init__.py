@@ -1,0 +1,1 @@
+"""The compiled loops, made before the first work needs them."""

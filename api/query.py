@@ -306,12 +306,15 @@ def _cut_to_use(box: BaseGeometry, crs: CRS, city: CRS) -> BaseGeometry:
     use = city.area_of_use
     if use is None or not (crs.is_geographic or crs == normalise(3857)):
         return box
-    around = shapely.box(
-        use.west - MARGIN_DEGREES, use.south - MARGIN_DEGREES, use.east + MARGIN_DEGREES, use.north + MARGIN_DEGREES
-    )
+    west, south, east, north = (
+        use.west - MARGIN_DEGREES, use.south - MARGIN_DEGREES, use.east + MARGIN_DEGREES, use.north + MARGIN_DEGREES,
+    )  # fmt: skip
     if not crs.is_geographic:
-        around = shapely.box(*transformer(WGS84, crs).transform_bounds(*around.bounds))
-    return shapely.intersection(box, around)
+        west, south, east, north = transformer(WGS84, crs).transform_bounds(west, south, east, north)
+    left, bottom, right, top = box.bounds
+    if west <= left and south <= bottom and right <= east and top <= north:
+        return box
+    return shapely.intersection(box, shapely.box(west, south, east, north))
 
 
 def _bent(parameter: str, box: BaseGeometry, crs: CRS, city: CRS) -> BaseGeometry:

@@ -81,6 +81,21 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class _Read:
+    """What a statement gave."""
+
+    features: tuple[str, ...]
+    last: tuple[Any, ...] | None
+    """Of the last feature, where more follow: what it was sorted by, and its key."""
+    version: int | None
+    """The highest of the features'."""
+    collected: int
+
+    def page(self, matched: int | None, estimate: int | None = None) -> Page:
+        return Page(self.features, matched, estimate, self.last)
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One feature, its geometry in the city's CRS."""
 
@@ -97,22 +112,22 @@ def find_page(connection: Connection, collection: Collection, query: ItemQuery, 
     a small box; only where that is much, the keys are walked.
     """
     if query.is_restricted:
-        rows, matched = _read(connection, collection, query, form, collected=True)
-        if matched <= COUNTED_AT_MOST:
-            return _page(rows, query, matched, None)
-    rows, _ = _read(connection, collection, query, form, collected=False)
-    if query.after is None and not query.offset and len(rows) <= query.limit:
-        return _page(rows, query, len(rows), None)
+        read = _read(connection, collection, query, form, collected=True)
+        if read.collected <= COUNTED_AT_MOST:
+            return read.page(read.collected)
+    read = _read(connection, collection, query, form, collected=False)
+    if query.after is None and not query.offset and read.last is None:
+        return read.page(len(read.features))
     if reaches(connection).get(collection.id) is Reach.SOME:
         # The planner's statistics are of all rows, those that are not shown among them.
-        return _page(rows, query, counted(connection, collection, query), None)
+        return read.page(counted(connection, collection, query))
     estimate = estimated(connection, collection, query)
     # Between a half and twice is what an estimate is worth.
     if not query.is_restricted and estimate <= 2 * COUNTED_AT_MOST:
         count = counted(connection, collection, query, most=COUNTED_AT_MOST + 1)
         if count <= COUNTED_AT_MOST:
-            return _page(rows, query, count, None)
-    return _page(rows, query, None, max(estimate, COUNTED_AT_MOST))
+            return read.page(count)
+    return read.page(None, max(estimate, COUNTED_AT_MOST))
 
 
 def counted(connection: Connection, collection: Collection, query: ItemQuery, *, most: int | None = None) -> int:
@@ -148,8 +163,8 @@ def find_feature(
 ) -> Feature | None:
     """The feature of that key at a moment, or None."""
     only = Condition(f"{collection.key} = :key", {"key": key})
-    rows, _ = _read(connection, collection, ItemQuery(1, moment=moment, where=only), form, collected=False)
-    return Feature(str(rows[0][1]), rows[0][3]) if rows else None
+    read = _read(connection, collection, ItemQuery(1, moment=moment, where=only), form, collected=False)
+    return Feature(read.features[0], read.version) if read.features else None
 
 
 def find_item(connection: Connection, collection: Collection, key: str, moment: Moment = NOW) -> Item | None:
@@ -181,7 +196,11 @@ def _item(found: dict[str, Any]) -> Item:
 
 
 def statement(collection: Collection, query: ItemQuery, form: Form, *, collected: bool) -> tuple[str, dict[str, Any]]:
-    """The query of a page and what it binds: key, GeoJSON, sorted by, version, and how many were collected."""
+    """The query of a page and what it binds.
+
+    One row: the features' GeoJSON, parted by a control character (0x1E); how many these are, of which one may be too
+    many; key and what it was sorted by of the last to show; the highest version; how many were collected.
+    """
     where, values = _conditions(collection, query)
     shown = tuple(collection.properties) if form.properties is None else form.properties
     columns = {name: collection.properties[name] for name in (*shown, *(key.name for key in query.sort))}
@@ -193,7 +212,8 @@ def statement(collection: Collection, query: ItemQuery, form: Form, *, collected
         f"{collection.version} AS __version{listed} FROM {collection.source} "
         f"WHERE {where} {_newest_first(collection, query.moment) if interval else ''}"
     )
-    values |= {"limit": query.limit + 1, "offset": query.offset, "srid": form.srid, "decimals": form.decimals}
+    values |= {"limit": query.limit + 1, "shown": query.limit, "offset": query.offset}
+    values |= {"srid": form.srid, "decimals": form.decimals}
     order = ", ".join([*(f"{_column(key)} {_direction(key)} NULLS LAST" for key in query.sort), "__key"])
     paging = "" if query.after is None else f"WHERE {_beyond(query.sort, query.after, values)}"
     ordered = f"{paging} ORDER BY {order} LIMIT :limit OFFSET :offset"
@@ -201,12 +221,15 @@ def statement(collection: Collection, query: ItemQuery, form: Form, *, collected
     chosen = f"SELECT __key, {_feature(shown, form)} AS feature, {ranked} AS ranked, __version"
     if not collected:
         # In one piece, so that the planner may walk an index in the order asked for.
-        return f"{chosen} FROM (SELECT * FROM ({hits}) AS hit {ordered}) AS page", values  # noqa: S608
-    values["probed"] = COUNTED_AT_MOST + 1
+        source, hit, count = f"({hits}) AS hit", "", "NULL"
+    else:
+        values["probed"] = COUNTED_AT_MOST + 1
+        source, hit, count = "hit", f"WITH hit AS MATERIALIZED ({hits} LIMIT :probed)", "(SELECT count(*) FROM hit)"
+    # All in one row: to send and read a hundred takes as long as to find them.
     return (
-        f"WITH hit AS MATERIALIZED ({hits} LIMIT :probed) "  # noqa: S608
-        f"SELECT page.*, (SELECT count(*) FROM hit) AS counted FROM (SELECT 1) AS one "
-        f"LEFT JOIN LATERAL ({chosen} FROM (SELECT * FROM hit {ordered}) AS page) AS page ON TRUE",
+        f"{hit} SELECT string_agg(feature, E'\\x1e') AS features, count(*) AS number, "  # noqa: S608
+        f"(array_agg(__key))[:shown] AS key, (array_agg(ranked))[:shown] AS ranked, max(__version) AS version, "
+        f"{count} AS counted FROM ({chosen} FROM (SELECT * FROM {source} {ordered}) AS page) AS page",
         values,
     )
 
@@ -216,23 +239,15 @@ def _parsed(sql: str) -> TextClause:
     return text(sql)
 
 
-def _read(
-    connection: Connection, collection: Collection, query: ItemQuery, form: Form, *, collected: bool
-) -> tuple[list[Sequence[Any]], int]:
+def _read(connection: Connection, collection: Collection, query: ItemQuery, form: Form, *, collected: bool) -> _Read:
     sql, values = statement(collection, query, form, collected=collected)
-    rows: list[Sequence[Any]] = list(connection.execute(_parsed(sql), values).all())
-    count = int(rows[0][4]) if collected else 0
-    # Where nothing is on the page there is still the row with the count.
-    return [row for row in rows if row[0] is not None], count
-
-
-def _page(rows: Sequence[Sequence[Any]], query: ItemQuery, matched: int | None, estimate: int | None) -> Page:
-    shown = rows[: query.limit]
+    texts, number, key, ranked, version, counted_ = connection.execute(_parsed(sql), values).one()
+    # No JSON has this control character in it.
+    features = texts.split("\x1e") if texts is not None else []
     last: tuple[Any, ...] | None = None
-    if len(rows) > query.limit:
-        key, _, ranked = shown[-1][:3]
+    if number > query.limit:
         last = tuple(ranked) if ranked is not None else (str(key),)
-    return Page(tuple(str(row[1]) for row in shown), matched, estimate, last)
+    return _Read(tuple(features[: query.limit]), last, version, counted_ or 0)
 
 
 def _feature(shown: Sequence[str], form: Form) -> str:

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from http import HTTPStatus
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -91,16 +91,26 @@ HEAD = f"{'':34} {'asked':>7} {'p50 ms':>9} {'p95 ms':>9} {'p50 kB':>9} {'most k
 
 def ask(client: HTTPConnection, path: str, spent: Spent) -> None:
     """One answer, read to its end but not unpacked, so that the servers are measured and not the client."""
-    began = time.perf_counter()
-    client.request("GET", path, headers={"Accept-Encoding": "gzip"})
-    answer = client.getresponse()
-    body = answer.read()
-    ms = 1000 * (time.perf_counter() - began)
+    try:
+        ms, answer, body = _asked(client, path)
+    except ConnectionError:
+        # A server hangs up on a client that was silent for seconds.
+        client.close()
+        client.connect()
+        ms, answer, body = _asked(client, path)
     plain = gzip.decompress(body) if answer.getheader("content-encoding") == "gzip" else body
     # An empty tile is 204 with some.
     if answer.status not in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
         raise SystemExit(f"{path}: {answer.status} {plain[:300]!r}")
     spent.add(ms, len(body), len(plain))
+
+
+def _asked(client: HTTPConnection, path: str) -> tuple[float, HTTPResponse, bytes]:
+    began = time.perf_counter()
+    client.request("GET", path, headers={"Accept-Encoding": "gzip"})
+    answer = client.getresponse()
+    body = answer.read()
+    return 1000 * (time.perf_counter() - began), answer, body
 
 
 def client_of(address: str) -> closing[HTTPConnection]:

@@ -36,7 +36,7 @@ EAST, NORTH = 600_000.0, 1_190_000.0
 BOX = 100.0
 """m; about 120 lots."""
 FILL = text(
-    "WITH lot AS (SELECT n, 'p-' || lpad((n * 7919 % :prime)::text, 7, '0') AS uid, "
+    "WITH lot AS (SELECT n, 'p-' || lpad((CAST(n AS bigint) * 7919 % :prime)::text, 7, '0') AS uid, "
     "ST_MakeEnvelope(:east + 5 * (n % :across), :north + 18 * (n / :across), :east + 5 * (n % :across) + 5, "
     ":north + 18 * (n / :across) + 16, 9210) AS geom FROM generate_series(0, :count - 1) AS n), "
     "named AS (INSERT INTO diaba.parcel SELECT uid FROM lot) "

@@ -295,7 +295,7 @@ def run(database: Database, tiles: int, zoom: int, side: float) -> None:
         statement = sql_of(way)
 
         def ask(connection: Connection, tile: Tile, statement: str = statement) -> int:
-            return len(bytes(connection.execute(text(statement), values_of(tile)).one()[0]))
+            return len(bytes(connection.execute(text(statement), values_of(tile)).one()[-2]))
 
         with under(database, way):
             for who, scope, wide in (("own", own, WARD_SIDE), ("all", everywhere, side)):

@@ -170,6 +170,38 @@ def test_the_rear_setback_is_held_too() -> None:
     assert [(d.evidence["side"], round(d.delta, 6)) for d in rear] == [("rear", 2.0)]
 
 
+@pytest.mark.parametrize(
+    "roads",
+    [
+        [],
+        [Road("Behind", LineString([(-50, 25), (100, 25)]), 8.0)],
+        [Road("Aside", LineString([(-4, -50), (-4, 90)]), 8.0)],
+    ],
+    ids=["no road", "behind", "aside"],
+)
+def test_where_the_alley_is_in_no_register_the_drawing_tells_the_front(roads: list[Road]) -> None:
+    permit = replace(PERMIT, footprint=box(0, 2.02, 5, 18.7))
+    into = replace(HOUSE, footprint=box(0, 0.2, 5, 18.7))
+    found = [one for one in differences([into], [permit], [PARCEL], roads) if one.kind is Kind.SETBACK]
+    assert [(one.evidence["side"], round(one.delta, 6)) for one in found] == [("front", 1.8)]
+    assert differences([replace(HOUSE, footprint=box(0, 2.02, 5, 18.7))], [permit], [PARCEL], roads) == []
+
+
+def test_a_drawing_that_keeps_the_setback_from_several_sides_tells_no_front() -> None:
+    permit = replace(PERMIT, footprint=box(0, 2, 5, 18))
+    into = replace(HOUSE, footprint=box(0, 0.2, 5, 18))
+    assert [one.kind for one in differences([into], [permit], [PARCEL], [])] == [Kind.FOOTPRINT]
+
+
+def test_what_was_put_on_top_has_storeys_as_usual_however_high_the_permitted_ones() -> None:
+    told = storeys_of(16.5, 0.2, (10.1, 2))  # 4.9 m each, and 6.4 m on top of them: two more
+    assert told.likeliest == 4
+    assert told.more_than(3) > 0.9
+    assert storeys_of(10.1, 0.2, (10.1, 2)).likeliest == 2
+    lower = storeys_of(10.3, 0.2, (13.6, 4))  # of storeys as permitted: three
+    assert lower.likeliest == 3
+
+
 def test_storeys_are_told_with_a_probability_that_agrees_with_a_simulation() -> None:
     rng = np.random.default_rng(3)
     number = rng.integers(1, 15, 200_000)

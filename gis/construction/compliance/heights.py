@@ -22,7 +22,7 @@ def too_high(placed: Placed, parameters: ComplianceParameters) -> Difference | N
     if not delta > parameters.height_tolerance + parameters.k * sigma:
         return None
     storey = permitted_storey(permit.height, permit.floors)
-    storeys = storeys_of(observation.height, sigma, storey)
+    storeys = storeys_of(observation.height, sigma, (permit.height, permit.floors))
     return Difference(
         kind=Kind.STOREYS,
         building_uid=observation.uid,

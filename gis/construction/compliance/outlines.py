@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -11,6 +12,7 @@ from gis.construction.compliance.place import Placed, Registers
 from gis.construction.compliance.resolvable import detectable
 from gis.construction.compliance.values import ComplianceParameters, Difference, Kind, Observation
 from gis.construction.compliance.walls import (
+    SHORTEST,
     Beyond,
     Depth,
     Walls,
@@ -23,6 +25,10 @@ from gis.construction.compliance.walls import (
 
 AGREES = 0.5
 """m by which a permit's drawing may miss the setback it states and still tell from which side it is measured."""
+STATED = 0.1
+"""m by which it misses it at most where it is drawn on the same map as the parcel."""
+PARALLEL = 0.9
+"""Cosine between sides that are one side of a lot."""
 
 
 def against_lines(placed: Placed, register: Registers, parameters: ComplianceParameters) -> list[Difference]:
@@ -120,12 +126,10 @@ def _into_setback(
     fronts = [front.edges for front in sides.fronts]
     passed: list[tuple[Beyond, str, float]] = []
     for side, lines, limit in (("front", fronts, permit.setback_front), ("rear", [sides.rear], permit.setback_rear)):
-        line, kept = _line_of(lines, permit.footprint, limit) if limit > 0 else (None, limit)
-        if line is None:
-            continue
-        beyond = farthest_beyond(walls, within_distance(line, kept))
-        if beyond is not None and beyond.exceeds(tolerance, parameters):
-            passed.append((beyond, side, kept))
+        for line, kept in _lines_of(lines, parcel.boundary, permit.footprint, limit) if limit > 0 else ():
+            beyond = farthest_beyond(walls, within_distance(line, kept))
+            if beyond is not None and beyond.exceeds(tolerance, parameters):
+                passed.append((beyond, side, kept))
     if not passed:
         return None
     beyond, side, limit = max(passed, key=lambda one: one[0].confidence(tolerance))
@@ -148,21 +152,43 @@ def _into_setback(
     )
 
 
-def _line_of(
-    lines: Sequence[BaseGeometry], drawn: BaseGeometry | None, limit: float
-) -> tuple[BaseGeometry | None, float]:
-    """The line from which a setback is measured, and the setback, m: no more than the permit's drawing keeps.
+def _lines_of(
+    lines: Sequence[BaseGeometry], lot: BaseGeometry, drawn: BaseGeometry | None, limit: float
+) -> list[tuple[BaseGeometry, float]]:
+    """Lines from which a setback is measured, each with the setback, m: no more than the permit's drawing keeps.
 
-    Of several fronts it is the one from which the drawing keeps the stated setback best; None where it does from none.
+    Roads tell which sides of a lot are meant, but the register has not every alley. Where the drawing keeps what is
+    stated from a road's side, that is meant; else from whichever side it keeps it exactly; else from the road's side
+    from which it keeps about as much. There is none where it keeps it from nowhere.
     """
     known = [line for line in lines if not shapely.is_empty(line)]
     if drawn is None:
-        return (known[0] if known else None), limit
-    kept = [float(shapely.distance(line, drawn)) for line in known]
-    best = min(range(len(known)), key=lambda n: abs(kept[n] - limit), default=None)
-    if best is None or abs(kept[best] - limit) > AGREES:
-        return None, limit
-    return known[best], min(limit, kept[best])
+        return [(line, limit) for line in known[:1]]
+
+    def misses(line: BaseGeometry) -> float:
+        return abs(float(shapely.distance(line, drawn)) - limit)
+
+    meant = [line for line in known if misses(line) <= STATED]
+    if not meant:
+        meant = _one_side([side for side in _sides(lot) if misses(side) <= STATED])
+    if not meant:
+        meant = sorted((line for line in known if misses(line) <= AGREES), key=misses)[:1]
+    return [(line, min(limit, float(shapely.distance(line, drawn)))) for line in meant]
+
+
+def _sides(lot: BaseGeometry) -> list[BaseGeometry]:
+    ring = shapely.get_coordinates(shapely.get_exterior_ring(max(shapely.get_parts(lot), key=shapely.area)))
+    sides = [shapely.LineString(ends) for ends in np.stack([ring[:-1], ring[1:]], axis=1)]
+    return [side for side in sides if side.length >= SHORTEST]
+
+
+def _one_side(found: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+    """Them, where they run alike and so are one side of the lot; of several sides it cannot be told which is meant."""
+    if not found:
+        return []
+    way = np.diff(shapely.get_coordinates(list(found)).reshape(-1, 2, 2), axis=1)[:, 0]
+    way /= np.hypot(*way.T)[:, None]
+    return list(found) if (way @ way[0] >= PARALLEL).all() else []
 
 
 def _into_reserve(

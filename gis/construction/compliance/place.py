@@ -120,6 +120,8 @@ class Registers:
     def covered(self, part: BaseGeometry) -> float:
         """Share of a building's footprint that any permit covers."""
         near = [self.building[i].footprint for i in self._permit_tree.query(part, predicate="intersects")]
+        if not near:  # GEOS does not always bear the union of nothing
+            return 0.0
         return float(shapely.area(shapely.intersection(part, shapely.union_all(near))) / shapely.area(part))
 
     def parcel_under(self, shape: BaseGeometry) -> Parcel | None:

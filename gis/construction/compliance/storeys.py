@@ -58,16 +58,21 @@ def permitted_storey(height: float, floors: int) -> tuple[float, float]:
     return mean, PERMITTED_SIGMA
 
 
-def storeys_of(height: float, sigma: float, storey: tuple[float, float] = (STOREY, STOREY_SIGMA)) -> Storeys:
+def storeys_of(height: float, sigma: float, permitted: tuple[float, int] | None = None) -> Storeys:
     """The storeys under a main roof `height` ± `sigma` metres above the ground; all numbers are as likely before.
 
     Args:
         height: m.
         sigma: m.
-        storey: mean and standard deviation of a storey's height, metres.
+        permitted: metres and floors of the building's permit. Its storeys are as high as it tells; what was put on top
+            of them has storeys as usual, however high the permitted ones are.
     """
     number = np.arange(1, MOST + 1)
-    variance = sigma**2 + (number * storey[1]) ** 2 + GROUND_FLOOR_SIGMA**2
-    away: NDArray[np.float64] = (height - number * storey[0] - GROUND_FLOOR) ** 2 / variance
+    floors = permitted[1] if permitted is not None else 0
+    mean, spread = permitted_storey(*permitted) if permitted is not None else (STOREY, STOREY_SIGMA)
+    below, above = np.minimum(number, floors), np.maximum(number - floors, 0)
+    expected = below * mean + above * STOREY + GROUND_FLOOR
+    variance = sigma**2 + (below * spread) ** 2 + (above * STOREY_SIGMA) ** 2 + GROUND_FLOOR_SIGMA**2
+    away: NDArray[np.float64] = (height - expected) ** 2 / variance
     weight = np.exp(-(away - np.min(away)) / 2.0) / np.sqrt(variance)
     return Storeys(weight / weight.sum())

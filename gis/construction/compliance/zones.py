@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from gis.construction.compliance.place import Placed, Registers
-from gis.construction.compliance.storeys import STOREY, STOREY_SIGMA, Storeys, permitted_storey, storeys_of
+from gis.construction.compliance.storeys import Storeys, storeys_of
 from gis.construction.compliance.values import ComplianceParameters, Difference, Kind, Zone, confidence
 from gis.construction.compliance.walls import area_sigma
 
@@ -92,8 +92,8 @@ def _far(placed: Placed, beside: Sequence[Placed], zone: Zone, parameters: Compl
 
 def _storeys(placed: Placed) -> Storeys:
     permit, observation = placed.permit, placed.observation
-    storey = permitted_storey(permit.height, permit.floors) if permit else (STOREY, STOREY_SIGMA)
-    return storeys_of(observation.height, observation.sigma_upward, storey)
+    permitted = (permit.height, permit.floors) if permit else None
+    return storeys_of(observation.height, observation.sigma_upward, permitted)
 
 
 def _built(beside: Sequence[Placed], parameters: ComplianceParameters) -> tuple[float, float, float]:

@@ -33,6 +33,8 @@ FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 POINT_CLOUD = "https://stac-extensions.github.io/pointcloud/v1.0.0/schema.json"
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 COPC, LAZ, LAS = "application/vnd.laszip+copc", "application/vnd.laszip", "application/vnd.las"
+MEDIA_TYPES = (COG, COPC, LAZ, LAS)
+"""Of the catalogue's files."""
 CATALOGUE = "Danh mục LIDAR · LIDAR catalogue"
 SHA256_MULTIHASH = "1220"
 """Says of a digest that it is SHA-256, of 32 bytes."""

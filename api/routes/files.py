@@ -13,7 +13,7 @@ from api.errors import MEDIA_TYPE, PROBLEMS
 from api.file_ranges import file_answer
 from api.middleware import HEAD_ONLY
 from api.query import key
-from api.stac import file_of, media_type_of
+from api.stac import MEDIA_TYPES, file_of, media_type_of
 from gis.errors import NotFound
 from gis.store.holdings import find_one
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/files", tags=["Catalogue"])
 
 CollectionName = Literal["dtm", "dsm", "ndsm", "points", "survey"]
 _ENDING = re.compile(r"\.(tif|copc\.laz|laz|las)$")
-BINARY: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+BINARY: dict[str, Any] = {one: {"schema": {"type": "string", "format": "binary"}} for one in MEDIA_TYPES}
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "content": BINARY},
     206: {"description": "The range asked for.", "content": BINARY},

@@ -39,6 +39,14 @@ def test_a_file_is_the_catalogues_byte_for_byte(measured_client: TestClient, cog
     assert (again.status_code, again.content) == (304, b"")
 
 
+@pytest.mark.parametrize("path", [COG, COPC])
+def test_the_description_names_what_kind_of_file_comes(measured_client: TestClient, path: str) -> None:
+    described = measured_client.get("/api").json()["paths"]["/files/{collection}/{name}"]["get"]["responses"]
+    assert measured_client.get(path).headers["content-type"] in described["200"]["content"]
+    part = measured_client.get(path, headers={"Range": "bytes=0-9"})
+    assert part.headers["content-type"] in described["206"]["content"]
+
+
 @pytest.mark.parametrize(
     ("asked", "start", "end"),
     [("0-0", 0, 1), ("10-99", 10, 100), ("100-", 100, None), ("-7", -7, None), ("5-99999999999", 5, None)],

@@ -85,7 +85,7 @@ def relief_png(
     known = light > 0
     level = np.interp(np.where(known, inner, steps[0]), steps, HEIGHTS_A_STEP * np.arange(len(ramp))) + 0.5
     # A level place keeps its colour; the rest is darker or lighter than that.
-    relative = np.minimum((light.astype(np.float32) - 1) / np.float32(254 * sin(np.radians(altitude))), BRIGHTEST)
+    relative = np.clip((light.astype(np.float32) - 1) / np.float32(254 * sin(np.radians(altitude))), 0.0, BRIGHTEST)
     number = np.rint(relative * ((LIGHTS - 1) / BRIGHTEST)).astype(np.uint16)
     return _joint_palette(level.astype(np.uint16), number, known, ramp)
 

@@ -19,6 +19,7 @@ from rasterio.vrt import WarpedVRT
 from scipy.ndimage import binary_erosion, label, maximum_filter
 from sqlalchemy import text
 
+from api.relief import relief_png
 from gis.access.roles import Role
 from gis.bounds import BoundingBox
 from gis.crs import transformer, warpable
@@ -145,6 +146,15 @@ def test_where_no_terrain_is_pictures_are_transparent(client: TestClient) -> Non
             answer = client.get(f"/raster/{product}/{path}.png")
             assert answer.status_code == 200
             assert not picture(answer.content)[3].any()
+
+
+@pytest.mark.parametrize("altitude", [1.0, 3.0, 18.3, 45.0, 90.0])
+def test_however_low_the_sun_holes_are_transparent_and_the_rest_is_not(altitude: float) -> None:
+    rows, columns = np.mgrid[:258, :258].astype(np.float32)
+    ground = rows / 10 + 3 * np.sin(columns / 9)
+    ground[40:90, 100:180] = np.nan
+    alpha = picture(relief_png(ground, 1.0, 315.0, altitude))[3]
+    assert ((alpha > 0) == ~np.isnan(ground[1:-1, 1:-1])).all()
 
 
 def test_a_picture_is_not_sent_twice(client: TestClient) -> None:

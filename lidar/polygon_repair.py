@@ -32,6 +32,12 @@ def sound_parts(geometry: BaseGeometry) -> tuple[list[BaseGeometry], str]:
     return sorted(large, key=lambda p: (-p.area, *p.bounds)), why
 
 
+def grown(geometry: BaseGeometry, metres: float) -> BaseGeometry:
+    """Buffered with sharp corners, and valid: where vertices are a nanometre apart, GEOS may make sides that cross."""
+    found: BaseGeometry = shapely.buffer(geometry, metres, join_style="mitre")
+    return found if found.is_valid else shapely.make_valid(found, method="structure", keep_collapsed=False)
+
+
 def _flattened(geometry: BaseGeometry) -> BaseGeometry:
     """A collection whose members are single geometries."""
     if geometry.geom_type != "GeometryCollection":

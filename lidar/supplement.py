@@ -7,6 +7,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from lidar.footprints import Footprints
+from lidar.polygon_repair import grown
 
 COMMON_WALL = 0.5
 """m around a known outline that is still its own: the errors of both outlines, and eaves (σ 0.15 and 0.30 m)."""
@@ -26,14 +27,14 @@ def supplement(known: Footprints, derived: Footprints) -> Footprints:
         return Footprints.joined(known, derived)
     tree = shapely.STRtree(known.polygons)
     mine, theirs = tree.query(derived.polygons, predicate="intersects")
-    taken = shapely.buffer(known.polygons, COMMON_WALL, join_style="mitre")
+    taken = np.array([grown(polygon, COMMON_WALL) for polygon in known.polygons], dtype=object)
     untouched = np.setdiff1d(np.arange(len(derived)), mine)
     pieces: dict[str, tuple[BaseGeometry, int]] = {}
     for index in np.unique(mine):
         outside = shapely.difference(derived.polygons[index], shapely.union_all(known.polygons[theirs[mine == index]]))
         core = _opened(shapely.difference(outside, shapely.union_all(taken[theirs[mine == index]])))
         # What is certain grows back to the wall it shares with the known building.
-        whole = shapely.intersection(shapely.buffer(core, COMMON_WALL, join_style="mitre"), outside)
+        whole = shapely.intersection(grown(core, COMMON_WALL), outside)
         for piece in shapely.get_parts(whole):
             if piece.geom_type == "Polygon" and piece.area >= SMALLEST:
                 point = shapely.point_on_surface(piece)
@@ -56,5 +57,5 @@ def supplement(known: Footprints, derived: Footprints) -> Footprints:
 
 def _opened(shape: BaseGeometry) -> BaseGeometry:
     """The shape without its parts narrower than `NARROWEST`."""
-    inner = shapely.buffer(shape, -NARROWEST / 2, join_style="mitre")
-    return shapely.intersection(shapely.buffer(inner, NARROWEST / 2, join_style="mitre"), shape)
+    inner = grown(shape, -NARROWEST / 2)
+    return shapely.intersection(grown(inner, NARROWEST / 2), shape)

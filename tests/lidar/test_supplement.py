@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import shapely
 from shapely import Polygon, box
 
 from gis.crs import normalise
 from lidar.footprints import Footprints
+from lidar.polygon_repair import grown
 from lidar.supplement import supplement
 
 CRS = normalise(9210)
@@ -25,6 +27,26 @@ def added(known: list[Polygon], derived: list[Polygon]) -> list[Polygon]:
 def test_a_building_away_from_all_known_ones_is_added_as_it_is() -> None:
     new = box(20, 0, 30, 10)
     assert added([box(0, 0, 10, 10)], [new]) == [new]
+
+
+def test_corners_a_hair_apart_grow_into_no_crossing_sides() -> None:
+    """As a difference of outlines left them: as it comes from GEOS, the buffer crosses itself and fits no overlay."""
+    corners = [
+        (5.515055279, 7.2634906732), (5.5150552788, 7.2634906734), (7.7408799984, 7.162635636),
+        (11.8534261739, 6.9762907745), (11.9384097193, 6.7797832678), (8.4022487819, 5.098237231),
+        (8.0001141395, 5.3998184782), (6.4191488681, 6.5855648484), (6.419148868, 6.5855648473),
+        (6.2944118836, 4.3389251337), (5.0463342651, 4.4082234583), (3.5221718249, 6.8651061575),
+        (3.4376222482, 7.00139635), (3.4573516963, 7.3567279214),
+    ]  # fmt: skip
+    # Of coordinates as large as a city's.
+    remainder = Polygon([(603_950 + x, 1_191_950 + y) for x, y in corners])
+    assert not remainder.buffer(0.5, join_style="mitre").is_valid
+    found = grown(remainder, 0.5)
+    assert found.is_valid
+    assert found.contains(remainder)
+    assert found.area == pytest.approx(
+        shapely.set_precision(remainder, 0.001).buffer(0.5, join_style="mitre").area, rel=0.01
+    )
 
 
 def test_a_known_building_seen_again_adds_nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
@@ -122,6 +122,15 @@ class TooManyRequests(DiabaError):
         super().__init__(f"{limit}; try again in {wait_seconds} s")
 
 
+class NotByHand(DiabaError):
+    """A register's features come from elsewhere and are only read."""
+
+    headers: Mapping[str, str] = MappingProxyType({"Allow": "GET, HEAD"})
+
+    def __init__(self, collection: str, others: Iterable[str]) -> None:
+        super().__init__(f"{collection} are not changed by hand; {', '.join(others)} are")
+
+
 class TooManyListeners(DiabaError):
     """No more streams of changes are opened."""
 
@@ -132,6 +141,7 @@ class TooManyListeners(DiabaError):
 STATUS: Mapping[type[Exception], HTTPStatus] = {
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotAllowed: HTTPStatus.FORBIDDEN,
+    NotByHand: HTTPStatus.METHOD_NOT_ALLOWED,
     IssuerUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
     PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
     UnknownMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -219,7 +229,7 @@ def handler(status: HTTPStatus, retry_seconds: int) -> Callable[[Request, Except
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("request failed", exc_info=error)
             return problem(status, "internal", "the service failed; its log has the details under this request id")
-        headers = dict(error.headers) if isinstance(error, TooManyRequests) else {}
+        headers = dict(error.headers) if isinstance(error, TooManyRequests | NotByHand) else {}
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             headers["Retry-After"] = str(retry_seconds)
             log.warning("%s", error)

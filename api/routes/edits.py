@@ -18,7 +18,7 @@ from starlette.responses import Response
 from api.answers import GEOJSON, JSON, answer, json_bytes
 from api.crs_names import CRS84, LONGITUDE_LATITUDE, named
 from api.dependencies import BaseDep, Service, ServiceDep
-from api.errors import NotAllowed, problems
+from api.errors import NotAllowed, NotByHand, problems
 from api.recording import recording
 from api.routes.collections import CollectionId, find
 from api.writing import (
@@ -241,7 +241,7 @@ def _listed(one: Any, at: Occasion) -> Edit:
     if not isinstance(told, dict) or any(text is not None and not isinstance(text, str) for text in texts):
         raise BadInput("collection, id and if_match are texts, body is a JSON object")
     collection, name, if_match = texts
-    _writable(str(collection))
+    find(str(collection))
     action = _METHODS[one["method"]]
     if name is None and action is not Action.CREATE:
         raise BadInput("id names the feature that is changed")
@@ -252,7 +252,7 @@ def _writable(collection_id: str) -> None:
     """Raises what the caller is to hear before its body is looked at."""
     find(collection_id)
     if collection_id not in WRITABLE:
-        raise BadInput(f"{collection_id} are not changed by hand; {', '.join(WRITABLE)} are")
+        raise NotByHand(collection_id, WRITABLE)
 
 
 def _allowing(service: Service, edit: Edit) -> Callable[[str | None], None]:

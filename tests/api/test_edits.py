@@ -328,7 +328,11 @@ def test_bodies_that_are_none_are_refused(client: TestClient) -> None:
         refused(client.post(path, content=body, headers=json_), 400)
     refused(client.post(path, content=b"<x/>", headers={"Content-Type": "application/gml+xml"}), 415)
     refused(client.post(path, content=b"{}" + b" " * 1_000_001, headers=json_), 413)
-    refused(client.post("/collections/buildings/items", json=road()), 400)
+    refused(client.post("/collections/buildings/items", json=road()), 405)
+    for method in ("PUT", "PATCH", "DELETE"):
+        only_read = client.request(method, "/collections/permits/items/GP-1", json=road())
+        refused(only_read, 405)
+        assert only_read.headers["allow"] == "GET, HEAD"
     refused(client.post("/collections/nothing/items", json=road()), 404)
     refused(client.patch(f"{path}/r-none", json={}, headers={"If-Match": "*"}), 404)
     refused(client.post(path, json=road(), headers={"Content-Crs": "<x>"}), 400)

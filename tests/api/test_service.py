@@ -203,7 +203,9 @@ def test_a_store_that_is_back_is_used_again(store: CityStore) -> None:
         assert client.get("/health/ready").status_code == 200
         with store.database.server.administrate() as session:
             session.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+                # Until they have ended, which on a busy machine takes a while.
+                "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity "
+                "WHERE datname = %s AND pid <> pg_backend_pid()",
                 (store.database.name,),
             )
         assert client.get("/health/ready").status_code == 200

@@ -17,28 +17,13 @@ json.encoder.c_make_encoder = _ENCODER
 vars(json.encoder).pop("float", None)
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-FIRST = "test_build_faults.py"
-"""In a fresh checkout its builds compile for minutes."""
-LONG = ("test_tiling.py", "test_interrupted_build.py", "test_demo.py")
+LONG = ("test_build_faults.py", "test_tiling.py", "test_interrupted_build.py", "test_demo.py")
 """Files of tests that take minutes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In an order that keeps every worker busy.
-
-    One worker compiles while the others run what needs no compiled loop, instead of all compiling the same; then the
-    long files, so that no worker has one of them left when the others have ended.
-    """
-    items.sort(key=_turn)
-
-
-def _turn(item: pytest.Item) -> int:
-    name = item.path.name
-    if name == FIRST:
-        return 0
-    if item.path.is_relative_to(CHECKOUT / "tests" / "gis"):
-        return 1
-    return 2 if name in LONG else 3
+    """The long files first, so that no worker has one of them left when the others have ended."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(scope="session")

@@ -27,13 +27,15 @@ import lidar
 from scripts.loops.signatures import Called, called
 
 LIST = Path(__file__).with_name("loops.txt")
+MOST = 8
+"""Processes: each has numba and what it compiled in memory, some 700 MB."""
 
 
 def main() -> None:
     """Compile, or record."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--record", action="store_true", help="write the list anew, of what the cache holds")
-    options.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    options.add_argument("--processes", type=int, default=min(os.cpu_count() or 1, MOST))
     asked = options.parse_args()
     if asked.record:
         lines = sorted({line for one in _cached() if (line := _line(one)) is not None})

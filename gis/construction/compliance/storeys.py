@@ -3,7 +3,7 @@
 The height of n storeys is n times the storey's height and what the ground floor has more. Both vary from house to
 house: 3.4 ± 0.4 m between floors, so that 2.6 to 4.2 m are within 2 σ, and 0.3 ± 0.3 m. The annex of Decision 56/2021
 of Ho Chi Minh City has such heights: 11.6 m for three floors, 17.0 for five, 21.6 for six, 25.0 for seven. Where a
-permit states height and floors, its own storeys are known better: ± 0.2 m.
+permit states height and floors, its own storeys, not those added, are known better: ± 0.2 m.
 """
 
 from __future__ import annotations

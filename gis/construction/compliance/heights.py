@@ -6,7 +6,7 @@ import numpy as np
 
 from gis.construction.compliance.place import Placed
 from gis.construction.compliance.resolvable import detectable
-from gis.construction.compliance.storeys import permitted_storey, storeys_of
+from gis.construction.compliance.storeys import STOREY, storeys_of
 from gis.construction.compliance.values import ComplianceParameters, Difference, Kind, confidence
 
 
@@ -21,7 +21,6 @@ def too_high(placed: Placed, parameters: ComplianceParameters) -> Difference | N
     # NaN compares false: an unknown height flags nothing.
     if not delta > parameters.height_tolerance + parameters.k * sigma:
         return None
-    storey = permitted_storey(permit.height, permit.floors)
     storeys = storeys_of(observation.height, sigma, (permit.height, permit.floors))
     return Difference(
         kind=Kind.STOREYS,
@@ -37,7 +36,7 @@ def too_high(placed: Placed, parameters: ComplianceParameters) -> Difference | N
         evidence={
             "citation": permit.permit_no,
             "permitted_floors": permit.floors,
-            "storeys_over_estimate": round(delta / storey[0], 1),
+            "storeys_over_estimate": round(delta / STOREY, 1),
             "storeys_estimate": round(storeys.mean, 1),
             "sigma_storeys": round(storeys.sigma, 2),
             "probability_more_storeys": round(storeys.more_than(permit.floors), 4),

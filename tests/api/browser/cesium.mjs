@@ -84,9 +84,9 @@ try {
         ground, { requestVertexNormals: true },
       );
       widget.scene.globe.enableLighting = true;
-      // A morning in Vietnam: slopes to the east are light.
-      widget.clock.currentTime = Cesium.JulianDate.fromIso8601("2026-03-21T01:30:00Z");
     }
+    // An afternoon in Vietnam, whatever the hour of the test: what the camera in the south-west looks at is lit.
+    widget.clock.currentTime = Cesium.JulianDate.fromIso8601("2026-03-21T08:00:00Z");
     const tileset = await Cesium.Cesium3DTileset.fromUrl(url);
     tileset.pointCloudShading.attenuation = false;
     widget.scene.primitives.add(tileset);

@@ -17,8 +17,8 @@ from gis.crs import horizontal
 from gis.errors import BadCrs, BadParameter, DiabaError, UnreadableFile
 from gis.files import sha256
 from lidar.las.crs import in_metres
-from lidar.las.header import LasHeader, is_url
-from lidar.read import read_header, resolve_crs
+from lidar.las.file_crs import resolve_crs
+from lidar.las.header import LasHeader, is_url, read_header
 from lidar.tile import HEADER_SLACK, LARGEST_BUFFER, Tile
 
 ENDINGS = frozenset({".las", ".laz"})

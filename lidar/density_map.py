@@ -20,11 +20,12 @@ from gis.grid import Grid
 from gis.raster import Raster
 from lidar.blocks import Survey
 from lidar.las.crs import in_metres
+from lidar.las.file_crs import resolve_crs
 from lidar.las.header import open_file, parse_header
 from lidar.las.records import decoded
 from lidar.point_cloud import NOISE
 from lidar.quality.density import covered_area, occupied_area
-from lidar.read import batches, resolve_crs
+from lidar.read import batches
 
 DENSITY_RESOLUTION = 1.0
 """m per cell of a density map, where nothing else is asked for: the square metre the specifications count on."""

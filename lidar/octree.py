@@ -12,11 +12,11 @@ from pyproj import CRS
 from gis.errors import NotFound, UnreadableFile
 from lidar.las.copc import root_of, voxels_of
 from lidar.las.crs import in_metres
+from lidar.las.file_crs import resolve_crs
 from lidar.las.header import open_file, parse_header
 from lidar.las.laz_chunks import Chunk
 from lidar.las.points import chunk_columns
 from lidar.point_cloud import PointCloud
-from lidar.read import resolve_crs
 
 Key = tuple[int, int, int, int]
 """Level, x, y, z of a voxel (COPC 1.0)."""

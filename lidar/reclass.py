@@ -22,6 +22,7 @@ from pyproj import CRS
 from gis.errors import BadParameter, UnreadableFile
 from gis.files import written_whole
 from lidar.las.crs import in_metres
+from lidar.las.file_crs import resolve_crs
 from lidar.las.header import RECORD_LENGTHS, VLR_HEADER, LasHeader, is_url, open_file, parse_header
 from lidar.las.laz_chunks import VARIABLE, LazRecord, chunk_table, layer_lengths, laz_record, load
 from lidar.las.laz_coding import byte_layer, class_layer
@@ -30,7 +31,7 @@ from lidar.las.points import OWN_VERSION, on_all_cores
 from lidar.las.raw_columns import Seen
 from lidar.las.records import CONFIDENCE, EXTRA_SIZES, INPUT_CLASS, ONE_BYTE, extra_byte_at
 from lidar.point_cloud import PointCloud
-from lidar.read import read, resolve_crs
+from lidar.read import read
 from lidar.write import software
 
 CLASS_AT: Final = 16

@@ -69,8 +69,8 @@ def run(epoch: str | None, area: str | None, false_alarm_rate: float, as_json: b
     """
     from collections import Counter
 
-    from api.build import only_epoch
     from api.compliance import run_compliance, ward_bounds
+    from api.survey import only_epoch
     from gis.access.roles import Role
     from gis.construction.compliance import ComplianceParameters
     from gis.crs import horizontal

@@ -30,7 +30,7 @@ def store() -> Database:
 
 def only_survey(database: Database, epoch: str | None) -> str:
     """The survey that is named, or the only one there is."""
-    from api.build import only_epoch
+    from api.survey import only_epoch
 
     return epoch or only_epoch(database)
 

@@ -23,7 +23,7 @@ def command(files: tuple[Path, ...], epoch: str, crs: CRS | None, as_json: bool)
       diaba lidar add survey/*.laz --epoch 2014
       diaba lidar add ahn3_1.laz ahn3_2.laz --epoch ahn3 --crs EPSG:7415
     """
-    from api.build import add_files
+    from api.survey import add_files
     from gis.settings import Settings
     from gis.store.database import Database
 

@@ -49,7 +49,8 @@ def command(
       diaba lidar build --epoch 2014 --area 603000,1191000,604000,1192000
       diaba lidar build --scheduler tcp://127.0.0.1:8786
     """
-    from api.build import BuildParameters, build, only_epoch
+    from api.build import BuildParameters, build
+    from api.survey import only_epoch
     from gis.crs import horizontal
     from gis.settings import Settings
     from gis.store.database import Database

@@ -16,11 +16,12 @@ import shapely
 from pyproj import CRS
 from sqlalchemy import Connection
 
-from api.build import add_files, build
+from api.build import build
 from api.compliance import run_compliance
 from api.demo.dossiers import file_dossiers
 from api.demo.map import VERDICTS, draw_map
 from api.demo.truth import score_differences, score_ground, score_heights, score_terrain
+from api.survey import add_files
 from gis.access.roles import Role
 from gis.bounds import BoundingBox
 from gis.construction.compliance import Difference
@@ -34,7 +35,8 @@ from gis.store.database import Database
 from gis.store.fresh import make_demo
 from lidar.footprints import read_footprints_for
 from lidar.las.crs import in_metres
-from lidar.read import read_header, resolve_crs
+from lidar.las.file_crs import resolve_crs
+from lidar.las.header import read_header
 
 EPOCH = "demo"
 MAP = "map.png"

@@ -25,6 +25,7 @@ from gis.errors import MissingCrs, UnreadableFile
 from gis.raster import NODATA
 from lidar.footprints import Footprints, read_footprints
 from lidar.las.crs import in_metres
+from lidar.las.file_crs import resolve_crs
 from lidar.las.header import LasHeader
 from lidar.point_cloud import PointCloud
 from lidar.quality.checkpoint_accuracy import RASTERS
@@ -45,7 +46,7 @@ from lidar.quality.registration import (
     surfaces,
 )
 from lidar.quality.slips import Slip, explanation, known_slips
-from lidar.read import read, read_header, resolve_crs
+from lidar.read import read, read_header
 
 POINT_FILES: Final = frozenset((".las", ".laz"))
 PATCH: Final = 400

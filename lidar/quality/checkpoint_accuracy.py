@@ -14,6 +14,7 @@ from gis.bounds import BoundingBox
 from gis.crs import horizontal, name_of, vertical
 from gis.errors import BadCrs, BadParameter, UnreadableFile
 from lidar.las.crs import in_metres, same
+from lidar.las.file_crs import resolve_crs
 from lidar.las.header import LasHeader
 from lidar.point_cloud import Class
 from lidar.quality.checkpoints import CheckPoints, check_axes
@@ -29,7 +30,7 @@ from lidar.quality.ground_height import (
 )
 from lidar.quality.standards import Group
 from lidar.quality.vertical_accuracy import AccuracyReport, assess
-from lidar.read import read, read_header, resolve_crs
+from lidar.read import read, read_header
 
 RASTERS: Final = frozenset((".tif", ".tiff", ".vrt", ".img", ".asc"))
 Bounds = tuple[float, float, float, float]

@@ -13,6 +13,7 @@ from pyproj import CRS
 from gis.crs import name_of
 from gis.errors import BadCrs, MissingCrs
 from lidar.las.crs import in_metres
+from lidar.las.file_crs import resolve_crs
 from lidar.las.header import LasHeader, open_file, parse_header
 from lidar.las.records import decoded
 from lidar.noise import mark_noise
@@ -24,7 +25,7 @@ from lidar.quality.report import QualityReport, Sample
 from lidar.quality.strips import StripDifferences, strip_differences, strip_overlaps
 from lidar.quality.tally import Tally
 from lidar.quality.top_view import TopView
-from lidar.read import batches, resolve_crs
+from lidar.read import batches
 
 SAMPLE_POINTS: Final = 4_000_000
 """Noise, duplicates and strips are looked at in a square in the middle that holds about so many points, or in all."""

@@ -38,7 +38,7 @@ fuzz: setup ## A running service against its description, ten minutes; ARGS="htt
 test: ## Everything: set-up, lint, all tests; some of them with ARGS="tests/lidar -k ground"
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory checks
-	@$(PYTHON_TOOLS) pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=5 $(ARGS)
+	@$(PYTHON_TOOLS) pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=5 $(ARGS)
 
 .PHONY: lint
 lint: setup checks ## Style, types, import directions, dependencies

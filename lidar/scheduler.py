@@ -84,11 +84,16 @@ def run(
         for tile in tiles:
             yield tile, _outcome(work, tile)
         return
+    left = iter(tiles)
+    first = list(islice(left, 1))
+    if not first:
+        return  # no process is started to do nothing
+    left = chain(first, left)
     if scheduler is None:
         with _local(workers) as client:
-            yield from _streamed(client, iter(tiles), work)
+            yield from _streamed(client, left, work)
         return
-    left, losses, seconds = iter(tiles), 0, CONNECT_SECONDS
+    losses, seconds = 0, CONNECT_SECONDS
     while True:
         with _remote(scheduler, seconds) as client:
             try:

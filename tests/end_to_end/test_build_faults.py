@@ -39,12 +39,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """1 km × 100 m in five files."""
+    """1 km × 50 m in five files."""
     folder = tmp_path_factory.mktemp("survey")
     make_scene(folder / "scene", read_recipe("alley"), 3, density=1.0)
     scene = read_many(sorted((folder / "scene" / "lidar").glob("*.laz")))
     # Not up to the edge: points on the line between two tiles would make more tiles than files.
-    inner = (scene.x > 603_000.1) & (scene.x < 603_199.9) & (scene.y > 1_191_000.1) & (scene.y < 1_191_100.0)
+    inner = (scene.x > 603_000.1) & (scene.x < 603_199.9) & (scene.y > 1_191_000.1) & (scene.y < 1_191_050.0)
     scene = scene.subset(inner)
     for i in range(COPIES):
         columns = {**scene.columns(), "x": scene.x + 200.0 * i}

@@ -19,7 +19,7 @@ BUILD = ["lidar", "build", "--epoch", "survey", "--tile-size", "100", "--workers
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scene") / "alley"
-    finish(diaba(folder.parent, "scene", "make", str(folder), "--recipe", "alley", "--seed", "3", "--density", "4"))
+    finish(diaba(folder.parent, "scene", "make", str(folder), "--recipe", "alley", "--seed", "3", "--density", "2"))
     return folder
 
 

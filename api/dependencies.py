@@ -57,17 +57,22 @@ class Service:
         return cls(city, database, limits, OpenRasters(limits.open_rasters_most), Rendered(limits.rendered_bytes))
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, *, transaction: bool = True) -> Iterator[Connection]:
         """A transaction of the role that only reads, and sees what the caller may see.
+
+        Args:
+            transaction: False where statements need not be of one transaction (`Database.open`); a caller with a scope
+                has one all the same.
 
         Raises:
             StoreUnreachable: the store does not answer.
             TooSlow: a statement was stopped for its time.
             TooBusy: no connection became free.
         """
-        with self._told(), self.database.open(Role.READER) as connection:
+        scope = self.database.signed(caller().scope)
+        with self._told(), self.database.open(Role.READER, transaction=transaction or scope != "") as connection:
             # Without one the public's rows are seen.
-            if scope := self.database.signed(caller().scope):
+            if scope:
                 row_scope.take(connection, scope)
             yield connection
 

@@ -68,7 +68,7 @@ class TileService:
 
     def read(self, query: TileQuery) -> VectorTile:
         """The tile out of the store."""
-        with self.service.reading() as connection:
+        with self.service.reading(transaction=False) as connection:
             return vector_tile(connection, self.service.city.crs, query)
 
     def _made(self, query: TileQuery, scope: str, accepted: str) -> KeptTile:

@@ -58,12 +58,12 @@ def items(request: Request, service: ServiceDep, base: BaseDep, collection_id: C
     query = _query(service, collection, asked, request)
     form = _form(collection, target, asked.properties, asked.skip_geometry)
     if asked.result_type == "hits":
-        with service.reading() as connection:
+        with service.reading(transaction=False) as connection:
             page = Page((), counted(connection, collection, query), None, None)
     elif query.area is not None and query.area.is_empty:
         page = Page((), 0, None, None)
     else:
-        with service.reading() as connection:
+        with service.reading(transaction=False) as connection:
             page = find_page(connection, collection, query, form)
     links = _page_links(request, base, collection, page)
     headers = {**_content_crs(target), **header(links)}
@@ -97,7 +97,7 @@ def item(
     target = named("crs", crs, service.crs_offered)
     when, wanted = moment(datetime, known_at), key("feature", feature_id)
     form = _form(collection, target, properties, skip_geometry)
-    with service.reading() as connection:
+    with service.reading(transaction=False) as connection:
         found = find_feature(connection, collection, wanted, form, when)
     if found is None:
         raise NotFound("feature", feature_id)

@@ -129,16 +129,26 @@ class Database:
         return _engine(self.url(role), options, os.getpid())
 
     @contextmanager
-    def open(self, role: Role) -> Iterator[Connection]:
+    def open(self, role: Role, *, transaction: bool = True) -> Iterator[Connection]:
         """One transaction: committed at the end, rolled back by an exception.
+
+        Args:
+            role: Whose login.
+            transaction: False for a reader's single statements, each of a moment of its own: to begin and to commit are
+                two messages to the server, as long as a small query. What has a scope begins one all the same.
 
         Raises:
             StoreUnreachable: the server does not answer, or goes away meanwhile.
             Conflict: what was written contradicts what the registers hold.
             BadInput: a value is not of its column's kind.
         """
+        told = self.signed(self.scope) if role is Role.READER else ""
+        if role is Role.READER and not transaction and not told:
+            with self._told(), self.engine(role).connect() as connection:
+                yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            return
         with self._told(), self.engine(role).begin() as connection:
-            if role is Role.READER and (told := self.signed(self.scope)):
+            if told:
                 row_scope.take(connection, told)
             yield self._writing(connection) if role is Role.WRITER else connection
 

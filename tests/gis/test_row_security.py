@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +231,23 @@ def test_no_error_quotes_a_row_that_is_not_shown(city: Database, statement: str)
     # It would have, had the row been shown.
     with pytest.raises(Exception, match=r"invalid input syntax|division by zero"), city.open(Role.READER) as connection:
         connection.execute(text(statement)).all()
+
+
+def test_single_statements_are_of_a_moment_each_and_a_scope_still_begins_a_transaction(city: Database) -> None:
+    listed = text("SELECT now(), (SELECT count(*) FROM diaba.discrepancy) AS seen")
+
+    def twice(database: Database) -> list[tuple[datetime, int]]:
+        with database.open(Role.READER, transaction=False) as connection:
+            return [(row.now, row.seen) for row in (connection.execute(listed).one() for _ in range(2))]
+
+    (first, seen), (second, seen_again) = twice(city.as_public())
+    assert (second > first, seen, seen_again) == (True, 0, 0)
+    (first, seen), (second, seen_again) = twice(replace(city, scope=EVERYTHING))
+    assert (second == first, seen, seen_again) == (True, PARCELS + 1, PARCELS + 1)
+    # Nothing of it stays with the session: whoever takes it next begins a transaction again, and sees nothing more.
+    with city.as_public().open(Role.READER) as connection:
+        assert connection.scalar(listed) == connection.scalar(listed)
+        assert connection.scalar(text("SELECT count(*) FROM diaba.discrepancy")) == 0
 
 
 def test_without_the_scope_s_key_everything_is_refused_and_migrating_mends_it(city: Database) -> None:

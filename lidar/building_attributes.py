@@ -26,8 +26,8 @@ from gis.city_model.building import Building, Solid, Surface
 from gis.city_model.faces import normals
 from lidar.gps_time import WEEK, day_of
 from lidar.morphology import compiled
+from lidar.plane_cells import cells_inside
 from lidar.roof_heights import quantile
-from lidar.roof_lines import cells_inside
 from lidar.roof_models import RoofModels
 from lidar.subdivision import faces_at
 from lidar.validate import signed_volume

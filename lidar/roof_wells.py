@@ -17,9 +17,10 @@ from scipy import ndimage
 from shapely import MultiLineString
 
 from lidar.distance import distance_to
+from lidar.plane_cells import cells_inside
 from lidar.roof_boxes import SHORTEST
 from lidar.roof_heights import SHRINK, quantiles_by
-from lidar.roof_lines import cells_inside, wall_directions
+from lidar.roof_lines import wall_directions
 from lidar.roof_planes import NONE, RoofPlanes
 
 CHANCE = 1e-4

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 from gis.city_model.building import Building, Solid, Surface
-from gis.city_model.faces import normals
 from lidar.gps_time import WEEK, day_of
 from lidar.morphology import compiled
 from lidar.plane_cells import cells_inside
 from lidar.roof_heights import quantile
 from lidar.roof_models import RoofModels
+from lidar.shell_checks import faces_up, flattened
 from lidar.subdivision import faces_at
 from lidar.validate import signed_volume
 
@@ -228,11 +228,12 @@ def _surfaces(solid: Solid) -> dict[str, float | int | str]:
     """Areas by kind, and the type of roof."""
     areas = {Surface.GROUND: 0.0, Surface.WALL: 0.0}
     flat, sloped, levels, slanted = 0.0, 0.0, [], 0
-    normal, area = normals(solid)
-    for face, up, size in zip(solid.faces, normal[:, 2].tolist(), area.tolist(), strict=True):
+    ups, sizes = faces_up(*flattened(solid))
+    level = cos(radians(LEVEL))
+    for face, up, size in zip(solid.faces, ups.tolist(), sizes.tolist(), strict=True):
         if face.surface is not Surface.ROOF:
             areas[face.surface] += size
-        elif up >= cos(radians(LEVEL)):
+        elif up >= level:
             flat += size
             levels.append(float(solid.vertices[list(face.rings[0]), 2].mean()))
         else:
@@ -275,17 +276,44 @@ def _fit(models: RoofModels, xyz: NDArray[np.float64], roof: float) -> dict[str,
     planes, parts = models.planes, models.parts
     local = xyz - np.array([*models.origin, 0.0])
     face = faces_at(parts.parts, local[:, :2])
-    inside = face >= 0
-    heights = planes.planes[:, 0] + local[:, :2] @ planes.planes[:, 1:].T
-    away = np.abs(local[:, 2:] - heights) / np.sqrt(1.0 + (planes.planes[:, 1:] ** 2).sum(axis=1))
+    off = _off_planes(local, planes.label, planes.planes)
     found["roof_planes"] = len(planes)
-    found["rmse_planes_m"] = round(sqrt(float(np.mean(away.min(axis=1)[planes.label >= 0] ** 2))), 3)
+    found["rmse_planes_m"] = round(sqrt(float(np.mean(off))), 3)
     for lod, surface in models.surfaces.items():
-        if lod not in models.solids:
-            continue
-        height = surface[parts.label[face[inside]]]
-        z = height[:, 0] + (height[:, 1:] * local[inside, :2]).sum(axis=1)
-        off = local[inside, 2] - z
-        found[f"rmse_lod{lod.replace('.', '')}_m"] = round(sqrt(float(np.mean(off**2))), 3)
+        if lod in models.solids:
+            off = _off_faces(local, face, parts.label, surface)
+            found[f"rmse_lod{lod.replace('.', '')}_m"] = round(sqrt(float(np.mean(off))), 3)
     found["point_noise_m"] = round(planes.noise, 3)
     return found
+
+
+@compiled
+def _off_planes(xyz: Any, label: Any, planes: Any) -> Any:
+    """Squares of the distances, square to the nearest plane, of the points that have one."""
+    lengths = np.empty(planes.shape[0])
+    for k in range(planes.shape[0]):
+        lengths[k] = np.sqrt(1.0 + (planes[k, 1] ** 2 + planes[k, 2] ** 2))
+    found, count = np.empty(xyz.shape[0]), 0
+    for i in range(xyz.shape[0]):
+        if label[i] < 0:
+            continue
+        least = np.inf
+        for k in range(planes.shape[0]):
+            height = planes[k, 0] + (planes[k, 1] * xyz[i, 0] + planes[k, 2] * xyz[i, 1])
+            least = min(least, abs(xyz[i, 2] - height) / lengths[k])
+        found[count] = least * least
+        count += 1
+    return found[:count]
+
+
+@compiled
+def _off_faces(xyz: Any, face: Any, label: Any, planes: Any) -> Any:
+    """Squares of the distances, upright, of the points over a face from the plane that it has."""
+    found, count = np.empty(xyz.shape[0]), 0
+    for i in range(xyz.shape[0]):
+        if face[i] >= 0:
+            k = label[face[i]]
+            away = xyz[i, 2] - (planes[k, 0] + (planes[k, 1] * xyz[i, 0] + planes[k, 2] * xyz[i, 1]))
+            found[count] = away * away
+            count += 1
+    return found[:count]

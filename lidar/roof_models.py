@@ -19,6 +19,7 @@ from shapely import Polygon
 
 from gis.city_model.building import Reason, Solid
 from lidar.noding import UNIT
+from lidar.point_order import order_of
 from lidar.roof_heights import quantiles_by
 from lidar.roof_mending import mended_solid
 from lidar.roof_partition import RoofPartition, partition, rings_of
@@ -80,7 +81,7 @@ def detailed_models(
     every = np.concatenate([xyz, below]) - corner
     # In the order of their coordinates sums over them are the same whichever order they came in.
     label = np.append(roof.label, np.full(len(below), NONE))
-    order = np.lexsort((label, *every.T[::-1]))
+    order = order_of(every, label)
     every, labelled = every[order], replace(roof, label=label[order])
     every, labelled = with_wells(np.asarray(rings * UNIT, dtype=np.float64), every, labelled)
     parts = partition(rings, every, labelled, lowest)
@@ -103,7 +104,7 @@ def detailed_models(
 
 def _by_chance(roof: RoofPlanes) -> bool:
     """Whether the planes of a roof are none: found in a crown or in clutter."""
-    counts = np.bincount(roof.label[roof.label >= 0], minlength=len(roof))
+    counts = np.bincount(roof.label + 1, minlength=len(roof) + 1)[1:]
     scatter = np.sqrt(np.sum(counts * roof.scatter**2) / counts.sum())
     tolerance = BASE / 1000.0 + SPREAD * roof.noise
     return bool(

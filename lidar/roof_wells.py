@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import log, pi, sqrt
+from typing import Any
 
 import numpy as np
 import shapely
@@ -17,7 +18,10 @@ from scipy import ndimage
 from shapely import MultiLineString
 
 from lidar.distance import distance_to
+from lidar.fused import along
+from lidar.morphology import compiled
 from lidar.plane_cells import cells_inside
+from lidar.point_order import median
 from lidar.roof_boxes import SHORTEST
 from lidar.roof_heights import SHRINK, quantiles_by
 from lidar.roof_lines import wall_directions
@@ -65,17 +69,18 @@ def with_wells(
         (n + m, 3) points and their planes; the same as given where there is no well. A well's floor is at its lowest
         point, or at the middle of the lowest few that lie on one level.
     """
-    counts = np.bincount(roof.label[roof.label >= 0], minlength=len(roof))
+    counts = np.bincount(roof.label + 1, minlength=len(roof) + 1)[1:]
     # What may be a well's floor or wall: few points, a storey below most of the roof.
     middles = quantiles_by(roof.label, np.ascontiguousarray(xyz[:, 2]), len(roof), 0.5)
-    low_down = middles < np.median(xyz[roof.label >= 0, 2]) - STOREY  # False where there is none
+    low_down = middles < median(xyz[roof.label >= 0, 2]) - STOREY  # False where there is none
     small = np.append((counts * roof.spacing**2 < FLOOR) & low_down, True)[roof.label]  # last: points without a plane
     on_roof = ~small
     # Beside the outline the house's own outer wall is seen: it tells of no well, however few points the roof has there.
-    outline = MultiLineString(list(edges.reshape(-1, 2, 2)))
-    lower = xyz[small]
-    lower = lower[_off(outline, lower)]
-    deep = _deep(lower, roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
+    deep = _deep(xyz, small, roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
+    if len(deep) == 0:
+        return xyz, roof
+    outline = shapely.multilinestrings(shapely.linestrings(edges.reshape(-1, 2, 2)))
+    deep = deep[_off(outline, deep)]
     if len(deep) == 0:
         return xyz, roof
     cell = CELL * roof.spacing
@@ -165,11 +170,23 @@ def _off(outline: MultiLineString, xyz: NDArray[np.float64]) -> NDArray[np.bool_
     return np.asarray(shapely.distance(outline, shapely.points(xyz[:, :2])) > SHRINK, dtype=bool)
 
 
-def _deep(xyz: NDArray[np.float64], planes: NDArray[np.float64], highest: float) -> NDArray[np.float64]:
-    """(n, 2) places of points a storey below the highest plane there, or the highest point: without one, no well."""
-    top = np.minimum((planes[:, :1] + planes[:, 1:] @ xyz[:, :2].T).max(axis=0), highest)
-    found: NDArray[np.float64] = xyz[top - xyz[:, 2] >= STOREY, :2]
-    return found
+@compiled
+def _deep(xyz: Any, small: Any, planes: Any, highest: Any) -> Any:
+    """(n, 2) places of points a storey below the highest plane there, or the highest point: without one, no well.
+
+    Of the points that may be a well's alone.
+    """
+    found, count = np.empty((xyz.shape[0], 2)), 0
+    for i in range(xyz.shape[0]):
+        if not small[i]:
+            continue
+        top = -np.inf
+        for k in range(planes.shape[0]):
+            top = max(top, planes[k, 0] + along(xyz[i, 1], xyz[i, 0], planes[k, 2], planes[k, 1]))
+        if min(top, highest) - xyz[i, 2] >= STOREY:
+            found[count] = xyz[i, :2]
+            count += 1
+    return found[:count]
 
 
 def _widest_places(pieces: NDArray[np.int32], clear: NDArray[np.float64]) -> list[tuple[int, int]]:

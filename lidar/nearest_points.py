@@ -43,7 +43,7 @@ def neighbours(points: Any, wanted: Any) -> Any:
         for d in range(3):
             place[at, d] = float(points[i, d] - low[d])
         cursor[cell[i]] += 1
-    near = np.full((n, wanted), -1, dtype=np.int64)
+    near = np.full((n, wanted), -1, dtype=np.int32)
     best, nearest = np.empty(wanted + 1), np.empty(wanted + 1, dtype=np.int64)
     room = np.empty(n)
     guess = np.inf

@@ -211,16 +211,18 @@ def _holds(vertices: Any, edges: Any, following: Any, start: Any, x: Any, y: Any
 
 def faces_at(parts: Subdivision, xy: NDArray[np.float64]) -> Integers:
     """(n,) the face that holds each point (n, 2), metres from the origin; -1 outside."""
-    half = np.arange(len(parts.face))
-    start, end = parts.edges[half >> 1, half & 1], parts.edges[half >> 1, 1 - (half & 1)]
-    sides = np.concatenate([parts.vertices[start], parts.vertices[end]], axis=1) * UNIT
-    return np.asarray(_faces_below(np.ascontiguousarray(xy), sides, parts.face))
+    return np.asarray(_faces_below(xy, parts.vertices, parts.edges, parts.face))
 
 
 @compiled
-def _faces_below(xy: Any, sides: Any, face: Any) -> Any:
+def _faces_below(xy: Any, vertices: Any, edges: Any, face: Any) -> Any:
     """What lies under the lowest edge above each point."""
     found = np.full(xy.shape[0], -1, dtype=np.int64)
+    sides = np.empty((face.shape[0], 4))
+    for h in range(face.shape[0]):
+        a, b = edges[h >> 1, h & 1], edges[h >> 1, 1 - (h & 1)]
+        sides[h, 0], sides[h, 1] = vertices[a, 0] * UNIT, vertices[a, 1] * UNIT
+        sides[h, 2], sides[h, 3] = vertices[b, 0] * UNIT, vertices[b, 1] * UNIT
     low, high = sides[:, 0].min(), sides[:, 0].max()
     scale = STRIPS / max(high - low, 1e-9)
     # Of each strip of x the edges over it, in their order: running west, so that their left is below.

@@ -28,9 +28,8 @@ from lidar.morphology import compiled
 from lidar.plane_cells import cells_inside
 from lidar.roof_heights import quantile
 from lidar.roof_models import RoofModels
-from lidar.shell_checks import faces_up, flattened
+from lidar.shell_checks import faces_up, flattened, volume_of
 from lidar.subdivision import faces_at
-from lidar.validate import signed_volume
 
 LEVEL = 5.0
 """Degrees: a roof of less slope is flat."""
@@ -67,15 +66,16 @@ def attributes_of(
         area: m², of the outline.
     """
     found: dict[str, float | int | str] = {}
-    for lod, solid in sorted(solids.items()):
-        volume, name = signed_volume(solid), lod.replace(".", "")
+    flat = {lod: flattened(solid) for lod, solid in sorted(solids.items())}
+    for lod, own in flat.items():
+        volume, name = float(volume_of(own.vertices, own.corner, own.ring)), lod.replace(".", "")
         found[f"volume_lod{name}_m3"] = round(volume, 2)
         height = volume / area if area > 0 else 0.0
         found[f"sigma_volume_lod{name}_m3"] = round(hypot(area * sigmas[0], height * sigmas[1]), 2)
     if not solids:
         return found
     best = solids[max(solids)]
-    found |= _surfaces(best)
+    found |= _surfaces(best, *faces_up(*flat[max(solids)]))
     top = max(best.vertices[list(f.rings[0]), 2].max() for f in best.faces if f.surface is Surface.ROOF)
     eave = _eave(best)
     found["ridge_height_m"], found["eave_height_m"] = round(float(top), 3), round(eave, 3)
@@ -224,11 +224,10 @@ def _widest_hole(edges: Any, xy: Any, x: Any, y: Any, inside: Any, side: Any) ->
     return widest
 
 
-def _surfaces(solid: Solid) -> dict[str, float | int | str]:
-    """Areas by kind, and the type of roof."""
+def _surfaces(solid: Solid, ups: NDArray[np.float64], sizes: NDArray[np.float64]) -> dict[str, float | int | str]:
+    """Areas by kind, and the type of roof; of each face the upward part of its normal and its area are known."""
     areas = {Surface.GROUND: 0.0, Surface.WALL: 0.0}
     flat, sloped, levels, slanted = 0.0, 0.0, [], 0
-    ups, sizes = faces_up(*flattened(solid))
     level = cos(radians(LEVEL))
     for face, up, size in zip(solid.faces, ups.tolist(), sizes.tolist(), strict=True):
         if face.surface is not Surface.ROOF:

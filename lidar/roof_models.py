@@ -136,8 +136,8 @@ def _levels(
         both = used & ((part == part[p]) | (part == part[q]))
         if jump < JUMP and np.ptp(height[both]) < JUMP:
             part[part == part[q]] = part[p]
-    names, part = np.unique(part, return_inverse=True)
-    part = part.reshape(-1)
+    names = sorted(set(part.tolist()))
+    part = np.searchsorted(names, part)
     of_point = np.append(part, NONE)[roof.label]  # the last is that of points without a plane
     levels = quantiles_by(of_point, z, len(names), PERCENTILE / 100.0)
     for k in np.flatnonzero(np.isnan(levels)):

@@ -170,10 +170,8 @@ def no_data_radius(polygon: Polygon, xy: NDArray[np.float64]) -> float:
     """m, of the largest circle inside an outline that holds no point (n, 2), its middle on a lattice of 0.5 m."""
     west, south, east, north = polygon.bounds
     x, y = np.arange(west + CELL / 2, east, CELL), np.arange(south + CELL / 2, north, CELL)
-    edges = np.concatenate([
-        np.concatenate([ring[:-1], ring[1:]], axis=1)
-        for ring in map(shapely.get_coordinates, (polygon.exterior, *polygon.interiors))
-    ])  # fmt: skip
+    places, ring = shapely.get_coordinates(shapely.get_rings(polygon), return_index=True)
+    edges = np.concatenate([places[:-1], places[1:]], axis=1)[ring[1:] == ring[:-1]]
     side = max(CELL, 2.0 * sqrt((east - west) * (north - south) / (len(xy) + 1)))
     inside = cells_inside(edges, west, south, CELL, len(y), len(x))
     return float(_widest_hole(edges, np.ascontiguousarray(xy), x, y, inside, side)) if inside.any() else 0.0

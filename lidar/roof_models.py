@@ -69,7 +69,8 @@ def detailed_models(
     """
     if shapely.get_num_coordinates(polygon) > MOST_CORNERS or len(xyz) > MOST_POINTS:
         return RoofModels({}, Reason.TOO_COMPLEX)
-    origin = (floor(polygon.bounds[0]), floor(polygon.bounds[1]))
+    west, south, _, _ = polygon.bounds
+    origin = (floor(west), floor(south))
     corner = np.array([*origin, 0.0])
     roof = roof_planes(xyz - corner)
     if len(roof) == 0 or _by_chance(roof):

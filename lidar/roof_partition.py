@@ -163,12 +163,9 @@ def _level_line(plane: NDArray[np.float64], height: float, edges: NDArray[np.flo
 
 def rings_of(polygon: Polygon, origin: tuple[float, float]) -> NDArray[np.int64]:
     """(e, 4) edges of a polygon in units of 0.1 mm from an origin, the inside on the left."""
-    sound = shapely.orient_polygons(polygon)
-    edges = []
-    for ring in (sound.exterior, *sound.interiors):
-        xy = np.rint((shapely.get_coordinates(ring) - origin) / UNIT).astype(np.int64)
-        edges.append(np.concatenate([xy[:-1], xy[1:]], axis=1))
-    return np.concatenate(edges)
+    places, ring = shapely.get_coordinates(shapely.get_rings(shapely.orient_polygons(polygon)), return_index=True)
+    xy = np.rint((places - origin) / UNIT).astype(np.int64)
+    return np.concatenate([xy[:-1], xy[1:]], axis=1)[ring[1:] == ring[:-1]]
 
 
 def _costs(

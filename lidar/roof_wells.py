@@ -88,15 +88,12 @@ def with_wells(
     low = edges[:, :2].min(axis=0) - cell
     columns, rows = (np.ceil((edges[:, :2].max(axis=0) - low) / cell).astype(int) + 1).tolist()
     inside = cells_inside(edges, low[0], low[1], cell, rows, columns)
-    at = np.clip(np.floor((xyz[:, :2] - low) / cell).astype(np.int64), 0, [columns - 1, rows - 1])
-    row, column = at[:, 1], at[:, 0]
-    blank = np.ones((rows, columns), dtype=bool)
-    blank[row[on_roof], column[on_roof]] = False
     # A gap at the eaves is outside as much as inside: there the outline counts as if it were a row of points.
-    clear = distance_to(np.pad(~blank | ~inside, 1, constant_values=True))[1:-1, 1:-1] * cell
-    pieces, count = ndimage.label(clear >= radius)
-    if count == 0:
+    clear = distance_to(_covered(xyz, on_roof, low[0], low[1], cell, inside))[1:-1, 1:-1] * cell
+    wide = clear >= radius
+    if not wide.any():
         return xyz, roof
+    pieces, _ = ndimage.label(wide)
     solid = np.concatenate([xyz[on_roof, :2], _along(edges, cell)])
     solid = solid[np.argsort(solid[:, 0], kind="stable")]
     directions = wall_directions(edges)
@@ -168,6 +165,20 @@ def _strip(xyz: NDArray[np.float64], x: float, reach: float) -> NDArray[np.int64
 def _off(outline: MultiLineString, xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(n,) points farther from the outline than its own wall is seen."""
     return np.asarray(shapely.distance(outline, shapely.points(xyz[:, :2])) > SHRINK, dtype=bool)
+
+
+@compiled
+def _covered(xyz: Any, on_roof: Any, west: Any, south: Any, cell: Any, inside: Any) -> Any:
+    """(rows + 2, columns + 2) the cells that hold a point of the roof, or lie outside, with those around the grid."""
+    rows, columns = inside.shape
+    covered = np.ones((rows + 2, columns + 2), dtype=np.bool_)
+    covered[1:-1, 1:-1] = ~inside
+    for i in range(xyz.shape[0]):
+        if on_roof[i]:
+            column = min(max(np.int64(np.floor((xyz[i, 0] - west) / cell)), 0), columns - 1)
+            row = min(max(np.int64(np.floor((xyz[i, 1] - south) / cell)), 0), rows - 1)
+            covered[row + 1, column + 1] = True
+    return covered
 
 
 @compiled

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import hypot
 from typing import Any
 
@@ -191,9 +190,16 @@ def _settle(regions: _Map, planes: NDArray[np.float64]) -> None:
     close = edges[np.hypot(run[:, 0], run[:, 1]) < APART].reshape(-1)
     moved[close] = regions.xy[close]
     before, after = (np.rint(xy / UNIT).astype(np.int64) for xy in (regions.xy, moved))
-    alike = np.array_equal(before, after) or np.array_equal(linked(before, edges), linked(after, edges))
-    if alike and not len(crossings(after, edges)):
+    if _alike(before, after, edges):
         regions.xy = np.round(moved, DIGITS)
+
+
+@compiled
+def _alike(before: Any, after: Any, edges: Any) -> Any:
+    """Whether edges follow each other as before when their vertices have moved, and none crosses another."""
+    if not np.array_equal(before, after) and not np.array_equal(linked(before, edges), linked(after, edges)):
+        return False
+    return len(crossings(after, edges)) == 0
 
 
 def _line(
@@ -262,6 +268,14 @@ def _split(regions: _Map, planes: NDArray[np.float64], level: dict[tuple[int, in
     return bool(added)
 
 
+class _Corners(dict[tuple[int, float], int]):
+    """Numbers of a solid's vertices, by place and height, in the order in which they are first asked for."""
+
+    def __missing__(self, key: tuple[int, float]) -> int:
+        self[key] = number = len(self)
+        return number
+
+
 def _raised(regions: _Map, level: dict[tuple[int, int], float], ground: float, origin: tuple[float, float]) -> Solid:
     """Ground, roofs and walls."""
     edges = np.array(regions.edges, dtype=np.int64)
@@ -269,18 +283,13 @@ def _raised(regions: _Map, level: dict[tuple[int, int], float], ground: float, o
     region = [side for sides in regions.sides for side in sides]  # on the left of each half-edge
     start = edges.reshape(-1).tolist()
     _check_manifold(regions, start, region, following, level)
-    corners: dict[tuple[int, float], int] = {}
-    floor = ground
-
-    def corner(v: int, z: float) -> int:
-        return corners.setdefault((v, z), len(corners))
-
+    corners = _Corners()
     faces = []
     rim = [region[h] == OUTSIDE or region[h ^ 1] == OUTSIDE for h in range(len(start))]
     inside = [h for h in range(len(start)) if rim[h] and region[h] != OUTSIDE]
     places = regions.xy.tolist()
     for outer, holes in _polygons(inside, start, following, rim, places):
-        rings = tuple(tuple(corner(v, floor) for v in reversed(ring)) for ring in (outer, *holes))
+        rings = tuple(tuple([corners[v, ground] for v in reversed(ring)]) for ring in (outer, *holes))
         faces.append(Face(rings, Surface.GROUND))
     every = [True] * len(start)
     of_region: dict[int, list[int]] = {}
@@ -290,7 +299,7 @@ def _raised(regions: _Map, level: dict[tuple[int, int], float], ground: float, o
         if own == OUTSIDE:
             continue
         for outer, holes in _polygons(halves, start, following, every, places):
-            rings = tuple(tuple(corner(v, level[v, own]) for v in ring) for ring in (outer, *holes))
+            rings = tuple(tuple([corners[v, level[v, own]] for v in ring]) for ring in (outer, *holes))
             faces.append(Face(rings, Surface.ROOF))
     heights: dict[int, list[float]] = {}
     for (v, _), z in level.items():
@@ -306,7 +315,7 @@ def _raised(regions: _Map, level: dict[tuple[int, int], float], ground: float, o
             continue
         up = [z for z in heights[v] if low_v <= z <= high_v]
         down = [z for z in reversed(heights[u]) if low_u <= z <= high_u]
-        ring = [corner(v, z) for z in up] + [corner(u, z) for z in down]
+        ring = [corners[v, z] for z in up] + [corners[u, z] for z in down]
         faces.append(Face((tuple(ring),), Surface.WALL))
     vertices = np.array([(*places[v], z) for v, z in corners])
     vertices[:, :2] += origin
@@ -395,8 +404,12 @@ def _simple(walk: Ring) -> Iterator[Ring]:
 
 def _area(ring: Sequence[Sequence[float]]) -> float:
     x0, y0 = ring[0]
-    local = [(x - x0, y - y0) for x, y in ring]
-    return sum(ax * by - bx * ay for (ax, ay), (bx, by) in pairwise([*local, local[0]])) / 2.0
+    total, ax, ay = 0.0, 0.0, 0.0
+    for x, y in ring:  # the last side's share is nought: it ends in the origin
+        bx, by = x - x0, y - y0
+        total += ax * by - bx * ay
+        ax, ay = bx, by
+    return total / 2.0
 
 
 def _lies_in(hole: Ring, ring: Ring, xy: Sequence[Sequence[float]]) -> bool:

@@ -55,6 +55,25 @@ def flattened(solid: Solid) -> Flat:
 
 
 @compiled
+def faults(
+    vertices: Floats, corner: Integers, ring: Integers, face: Integers, snap: float, planarity: float
+) -> tuple[int, NDArray[np.bool_], float]:
+    """Bits of all that is wrong, (f,) faces in doubt as of `face_faults`, and m³.
+
+    Where rings are wrong nothing else is looked at, and no face is in doubt.
+    """
+    same = identities(vertices, snap)
+    found = ring_faults(same, corner, ring)
+    if found != 0:
+        return found, np.zeros(0, dtype=np.bool_), 0.0
+    bits, doubt = face_faults(vertices, corner, ring, face, planarity, snap * snap)
+    for k in range(bits.shape[0]):
+        found |= bits[k]
+    found |= shell_faults(same, corner, ring, face)
+    return found, doubt, volume_of(vertices, corner, ring)
+
+
+@compiled
 def volume_of(vertices: Floats, corner: Integers, ring: Integers) -> float:
     """m³ by the divergence theorem over fans of triangles; a hole's ring runs the other way and takes its part off."""
     first = vertices[corner[0]]

@@ -13,15 +13,18 @@ from numba.extending import intrinsic
 from lidar.morphology import compiled
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
-    """The sum a · b + c, rounded once (IEEE 754's fusedMultiplyAdd); in compiled code alone."""
+def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
+    """Its type and how it is made; numba asks."""
     signature = types.float64(types.float64, types.float64, types.float64)
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return builder.fma(*values)
 
     return signature, generate
+
+
+fused: Any = intrinsic(_fused)
+"""The sum a · b + c of three numbers, rounded once (IEEE 754's fusedMultiplyAdd); in compiled code alone."""
 
 
 @compiled

@@ -165,7 +165,8 @@ def rings_of(polygon: Polygon, origin: tuple[float, float]) -> NDArray[np.int64]
     """(e, 4) edges of a polygon in units of 0.1 mm from an origin, the inside on the left."""
     places, ring = shapely.get_coordinates(shapely.get_rings(shapely.orient_polygons(polygon)), return_index=True)
     xy = np.rint((places - origin) / UNIT).astype(np.int64)
-    return np.concatenate([xy[:-1], xy[1:]], axis=1)[ring[1:] == ring[:-1]]
+    edges: NDArray[np.int64] = np.concatenate([xy[:-1], xy[1:]], axis=1)[ring[1:] == ring[:-1]]
+    return edges
 
 
 def _costs(

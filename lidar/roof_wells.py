@@ -27,6 +27,8 @@ from lidar.roof_heights import SHRINK, quantiles_by
 from lidar.roof_lines import wall_directions
 from lidar.roof_planes import NONE, RoofPlanes
 
+Outline = MultiLineString | NDArray[np.object_]
+"""One, as shapely says of what it makes."""
 CHANCE = 1e-4
 """Probability of an empty disc of the radius from which a gap is one, were points strewn at random."""
 CELL = 0.35
@@ -79,7 +81,7 @@ def with_wells(
     deep = _deep(xyz, small, roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
     if len(deep) == 0:
         return xyz, roof
-    outline = shapely.multilinestrings(shapely.linestrings(edges.reshape(-1, 2, 2)))
+    outline = shapely.multilinestrings(np.asarray(shapely.linestrings(edges.reshape(-1, 2, 2))))
     deep = deep[_off(outline, deep)]
     if len(deep) == 0:
         return xyz, roof
@@ -162,7 +164,7 @@ def _strip(xyz: NDArray[np.float64], x: float, reach: float) -> NDArray[np.int64
     return np.arange(first, last)
 
 
-def _off(outline: MultiLineString, xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _off(outline: Outline, xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(n,) points farther from the outline than its own wall is seen."""
     return np.asarray(shapely.distance(outline, shapely.points(xyz[:, :2])) > SHRINK, dtype=bool)
 

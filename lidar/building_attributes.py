@@ -23,14 +23,13 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 from gis.city_model.building import Building, Solid, Surface
-from gis.city_model.faces import normals
 from lidar.gps_time import WEEK, day_of
 from lidar.morphology import compiled
+from lidar.plane_cells import cells_inside
 from lidar.roof_heights import quantile
-from lidar.roof_lines import cells_inside
 from lidar.roof_models import RoofModels
+from lidar.shell_checks import faces_up, flattened, volume_of
 from lidar.subdivision import faces_at
-from lidar.validate import signed_volume
 
 LEVEL = 5.0
 """Degrees: a roof of less slope is flat."""
@@ -67,15 +66,16 @@ def attributes_of(
         area: m², of the outline.
     """
     found: dict[str, float | int | str] = {}
-    for lod, solid in sorted(solids.items()):
-        volume, name = signed_volume(solid), lod.replace(".", "")
+    flat = {lod: flattened(solid) for lod, solid in sorted(solids.items())}
+    for lod, own in flat.items():
+        volume, name = float(volume_of(own.vertices, own.corner, own.ring)), lod.replace(".", "")
         found[f"volume_lod{name}_m3"] = round(volume, 2)
         height = volume / area if area > 0 else 0.0
         found[f"sigma_volume_lod{name}_m3"] = round(hypot(area * sigmas[0], height * sigmas[1]), 2)
     if not solids:
         return found
     best = solids[max(solids)]
-    found |= _surfaces(best)
+    found |= _surfaces(best, *faces_up(*flat[max(solids)]))
     top = max(best.vertices[list(f.rings[0]), 2].max() for f in best.faces if f.surface is Surface.ROOF)
     eave = _eave(best)
     found["ridge_height_m"], found["eave_height_m"] = round(float(top), 3), round(eave, 3)
@@ -170,10 +170,8 @@ def no_data_radius(polygon: Polygon, xy: NDArray[np.float64]) -> float:
     """m, of the largest circle inside an outline that holds no point (n, 2), its middle on a lattice of 0.5 m."""
     west, south, east, north = polygon.bounds
     x, y = np.arange(west + CELL / 2, east, CELL), np.arange(south + CELL / 2, north, CELL)
-    edges = np.concatenate([
-        np.concatenate([ring[:-1], ring[1:]], axis=1)
-        for ring in map(shapely.get_coordinates, (polygon.exterior, *polygon.interiors))
-    ])  # fmt: skip
+    places, ring = shapely.get_coordinates(shapely.get_rings(polygon), return_index=True)
+    edges = np.concatenate([places[:-1], places[1:]], axis=1)[ring[1:] == ring[:-1]]
     side = max(CELL, 2.0 * sqrt((east - west) * (north - south) / (len(xy) + 1)))
     inside = cells_inside(edges, west, south, CELL, len(y), len(x))
     return float(_widest_hole(edges, np.ascontiguousarray(xy), x, y, inside, side)) if inside.any() else 0.0
@@ -224,15 +222,15 @@ def _widest_hole(edges: Any, xy: Any, x: Any, y: Any, inside: Any, side: Any) ->
     return widest
 
 
-def _surfaces(solid: Solid) -> dict[str, float | int | str]:
-    """Areas by kind, and the type of roof."""
+def _surfaces(solid: Solid, ups: NDArray[np.float64], sizes: NDArray[np.float64]) -> dict[str, float | int | str]:
+    """Areas by kind, and the type of roof; of each face the upward part of its normal and its area are known."""
     areas = {Surface.GROUND: 0.0, Surface.WALL: 0.0}
     flat, sloped, levels, slanted = 0.0, 0.0, [], 0
-    normal, area = normals(solid)
-    for face, up, size in zip(solid.faces, normal[:, 2].tolist(), area.tolist(), strict=True):
+    level = cos(radians(LEVEL))
+    for face, up, size in zip(solid.faces, ups.tolist(), sizes.tolist(), strict=True):
         if face.surface is not Surface.ROOF:
             areas[face.surface] += size
-        elif up >= cos(radians(LEVEL)):
+        elif up >= level:
             flat += size
             levels.append(float(solid.vertices[list(face.rings[0]), 2].mean()))
         else:
@@ -275,17 +273,44 @@ def _fit(models: RoofModels, xyz: NDArray[np.float64], roof: float) -> dict[str,
     planes, parts = models.planes, models.parts
     local = xyz - np.array([*models.origin, 0.0])
     face = faces_at(parts.parts, local[:, :2])
-    inside = face >= 0
-    heights = planes.planes[:, 0] + local[:, :2] @ planes.planes[:, 1:].T
-    away = np.abs(local[:, 2:] - heights) / np.sqrt(1.0 + (planes.planes[:, 1:] ** 2).sum(axis=1))
+    off = _off_planes(local, planes.label, planes.planes)
     found["roof_planes"] = len(planes)
-    found["rmse_planes_m"] = round(sqrt(float(np.mean(away.min(axis=1)[planes.label >= 0] ** 2))), 3)
+    found["rmse_planes_m"] = round(sqrt(float(np.mean(off))), 3)
     for lod, surface in models.surfaces.items():
-        if lod not in models.solids:
-            continue
-        height = surface[parts.label[face[inside]]]
-        z = height[:, 0] + (height[:, 1:] * local[inside, :2]).sum(axis=1)
-        off = local[inside, 2] - z
-        found[f"rmse_lod{lod.replace('.', '')}_m"] = round(sqrt(float(np.mean(off**2))), 3)
+        if lod in models.solids:
+            off = _off_faces(local, face, parts.label, surface)
+            found[f"rmse_lod{lod.replace('.', '')}_m"] = round(sqrt(float(np.mean(off))), 3)
     found["point_noise_m"] = round(planes.noise, 3)
     return found
+
+
+@compiled
+def _off_planes(xyz: Any, label: Any, planes: Any) -> Any:
+    """Squares of the distances, square to the nearest plane, of the points that have one."""
+    lengths = np.empty(planes.shape[0])
+    for k in range(planes.shape[0]):
+        lengths[k] = np.sqrt(1.0 + (planes[k, 1] ** 2 + planes[k, 2] ** 2))
+    found, count = np.empty(xyz.shape[0]), 0
+    for i in range(xyz.shape[0]):
+        if label[i] < 0:
+            continue
+        least = np.inf
+        for k in range(planes.shape[0]):
+            height = planes[k, 0] + (planes[k, 1] * xyz[i, 0] + planes[k, 2] * xyz[i, 1])
+            least = min(least, abs(xyz[i, 2] - height) / lengths[k])
+        found[count] = least * least
+        count += 1
+    return found[:count]
+
+
+@compiled
+def _off_faces(xyz: Any, face: Any, label: Any, planes: Any) -> Any:
+    """Squares of the distances, upright, of the points over a face from the plane that it has."""
+    found, count = np.empty(xyz.shape[0]), 0
+    for i in range(xyz.shape[0]):
+        if face[i] >= 0:
+            k = label[face[i]]
+            away = xyz[i, 2] - (planes[k, 0] + (planes[k, 1] * xyz[i, 0] + planes[k, 2] * xyz[i, 1]))
+            found[count] = away * away
+            count += 1
+    return found[:count]

@@ -45,7 +45,7 @@ def noded(segments: Integers, outline: NDArray[np.bool_]) -> tuple[Integers, Int
     for _ in range(ROUNDS):
         start, end, source, along = _routed(pieces, sources, rims, vertices, len(fixed))
         edges, sign, origin = _single(start, end, source, along)
-        met = crossings(vertices, edges)
+        met = _in_order(crossings(vertices, edges))
         if len(met) == 0:
             return vertices, edges, sign, origin
         grown = _accepted(vertices, rim, met)
@@ -248,13 +248,9 @@ def _single(
     return np.column_stack([low[first], high[first]]), total, source[first]
 
 
-def crossings(vertices: Integers, edges: Integers) -> Integers:
-    """Where edges cross or touch without a vertex of both being there; in the order of their coordinates."""
-    return _in_order(_crossings(vertices, edges))
-
-
 @compiled
-def _crossings(vertices: Any, edges: Any) -> Any:
+def crossings(vertices: Any, edges: Any) -> Any:
+    """(m, 2) where edges cross without a vertex of both being there."""
     n = edges.shape[0]
     west = np.empty(n, dtype=np.int64)
     for e in range(n):

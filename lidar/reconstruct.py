@@ -123,7 +123,7 @@ def block(footprint: Polygon, ground: float, roof: float) -> Solid:
 
     Holes become courtyards. Faces: the ground, the roof, then a wall an edge; outward normals.
     """
-    rings = [shapely.get_coordinates(r)[:-1] for r in (footprint.exterior, *footprint.interiors)]
+    rings = [shapely.get_coordinates(ring)[:-1] for ring in shapely.get_rings(footprint)]
     rings = [ring if _turns_left(ring) == (number == 0) else ring[::-1] for number, ring in enumerate(rings)]
     xy = np.concatenate(rings)
     n = len(xy)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lidar.fused import along
 from lidar.morphology import compiled
 from lidar.roof_planes import SMALLEST, RoofPlanes
 
@@ -33,27 +35,51 @@ def box_sides(
         roof: its planes.
         frame: (3,) west and south of the cells, and their side, in m.
     """
-    west, south, cell = frame
+    west, south, cell = frame.tolist()
     least = max(SHORTEST, 2 * roof.spacing) / 2
     sides: list[tuple[int, tuple[float, ...]]] = []
-    on_plane = roof.label >= 0
+    runs = np.array([(np.cos(angle), np.sin(angle)) for angle in directions])
     for plane, row, column in _pieces(label):
         if len(row) * cell**2 < SMALLEST:
             continue
-        places = np.column_stack([west + (column + 0.5) * cell, south + (row + 0.5) * cell])
-        best: tuple[float, float, tuple[float, float], tuple[float, float]] | None = None
-        for angle in directions.tolist():
-            run = np.array([np.cos(angle), np.sin(angle)])
-            along, across = _extent(places @ run, cell), _extent(places @ (-run[1], run[0]), cell)
-            if min(along[1] - along[0], across[1] - across[0]) < least:
-                continue
-            unlike = abs(len(row) * cell**2 / ((along[1] - along[0]) * (across[1] - across[0])) - 1.0)
-            if unlike <= 1.0 - FILLED and (best is None or unlike < best[0] - 1e-9):
-                best = unlike, angle, along, across
-        if best is not None:
-            own = _sides(*best[1:], xy, roof.label == plane, on_plane, 1.5 * cell)
-            sides += [(plane, side) for side in own]
+        number, box = _rectangle(row, column, runs, west, south, cell, least)
+        if number >= 0:
+            corners = _parted_corners(xy, roof.label, plane, runs[number], box, 1.5 * cell).tolist()
+            sides += [(plane, (*one, *other)) for one, other in pairwise([*corners, corners[0]])]
     return sides
+
+
+@compiled
+def _rectangle(row: Any, column: Any, runs: Any, west: Any, south: Any, cell: Any, least: Any) -> Any:
+    """Number of the direction of the rectangle that cells fill best, -1 of none, and (4,) its extent in and across it.
+
+    Args:
+        row: (n,) of the cells.
+        column: the same.
+        runs: (d, 2) the directions, the first of those that fit as well is taken.
+        west: m, of the cells.
+        south: the same.
+        cell: m, their side.
+        least: m, of the rectangle's sides.
+    """
+    n = row.shape[0]
+    u, v = np.empty(n), np.empty(n)
+    best, chosen = np.inf, -1
+    box = np.zeros(4)
+    for number in range(runs.shape[0]):
+        run_x, run_y = runs[number, 0], runs[number, 1]
+        for k in range(n):
+            x, y = west + (column[k] + 0.5) * cell, south + (row[k] + 0.5) * cell
+            u[k], v[k] = along(x, y, run_x, run_y), along(x, y, -run_y, run_x)
+        first, last = _extent(u, cell)
+        left, right = _extent(v, cell)
+        if min(last - first, right - left) < least:
+            continue
+        unlike = abs(n * cell**2 / ((last - first) * (right - left)) - 1.0)
+        if unlike <= 1.0 - FILLED and (chosen < 0 or unlike < best - 1e-9):
+            best, chosen = unlike, number
+            box[0], box[1], box[2], box[3] = first, last, left, right
+    return chosen, box
 
 
 def _pieces(label: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
@@ -94,29 +120,35 @@ def _joined_cells(label: Any) -> Any:
     return piece, planes[:count].copy()
 
 
-def _sides(
-    angle: float,
-    along: tuple[float, float],
-    across: tuple[float, float],
-    xy: NDArray[np.float64],
-    own: NDArray[np.bool_],
-    on_plane: NDArray[np.bool_],
-    reach: float,
-) -> list[tuple[float, ...]]:
-    """A rectangle's four sides, each put where it parts the plane's points from others best, within a reach."""
-    run = np.array([np.cos(angle), np.sin(angle)])
-    u, v = xy @ run, xy @ (-run[1], run[0])
-    beside_u = on_plane & (v > across[0]) & (v < across[1])
-    beside_v = on_plane & (u > along[0]) & (u < along[1])
-    low = -_parting(-u[beside_u], own[beside_u], -along[0], reach)
-    high = _parting(u[beside_u], own[beside_u], along[1], reach)
-    left = -_parting(-v[beside_v], own[beside_v], -across[0], reach)
-    right = _parting(v[beside_v], own[beside_v], across[1], reach)
-    corners = [
-        (a * run[0] - b * run[1], a * run[1] + b * run[0])
-        for a, b in ((low, left), (high, left), (high, right), (low, right))
-    ]
-    return [(*a, *b) for a, b in zip(corners, corners[1:] + corners[:1], strict=True)]
+@compiled
+def _parted_corners(xy: Any, label: Any, plane: Any, run: Any, box: Any, reach: Any) -> Any:
+    """(4, 2) corners of a rectangle, each side put where it parts a plane's points from others best, within a reach."""
+    n = xy.shape[0]
+    at, own = np.empty((4, n)), np.empty((4, n), dtype=np.bool_)
+    count = np.zeros(4, dtype=np.int64)
+    starts = (-box[0], box[1], -box[2], box[3])
+    for i in range(n):
+        if label[i] < 0:
+            continue
+        u, v = along(xy[i, 0], xy[i, 1], run[0], run[1]), along(xy[i, 0], xy[i, 1], -run[1], run[0])
+        beside_u, beside_v = box[2] < v < box[3], box[0] < u < box[1]
+        for side in range(4):
+            if not (beside_u if side < 2 else beside_v):
+                continue
+            place = u if side < 2 else v
+            place = -place if side % 2 == 0 else place
+            if abs(place - starts[side]) <= reach:
+                at[side, count[side]], own[side, count[side]] = place, label[i] == plane
+                count[side] += 1
+    placed = np.empty(4)
+    for side in range(4):
+        placed[side] = _parting(at[side, : count[side]], own[side, : count[side]], starts[side], reach)
+    low, high, left, right = -placed[0], placed[1], -placed[2], placed[3]
+    corners = np.empty((4, 2))
+    for k in range(4):
+        a, b = high if k in (1, 2) else low, right if k >= 2 else left
+        corners[k, 0], corners[k, 1] = a * run[0] - b * run[1], a * run[1] + b * run[0]
+    return corners
 
 
 @compiled

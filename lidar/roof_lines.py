@@ -7,15 +7,16 @@ a step, whose line is put between the points on both sides in one of the directi
 
 from __future__ import annotations
 
-from math import ceil, hypot, log, pi, sqrt
+from itertools import pairwise
+from math import ceil, hypot
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from lidar.distance import distance_to
+from lidar.fused import along
 from lidar.morphology import compiled
+from lidar.plane_cells import cells_inside, contacts, plane_cells
 from lidar.roof_boxes import SHORTEST, box_sides
 from lidar.roof_planes import BEND, RoofPlanes
 
@@ -37,11 +38,6 @@ AT_OUTLINE = 0.40
 """m: a step this near to the outline, along it, is the outline."""
 TOGETHER, PARALLEL = 0.25, 0.07
 """m, radians (4°): steps this near and parallel are one."""
-CHANCE = 1e-4
-"""Probability of an empty disc of the radius from which a gap is one, were points strewn at random."""
-HIDING, FIELD = 1.0, 0.58
-"""m that a plane must rise above another to hide it, and how far it then does by height: the tangent of 30°, half of
-the widest field of view."""
 BEYOND = 1.2
 """m by which a line is drawn out at both ends, at least; half of its length if that is more."""
 
@@ -66,146 +62,43 @@ def border_lines(
     rows = ceil((edges[:, [1, 3]].max() - south) / cell) + 1
     frame = np.array([west, south, cell])
     inside = cells_inside(edges, west, south, cell, rows, columns)
-    label = _nearest_labels(xy, roof, frame, inside)
-    contacts = _contacts(label, frame)
-    lines = _all_lines(contacts, box_sides(label, xy, wall_directions(edges), roof, frame), roof, edges, cell)
+    label = plane_cells(xy, roof, frame, inside)
+    directions = wall_directions(edges)
+    boxes = box_sides(label, xy, directions, roof, frame)
+    lines = _all_lines(contacts(label, west, south, cell), boxes, directions, roof, edges, cell)
     return lines, label, frame
 
 
-@compiled
-def cells_inside(edges: Any, west: Any, south: Any, cell: Any, rows: Any, columns: Any) -> Any:
-    """(rows, columns) whether a cell's centre lies in the footprint."""
-    inside = np.zeros((rows, columns), dtype=np.bool_)
-    for r in range(rows):
-        y = south + (r + 0.5) * cell
-        for e in range(edges.shape[0]):
-            ax, ay, bx, by = edges[e]
-            if (ay > y) != (by > y):
-                x = ax + (y - ay) * (bx - ax) / (by - ay)
-                for c in range(max(int(np.ceil((x - west) / cell - 0.5)), 0), columns):
-                    inside[r, c] = not inside[r, c]
-    return inside
-
-
-def _nearest_labels(
-    xy: NDArray[np.float64], roof: RoofPlanes, frame: NDArray[np.float64], inside: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """(rows, columns) the plane most of the points have in the nearest cell with any; -1 outside.
-
-    In gaps that chance does not leave it is the plane that the others around hide (`_hidden`).
-    """
-    west, south, cell = frame
-    column = np.floor((xy[:, 0] - west) / cell).astype(np.int64)
-    row = np.floor((xy[:, 1] - south) / cell).astype(np.int64)
-    kept = (roof.label >= 0) & (row >= 0) & (column >= 0) & (row < inside.shape[0]) & (column < inside.shape[1])
-    most: NDArray[np.int64] = _most_frequent(
-        row[kept] * inside.shape[1] + column[kept], roof.label[kept], inside.size, len(roof)
-    )
-    most = most.reshape(inside.shape)
-    if not (most >= 0).any():
-        return most
-    away, near = ndimage.distance_transform_edt(most < 0, return_indices=True)
-    label = np.where(inside, most[near[0], near[1]], -1)
-    return _hidden(label, away * cell, roof, frame)
-
-
-@compiled
-def _most_frequent(cell: Any, label: Any, cells: Any, labels: Any) -> Any:
-    """(cells,) the label that most of a cell's points have, the least of several; -1 without any."""
-    most, count = np.full(cells, -1, dtype=np.int64), np.zeros(cells, dtype=np.int64)
-    ordered = np.sort(cell * labels + label)
-    first = 0
-    for i in range(1, ordered.shape[0] + 1):
-        if i == ordered.shape[0] or ordered[i] != ordered[first]:
-            at = ordered[first] // labels
-            if i - first > count[at]:
-                most[at], count[at] = ordered[first] % labels, i - first
-            first = i
-    return most
-
-
-def _hidden(
-    label: NDArray[np.int64], away: NDArray[np.float64], roof: RoofPlanes, frame: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """The cells' planes, with the lower one in gaps behind a higher.
-
-    What lies behind a wall is not seen from one side: a gap between two levels is of the lower one, for the higher
-    would have been seen. A wall hides no more than its height times the tangent of the widest angle looked at.
-
-    Args:
-        label: (rows, columns) plane of the nearest point, -1 outside.
-        away: (rows, columns) m to the nearest cell with a point.
-        roof: its planes.
-        frame: (3,) west and south of the cells, and their side, in m.
-    """
-    west, south, cell = frame
-    widest = sqrt(-log(CHANCE) / pi) * roof.spacing
-    pieces, _ = ndimage.label((away > widest) & (label >= 0))
-    reach = ceil(widest / cell) + 1
-    found = label
-    for piece, place in enumerate(ndimage.find_objects(pieces), start=1):
-        low = [max(own.start - reach, 0) for own in place]
-        window = tuple(slice(a, own.stop + reach) for a, own in zip(low, place, strict=True))
-        gap = distance_to(pieces[window] == piece) * cell <= widest
-        row, column = np.nonzero(gap & (label[window] >= 0))
-        row, column = row + low[0], column + low[1]
-        own = label[row, column]
-        beside = np.unique(own)
-        if len(beside) == 1:
-            continue
-        x, y = west + (column + 0.5) * cell, south + (row + 0.5) * cell
-        p, q, r = roof.planes[beside].T[:, :, None]
-        height = p + q * x + r * y
-        rise = height[np.searchsorted(beside, own), np.arange(len(own))] - height.min(axis=0)
-        hidden = (rise > HIDING) & (away[row, column] <= FIELD * rise) & (away[row, column] > 0)
-        if found is label:
-            found = label.copy()
-        found[row[hidden], column[hidden]] = beside[height.argmin(axis=0)][hidden]
-    return found
-
-
-def _contacts(label: NDArray[np.int64], frame: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 4) plane, plane (the lower first), x, y of each side between cells of two planes."""
-    west, south, cell = frame
-    found = []
-    for axis in (0, 1):
-        one = label[:-1] if axis == 0 else label[:, :-1]
-        other = label[1:] if axis == 0 else label[:, 1:]
-        row, column = np.nonzero((one != other) & (one >= 0) & (other >= 0))
-        a, b = one[row, column], other[row, column]
-        x = west + (column + (0.5 if axis == 0 else 1.0)) * cell
-        y = south + (row + (1.0 if axis == 0 else 0.5)) * cell
-        found.append(np.column_stack([np.minimum(a, b), np.maximum(a, b), x, y]))
-    return np.concatenate(found)
-
-
 def _all_lines(
-    contacts: NDArray[np.float64],
+    touching: NDArray[np.float64],
     boxes: list[tuple[int, tuple[float, ...]]],
+    directions: NDArray[np.float64],
     roof: RoofPlanes,
     edges: NDArray[np.float64],
     cell: float,
 ) -> NDArray[np.float64]:
     """Ridges as they are, then steps that are neither ridges nor the outline, near ones made one."""
-    directions = wall_directions(edges)
     ridges: list[tuple[float, ...]] = []
     steps: list[tuple[float, ...]] = []
     borders: list[list[NDArray[np.float64]]] = [[] for _ in range(len(roof))]
-    order = np.lexsort((contacts[:, 3], contacts[:, 2], contacts[:, 1], contacts[:, 0]))
-    contacts = contacts[order]
-    pairs, where = np.unique(contacts[:, :2].astype(np.int64), axis=0, return_index=True)
-    ends = [*where[1:], len(contacts)]
-    for (a, b), first, last in zip(pairs, where, ends[: len(pairs)], strict=True):
-        places = contacts[first:last, 2:]
-        on_ridge = _ridges(places, roof.planes[a] - roof.planes[b], roof.spacing, cell, ridges)
-        across = np.where(on_ridge[:, None], roof.planes[a, 1:] - roof.planes[b, 1:], 0.0)
+    touching = touching[np.lexsort(touching.T[::-1])]
+    new = np.flatnonzero((touching[1:, :2] != touching[:-1, :2]).any(axis=1)) + 1
+    for first, last in pairwise([0, *new.tolist(), len(touching)] if len(touching) else []):
+        a, b = touching[first, :2].astype(np.int64).tolist()
+        places = touching[first:last, 2:]
+        difference = roof.planes[a] - roof.planes[b]
+        on_ridge = _ridges(places, difference, roof.spacing, cell, ridges)
+        border = np.zeros((len(places), 4))
+        border[:, :2] = places
+        border[on_ridge, 2:] = difference[1:]
         for plane in (a, b):
-            borders[plane].append(np.concatenate([places, across], axis=1))
+            borders[plane].append(border)
         left = places[~on_ridge]
         if len(left):
             own = [float(np.arctan2(q, p)) % (np.pi / 2) for _, p, q in roof.planes[[a, b]] if hypot(p, q) > 5 * BEND]
             _steps(left, np.concatenate([directions, own]), roof.spacing, cell, steps)
-    steps += [side for plane, side in boxes if borders[plane] and _follows(np.concatenate(borders[plane]), side, cell)]
+    of_plane = {plane: np.concatenate(borders[plane]) for plane in {plane for plane, _ in boxes} if borders[plane]}
+    steps += [side for plane, side in boxes if plane in of_plane and _follows(of_plane[plane], side, cell)]
     kept = _single_steps(steps, ridges, edges)
     return _drawn_out(np.concatenate([np.array(ridges, dtype=np.float64).reshape(-1, 4), kept]))
 
@@ -220,14 +113,23 @@ def _follows(border: NDArray[np.float64], side: tuple[float, ...], cell: float) 
         side: x and y of both ends.
         cell: m between places.
     """
-    start, run = np.array(side[:2]), np.array(side[2:]) - side[:2]
-    length = max(hypot(*run), 1e-9)
-    run = run / length
-    normal = np.array([-run[1], run[0]])
-    along, across = (border[:, :2] - start) @ run, (border[:, :2] - start) @ normal
-    ridge_along = CROSSES * np.abs(border[:, 2:] @ normal) > np.abs(border[:, 2:] @ run)
-    near = (np.abs(across) <= 1.5 * cell) & (along > 0) & (along < length) & ~ridge_along
-    return bool(2 * near.sum() * cell >= length)
+    ax, ay, bx, by = side
+    length = max(hypot(bx - ax, by - ay), 1e-9)
+    near = _beside(border, ax, ay, (bx - ax) / length, (by - ay) / length, length, 1.5 * cell)
+    return bool(2 * near * cell >= length)
+
+
+@compiled
+def _beside(border: Any, x: Any, y: Any, run_x: Any, run_y: Any, length: Any, reach: Any) -> Any:
+    """How many places of a border, as of `_follows`, lie along a side that begins at a place."""
+    count = 0
+    for k in range(border.shape[0]):
+        dx, dy = border[k, 0] - x, border[k, 1] - y
+        t = along(dx, dy, run_x, run_y)
+        if abs(along(dx, dy, -run_y, run_x)) <= reach and t > 0 and t < length:
+            p, q = border[k, 2], border[k, 3]
+            count += CROSSES * abs(along(p, q, -run_y, run_x)) <= abs(along(p, q, run_x, run_y))
+    return count
 
 
 def wall_directions(edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -261,29 +163,46 @@ def _ridges(
     ridges: list[tuple[float, ...]],
 ) -> NDArray[np.bool_]:
     """Add the pieces of the line where two planes meet that their border follows; (n,) the places that do."""
-    p, q, r = difference
+    p, q, r = difference.tolist()
     bend = hypot(q, r)
     if bend < BEND:
         return np.zeros(len(places), dtype=bool)
-    normal = np.array([q, r]) / bend
-    near = np.asarray(np.abs(places @ normal + p / bend) <= 0.75 * spacing + cell + min(DOUBT / bend, MOST_DOUBT))
-    if not near.any():
-        return near
-    along = places[near] @ (-normal[1], normal[0])
-    foot = -p / bend * normal
-    run = np.array([-normal[1], normal[0]])
-    for low, high in _runs(along, cell):
-        if high - low >= max(SHORTEST, 2 * spacing):
-            ridges.append((*(foot + low * run), *(foot + high * run)))
-    return near
+    normal, offset = (q / bend, r / bend), -p / bend
+    reach = 0.75 * spacing + cell + min(DOUBT / bend, MOST_DOUBT)
+    near, ends = _on_line(places, *normal, offset, reach, cell, max(SHORTEST, 2 * spacing))
+    ridges += map(tuple, ends.tolist())
+    return np.asarray(near)
 
 
-def _runs(along: NDArray[np.float64], cell: float) -> list[tuple[float, float]]:
-    """First and last of the pieces that places along a line form."""
-    ordered = np.sort(along)
-    cuts = np.flatnonzero(np.diff(ordered) > GAP)
-    low, high = ordered[np.append(0, cuts + 1)], ordered[np.append(cuts, len(ordered) - 1)]
-    return [(float(a) - cell / 2, float(b) + cell / 2) for a, b in zip(low, high, strict=True)]
+@compiled
+def _on_line(places: Any, nx: Any, ny: Any, offset: Any, reach: Any, cell: Any, least: Any) -> Any:
+    """(n,) which places are near a line, and (k, 4) both ends of the pieces they form that are long enough."""
+    near = np.empty(places.shape[0], dtype=np.bool_)
+    runs = np.empty(places.shape[0])
+    count = 0
+    for k in range(places.shape[0]):
+        near[k] = abs(along(places[k, 0], places[k, 1], nx, ny) - offset) <= reach
+        if near[k]:
+            runs[count] = along(places[k, 0], places[k, 1], -ny, nx)
+            count += 1
+    return near, _pieces(runs[:count], nx, ny, -ny, nx, offset, cell, least)
+
+
+@compiled
+def _pieces(runs: Any, nx: Any, ny: Any, run_x: Any, run_y: Any, offset: Any, cell: Any, least: Any) -> Any:
+    """(k, 4) both ends of the pieces, long enough, that places along a line form, which lies along its normal."""
+    ordered = np.sort(runs)
+    found = np.empty((ordered.shape[0], 4))
+    count, first = 0, 0
+    for k in range(1, ordered.shape[0] + 1):
+        if k == ordered.shape[0] or ordered[k] - ordered[k - 1] > GAP:
+            low, high = ordered[first] - cell / 2, ordered[k - 1] + cell / 2
+            if high - low >= least:
+                found[count, 0], found[count, 1] = offset * nx + low * run_x, offset * ny + low * run_y
+                found[count, 2], found[count, 3] = offset * nx + high * run_x, offset * ny + high * run_y
+                count += 1
+            first = k
+    return found[:count]
 
 
 def _steps(
@@ -295,39 +214,70 @@ def _steps(
 ) -> None:
     """Add straight pieces that a border is made of, the longest first."""
     width = max(0.75 * spacing, cell) + 0.5 * cell
+    least = max(SHORTEST, 2 * spacing)
+    known = [(np.sin(angle), np.cos(angle)) for angle in (*directions, *directions + np.pi / 2)]
     for _ in range(AGAIN):
-        if len(places) * cell < max(SHORTEST, 2 * spacing):
+        if len(places) * cell < least:
             return
-        best = (-1.0, 0.0, 0.0)
-        free = _free_direction(places)
-        for number, angle in enumerate([*directions, *directions + np.pi / 2, *free]):
-            nx, ny = -np.sin(angle), np.cos(angle)
-            length, offset = _best_offset(places @ (nx, ny), places @ (ny, -nx), width, cell)
-            if number >= 2 * len(directions):
-                length *= 1.0 - OWN_DIRECTION
-            if length > best[0] + 1e-9:
-                best = (length, offset, float(angle))
-        _, offset, angle = best
-        normal, run = np.array([-np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), np.sin(angle)])
-        away = places @ normal - offset
-        near = np.abs(away) <= width / 2 + 1e-9
-        middle = offset + float(np.median(away[near]))
-        found = False
-        for low, high in _runs(places[near] @ run, cell):
-            if high - low >= max(SHORTEST, 2 * spacing):
-                steps.append((*(middle * normal + low * run), *(middle * normal + high * run)))
-                found = True
-        if not found:
+        angles = np.array(known + [(np.sin(angle), np.cos(angle)) for angle in _free_direction(places)])
+        ends, places = _longest(places, angles, len(known), width, cell, least)
+        if len(ends) == 0:
             return
-        places = places[~(np.abs(places @ normal - middle) <= width)]
+        steps += map(tuple, ends.tolist())
 
 
 def _free_direction(places: NDArray[np.float64]) -> list[float]:
     """Of the places themselves."""
     if len(places) < 4:
         return []
-    x, y = (places - places.mean(axis=0)).T
-    return [0.5 * float(np.arctan2(2 * (x * y).sum(), (x * x).sum() - (y * y).sum()))]
+    x, y = (places - np.add.reduce(places) / len(places)).T
+    squares = np.add.reduce(x * x) - np.add.reduce(y * y)
+    return [0.5 * float(np.arctan2(2 * np.add.reduce(x * y), squares))]
+
+
+@compiled
+def _longest(places: Any, angles: Any, known: Any, width: Any, cell: Any, least: Any) -> Any:
+    """(k, 4) both ends of the pieces of the strip that most of a border lies in, and the places beyond it.
+
+    Args:
+        places: (n, 2) m.
+        angles: (a, 2) sine and cosine of the directions that the strip may have.
+        known: so many of them first are directions that others in the building have.
+        width: m, of the strip.
+        cell: m between places.
+        least: m, of a piece.
+    """
+    n = places.shape[0]
+    across, runs = np.empty(n), np.empty(n)
+    best, offset, chosen = -1.0, 0.0, 0
+    for number in range(angles.shape[0]):
+        sine, cosine = angles[number, 0], angles[number, 1]
+        for k in range(n):
+            across[k] = along(places[k, 0], places[k, 1], -sine, cosine)
+            runs[k] = along(places[k, 0], places[k, 1], cosine, sine)
+        length, middle = _best_offset(across, runs, width, cell)
+        if number >= known:
+            length *= 1.0 - OWN_DIRECTION
+        if length > best + 1e-9:
+            best, offset, chosen = length, middle, number
+    sine, cosine = angles[chosen, 0], angles[chosen, 1]
+    near, count = np.empty(n), 0
+    for k in range(n):
+        across[k] = along(places[k, 0], places[k, 1], -sine, cosine)
+        if abs(across[k] - offset) <= width / 2 + 1e-9:
+            near[count] = across[k] - offset
+            runs[count] = along(places[k, 0], places[k, 1], cosine, sine)
+            count += 1
+    ordered = np.sort(near[:count])
+    middle = ordered[count // 2] if count % 2 else (ordered[count // 2 - 1] + ordered[count // 2]) / 2.0
+    offset += middle
+    ends = _pieces(runs[:count], -sine, cosine, cosine, sine, offset, cell, least)
+    left, count = np.empty((n, 2)), 0
+    for k in range(n):
+        if not abs(across[k] - offset) <= width:
+            left[count] = places[k]
+            count += 1
+    return ends, left[:count]
 
 
 @compiled

@@ -19,6 +19,7 @@ from shapely import Polygon
 
 from gis.city_model.building import Reason, Solid
 from lidar.noding import UNIT
+from lidar.point_order import order_of
 from lidar.roof_heights import quantiles_by
 from lidar.roof_mending import mended_solid
 from lidar.roof_partition import RoofPartition, partition, rings_of
@@ -68,7 +69,8 @@ def detailed_models(
     """
     if shapely.get_num_coordinates(polygon) > MOST_CORNERS or len(xyz) > MOST_POINTS:
         return RoofModels({}, Reason.TOO_COMPLEX)
-    origin = (floor(polygon.bounds[0]), floor(polygon.bounds[1]))
+    west, south, _, _ = polygon.bounds
+    origin = (floor(west), floor(south))
     corner = np.array([*origin, 0.0])
     roof = roof_planes(xyz - corner)
     if len(roof) == 0 or _by_chance(roof):
@@ -80,7 +82,7 @@ def detailed_models(
     every = np.concatenate([xyz, below]) - corner
     # In the order of their coordinates sums over them are the same whichever order they came in.
     label = np.append(roof.label, np.full(len(below), NONE))
-    order = np.lexsort((label, *every.T[::-1]))
+    order = order_of(every, label)
     every, labelled = every[order], replace(roof, label=label[order])
     every, labelled = with_wells(np.asarray(rings * UNIT, dtype=np.float64), every, labelled)
     parts = partition(rings, every, labelled, lowest)
@@ -103,7 +105,7 @@ def detailed_models(
 
 def _by_chance(roof: RoofPlanes) -> bool:
     """Whether the planes of a roof are none: found in a crown or in clutter."""
-    counts = np.bincount(roof.label[roof.label >= 0], minlength=len(roof))
+    counts = np.bincount(roof.label + 1, minlength=len(roof) + 1)[1:]
     scatter = np.sqrt(np.sum(counts * roof.scatter**2) / counts.sum())
     tolerance = BASE / 1000.0 + SPREAD * roof.noise
     return bool(
@@ -135,8 +137,8 @@ def _levels(
         both = used & ((part == part[p]) | (part == part[q]))
         if jump < JUMP and np.ptp(height[both]) < JUMP:
             part[part == part[q]] = part[p]
-    names, part = np.unique(part, return_inverse=True)
-    part = part.reshape(-1)
+    names = sorted(set(part.tolist()))
+    part = np.searchsorted(names, part)
     of_point = np.append(part, NONE)[roof.label]  # the last is that of points without a plane
     levels = quantiles_by(of_point, z, len(names), PERCENTILE / 100.0)
     for k in np.flatnonzero(np.isnan(levels)):

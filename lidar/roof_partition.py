@@ -86,11 +86,21 @@ def partition(
 
 def _allowed(xyz: NDArray[np.float64], roof: RoofPlanes, lowest: float) -> NDArray[np.float64]:
     """(k, 2) m, the least and the greatest height each plane may have; a well's floor may be low."""
-    on_plane = roof.label >= 0
-    own = np.full(len(roof), np.inf)
-    np.minimum.at(own, roof.label[on_plane], xyz[on_plane, 2])
-    highest = float(xyz[on_plane, 2].max()) + ABOVE
-    return np.column_stack([np.minimum(own, lowest) - BELOW, np.full(len(roof), highest)])
+    heights: NDArray[np.float64] = _reached(xyz, roof.label, len(roof), lowest)
+    return heights
+
+
+@compiled
+def _reached(xyz: Any, label: Any, count: Any, lowest: Any) -> Any:
+    heights = np.full((count, 2), lowest)
+    highest = -np.inf
+    for i in range(xyz.shape[0]):
+        if label[i] >= 0:
+            heights[label[i], 0] = min(heights[label[i], 0], xyz[i, 2])
+            highest = max(highest, xyz[i, 2])
+    heights[:, 0] -= BELOW
+    heights[:, 1] = highest + ABOVE
+    return heights
 
 
 def _parted(
@@ -119,16 +129,24 @@ def _parted(
 
 def _beyond(made: RoofPartition, heights: NDArray[np.float64]) -> list[tuple[int, float]]:
     """Planes that pass one of the heights they may have at a corner of a face of theirs, with that height."""
-    half = np.flatnonzero(made.parts.face >= 0)
-    plane = made.label[made.parts.face[half]]
-    xy = made.parts.vertices[made.parts.edges[half >> 1, half & 1]] * UNIT
-    p, q, r = made.planes[plane].T
-    z = p + q * xy[:, 0] + r * xy[:, 1]
-    low, high = heights[plane].T
-    above, below = (z > high + LEVEL) & (np.hypot(q, r) > 0), (z < low - LEVEL) & (np.hypot(q, r) > 0)
-    return [(int(k), float(heights[k, 1])) for k in np.unique(plane[above])] + [
-        (int(k), float(heights[k, 0])) for k in np.unique(plane[below])
-    ]
+    parts = made.parts
+    passed = _passed(parts.vertices, parts.edges, parts.face, made.label, made.planes, heights)
+    return [(int(k), float(heights[k, side])) for side in (1, 0) for k in np.flatnonzero(passed[:, side])]
+
+
+@compiled
+def _passed(vertices: Any, edges: Any, face: Any, label: Any, planes: Any, heights: Any) -> Any:
+    """(k, 2) whether each plane, unless it is level, passes its least and its greatest height."""
+    passed = np.zeros(heights.shape, dtype=np.bool_)
+    for h in range(face.shape[0]):
+        if face[h] < 0:
+            continue
+        k, v = label[face[h]], edges[h >> 1, h & 1]
+        if planes[k, 1] != 0.0 or planes[k, 2] != 0.0:
+            z = planes[k, 0] + planes[k, 1] * (vertices[v, 0] * UNIT) + planes[k, 2] * (vertices[v, 1] * UNIT)
+            passed[k, 0] |= z < heights[k, 0] - LEVEL
+            passed[k, 1] |= z > heights[k, 1] + LEVEL
+    return passed
 
 
 def _level_line(plane: NDArray[np.float64], height: float, edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -145,12 +163,10 @@ def _level_line(plane: NDArray[np.float64], height: float, edges: NDArray[np.flo
 
 def rings_of(polygon: Polygon, origin: tuple[float, float]) -> NDArray[np.int64]:
     """(e, 4) edges of a polygon in units of 0.1 mm from an origin, the inside on the left."""
-    sound = shapely.orient_polygons(polygon)
-    edges = []
-    for ring in (sound.exterior, *sound.interiors):
-        xy = np.rint((shapely.get_coordinates(ring) - origin) / UNIT).astype(np.int64)
-        edges.append(np.concatenate([xy[:-1], xy[1:]], axis=1))
-    return np.concatenate(edges)
+    places, ring = shapely.get_coordinates(shapely.get_rings(shapely.orient_polygons(polygon)), return_index=True)
+    xy = np.rint((places - origin) / UNIT).astype(np.int64)
+    edges: NDArray[np.int64] = np.concatenate([xy[:-1], xy[1:]], axis=1)[ring[1:] == ring[:-1]]
+    return edges
 
 
 def _costs(

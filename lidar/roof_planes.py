@@ -10,6 +10,7 @@ coordinates first and sums are of whole numbers: the order in which points come 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from lidar import moments
 from lidar.morphology import compiled
+from lidar.nearest_points import neighbours
+from lidar.point_order import median, order_of
 
 Integers = NDArray[np.int64]
 
@@ -83,103 +86,26 @@ def roof_planes(xyz: NDArray[np.float64]) -> RoofPlanes:
         xyz: (n, 3) m, from an origin near the roof.
     """
     whole = np.rint(xyz * 1000.0).astype(np.int64)
-    order = np.lexsort((whole[:, 2], whole[:, 1], whole[:, 0]))
-    points = np.ascontiguousarray(whole[order])
+    order = order_of(whole, np.zeros(len(whole), dtype=np.int64))
+    points = whole[order]
     if len(points) < FEWEST:
         return RoofPlanes(np.full(len(points), NONE), np.empty((0, 3)), np.empty(0), LEAST_NOISE / 1000.0, 1.0)
     near, room = neighbours(points, NEIGHBOURS)
-    spacing = max(float(np.median(room)), 1.0)
-    normals, thickness = _own_planes(points, near, NEIGHBOURS)
-    few_normals, few_thickness = _own_planes(points, near, FEW)
+    spacing = max(median(room), 1.0)
+    normals, thickness, few_normals, few_thickness = _own_planes(points, near)
     smooth = min(_smooth(thickness), FEW_MORE * _smooth(few_thickness))
-    noise = float(np.clip(smooth, LEAST_NOISE, MOST_NOISE))
+    noise = min(max(smooth, LEAST_NOISE), MOST_NOISE)
     better = (thickness > UNSURE * noise) & (few_thickness <= UNSURE * noise)
     normals[better], thickness[better] = few_normals[better], few_thickness[better]
     tolerance = BASE + SPREAD * noise
-    fewest = max(FEWEST, int(np.ceil(SMALLEST * 1e6 / spacing**2)))
-    seeds = np.lexsort((np.arange(len(points)), thickness.astype(np.int64)))
+    fewest = max(FEWEST, ceil(SMALLEST * 1e6 / spacing**2))
+    seeds = _seeds(thickness, tolerance)
     label, count = _grown(points, near, normals, thickness, seeds, tolerance, noise, fewest)
-    label, count = _joined(points, near, label, count, noise)
-    for _ in range(ROUNDS):
-        label = _chosen(points, near, label, count, tolerance, noise)
-        label, count = _joined(points, near, label, count, noise)
-    label, planes, scatter = _finished(points, label, count, fewest)
+    label, count = _settled(points, near, label, count, tolerance, noise)
+    label, planes, scatter = _finished(points, label, count, fewest, points[0] / 1000.0)
     back = np.empty(len(points), dtype=np.int64)
     back[order] = label
     return RoofPlanes(back, planes, scatter, noise / 1000.0, spacing / 1000.0)
-
-
-@compiled
-def neighbours(points: Any, wanted: Any) -> Any:
-    """(n, wanted) the nearest points in space, the nearest first, -1 where there are no more; and (n,) room in mm.
-
-    Room is the side of the square that a point has to itself, from the circle round the nearest eight as the map sees
-    it; its median over the points is their spacing.
-    """
-    n = points.shape[0]
-    low, high = points[0].copy(), points[0].copy()
-    for i in range(n):
-        for d in range(3):
-            low[d], high[d] = min(low[d], points[i, d]), max(high[d], points[i, d])
-    area = max(float(high[0] - low[0]) * float(high[1] - low[1]), 1e6)
-    side = np.int64(max(np.sqrt(4.0 * area / n), 1.0))
-    columns, rows = (high[0] - low[0]) // side + 1, (high[1] - low[1]) // side + 1
-    start = np.zeros(rows * columns + 1, dtype=np.int64)
-    cell = np.empty(n, dtype=np.int64)
-    for i in range(n):
-        cell[i] = (points[i, 1] - low[1]) // side * columns + (points[i, 0] - low[0]) // side
-        start[cell[i] + 1] += 1
-    for c in range(rows * columns):
-        start[c + 1] += start[c]
-    cursor, member = start[:-1].copy(), np.empty(n, dtype=np.int64)
-    for i in range(n):
-        member[cursor[cell[i]]] = i
-        cursor[cell[i]] += 1
-    near = np.full((n, wanted), -1, dtype=np.int64)
-    best = np.empty(wanted, dtype=np.int64)
-    room = np.empty(n)
-    for i in range(n):
-        row, column = cell[i] // columns, cell[i] % columns
-        found, ring = 0, np.int64(0)
-        while True:
-            if found == wanted and ring > 0:
-                # Nothing in this ring or beyond can be nearer than its inner edge.
-                west, south = points[i, 0] - low[0] - column * side, points[i, 1] - low[1] - row * side
-                clear = min(min(west, side - west), min(south, side - south)) + (ring - 1) * side
-                if clear >= 0 and clear * clear >= best[wanted - 1]:
-                    break
-            if ring > rows and ring > columns:
-                break
-            for r in range(row - ring, row + ring + 1):
-                if r < 0 or r >= rows:
-                    continue
-                step = 1 if r in (row - ring, row + ring) else 2 * ring
-                for c in range(column - ring, column + ring + 1, step):
-                    if c < 0 or c >= columns:
-                        continue
-                    for k in range(start[r * columns + c], start[r * columns + c + 1]):
-                        j = member[k]
-                        if j == i:
-                            continue
-                        dx, dy, dz = (
-                            points[j, 0] - points[i, 0],
-                            points[j, 1] - points[i, 1],
-                            points[j, 2] - points[i, 2],
-                        )
-                        away = dx * dx + dy * dy + dz * dz
-                        if found == wanted and (away, j) >= (best[wanted - 1], near[i, wanted - 1]):
-                            continue
-                        at = min(found, wanted - 1)
-                        while at > 0 and (best[at - 1], near[i, at - 1]) > (away, j):
-                            best[at], near[i, at] = best[at - 1], near[i, at - 1]
-                            at -= 1
-                        best[at], near[i, at] = away, j
-                        found = min(found + 1, wanted)
-            ring += 1
-        last = min(found, 8) - 1
-        dx, dy = float(points[near[i, last], 0] - points[i, 0]), float(points[near[i, last], 1] - points[i, 1])
-        room[i] = np.sqrt(np.pi * (dx * dx + dy * dy) / (last + 1.5))
-    return near, room
 
 
 def _smooth(thickness: NDArray[np.float64]) -> float:
@@ -188,10 +114,14 @@ def _smooth(thickness: NDArray[np.float64]) -> float:
 
 
 @compiled
-def _own_planes(points: Any, near: Any, wanted: Any) -> Any:
-    """(n, 3) normal of the plane through each point and its nearest, and (n,) their standard deviation in mm."""
-    n = points.shape[0]
+def _own_planes(points: Any, near: Any) -> Any:
+    """(n, 3) normal of the plane through each point and its nearest, and (n,) their standard deviation in mm.
+
+    Then the same of the `FEW` nearest alone.
+    """
+    n, wanted = near.shape
     normals, thickness = np.zeros((n, 3)), np.full(n, np.inf)
+    few_normals, few_thickness = np.zeros((n, 3)), np.full(n, np.inf)
     sums = np.zeros(moments.MOMENTS, dtype=np.int64)
     for i in range(n):
         sums[:] = 0
@@ -202,13 +132,38 @@ def _own_planes(points: Any, near: Any, wanted: Any) -> Any:
                 moments.add_point(
                     sums, points[j, 0] - points[i, 0], points[j, 1] - points[i, 1], points[j, 2] - points[i, 2]
                 )
-        if sums[moments.N] < 4:
-            continue
-        u, v, w, _, least, _ = moments.flattest_plane(sums, np.inf)
-        sign = 1.0 if w >= 0.0 else -1.0
-        normals[i, 0], normals[i, 1], normals[i, 2] = sign * u, sign * v, sign * w
-        thickness[i] = min(np.sqrt(least * sums[moments.N] / (sums[moments.N] - 3.0)), 1e9)
-    return normals, thickness
+            if k == FEW - 1:
+                _own_plane(sums, i, few_normals, few_thickness)
+        _own_plane(sums, i, normals, thickness)
+    return normals, thickness, few_normals, few_thickness
+
+
+@compiled
+def _own_plane(sums: Any, i: Any, normals: Any, thickness: Any) -> None:
+    if sums[moments.N] < 4:
+        return
+    u, v, w, _, least, _ = moments.flattest_plane(sums, np.inf)
+    sign = 1.0 if w >= 0.0 else -1.0
+    normals[i, 0], normals[i, 1], normals[i, 2] = sign * u, sign * v, sign * w
+    thickness[i] = min(np.sqrt(least * sums[moments.N] / (sums[moments.N] - 3.0)), 1e9)
+
+
+@compiled
+def _seeds(thickness: Any, tolerance: Any) -> Any:
+    """Points from which a region may grow, the flattest first, to the millimetre."""
+    most = 2.0 * tolerance
+    start = np.zeros(int(most) + 2, dtype=np.int64)
+    for flatness in thickness:
+        if flatness <= most:
+            start[int(flatness) + 1] += 1
+    for k in range(start.shape[0] - 1):
+        start[k + 1] += start[k]
+    seeds = np.empty(start[-1], dtype=np.int64)
+    for i in range(thickness.shape[0]):
+        if thickness[i] <= most:
+            seeds[start[int(thickness[i])]] = i
+            start[int(thickness[i])] += 1
+    return seeds
 
 
 @compiled
@@ -223,7 +178,7 @@ def _grown(
     sums = np.zeros(moments.MOMENTS, dtype=np.int64)
     count, trial = 0, 0
     for seed in seeds:
-        if label[seed] >= 0 or thickness[seed] > 2.0 * tolerance or abs(normals[seed, 2]) < UPRIGHT:
+        if label[seed] >= 0 or abs(normals[seed, 2]) < UPRIGHT:
             continue
         trial += 1
         ox, oy, oz = points[seed, 0], points[seed, 1], points[seed, 2]
@@ -300,16 +255,33 @@ def _planes_of(sums: Any) -> Any:
 
 
 @compiled
+def _settled(points: Any, near: Any, label: Any, count: Any, tolerance: Any, noise: Any) -> Any:
+    """(n,) labels after points have chosen among the planes around them and planes have joined, and their number."""
+    label, count = _joined(points, near, label, count, noise)
+    for _ in range(ROUNDS):
+        before, of_before = label, count
+        label = _chosen(points, near, label, count, tolerance, noise)
+        label, count = _joined(points, near, label, count, noise)
+        if count == of_before and np.array_equal(label, before):
+            break
+    return label, count
+
+
+@compiled
 def _chosen(points: Any, near: Any, label: Any, count: Any, tolerance: Any, noise: Any) -> Any:
     """(n,) each point's label chosen anew among its own and its neighbours', all at once."""
-    n = points.shape[0]
+    n, wanted = near.shape
     planes = _planes_of(_sums_of(points, label, count))
     made = label.copy()
+    around = np.empty(wanted + 1, dtype=np.int64)
     for i in range(n):
         x, y, z = points[i, 0] - points[0, 0], points[i, 1] - points[0, 1], points[i, 2] - points[0, 2]
+        around[wanted] = label[i]
+        for k in range(wanted):
+            around[k] = label[near[i, k]] if near[i, k] >= 0 else -1
         best, least = -1, np.inf
-        for k in range(-1, near.shape[1]):
-            candidate = label[i] if k < 0 else (label[near[i, k]] if near[i, k] >= 0 else -1)
+        for k in range(-1, wanted):
+            candidate = around[k]  # the last, its own, first
             if candidate < 0 or candidate == best:
                 continue
             away = abs(
@@ -318,9 +290,8 @@ def _chosen(points: Any, near: Any, label: Any, count: Any, tolerance: Any, nois
             if not away <= tolerance:
                 continue
             others = 0
-            for m in range(near.shape[1]):
-                if near[i, m] >= 0 and label[near[i, m]] >= 0 and label[near[i, m]] != candidate:
-                    others += 1
+            for m in range(wanted):
+                others += around[m] >= 0 and around[m] != candidate
             price = (away / noise) ** 2 / 2.0 + AGREE * others
             if price < least or (price == least and candidate < best):
                 best, least = candidate, price
@@ -384,23 +355,31 @@ def _joined(points: Any, near: Any, label: Any, count: Any, noise: Any) -> Any:
     return label, left
 
 
-def _finished(
-    points: Integers, label: Integers, count: int, fewest: int
-) -> tuple[Integers, NDArray[np.float64], NDArray[np.float64]]:
-    """Labels by size, with the planes as heights over x and y; walls and what is too small are given up."""
+@compiled
+def _finished(points: Any, label: Any, count: Any, fewest: Any, origin: Any) -> Any:
+    """Labels by size, with the planes as heights over x and y; walls and what is too small are given up.
+
+    `origin` is the first point in metres. Planes are (k, 3), then (k,) m, the scatter of their points.
+    """
     sums = _sums_of(points, label, count)
-    fitted = _planes_of(sums)
-    broad = [moments.flattest_plane(own, np.inf)[5] >= (1000.0 * NARROW) ** 2 for own in sums]
-    good = (sums[:, moments.N] >= fewest) & (np.abs(fitted[:, 2]) >= UPRIGHT) & np.array(broad, dtype=bool)
-    order = [k for k in np.argsort(-sums[:, moments.N], kind="stable") if good[k]]
-    number = np.full(count + 1, NONE)
-    number[order] = np.arange(len(order))
-    label = number[label]
-    planes, scatter = np.empty((len(order), 3)), np.empty(len(order))
-    x0, y0, z0 = points[0] / 1000.0
-    for at, k in enumerate(order):
-        u, v, w, offset, least, _ = moments.flattest_plane(sums[k], np.inf)
+    order = np.argsort(-sums[:, moments.N], kind="mergesort")
+    number = np.full(count, NONE)
+    planes, scatter = np.empty((count, 3)), np.empty(count)
+    kept = 0
+    for k in order:
+        if sums[k, moments.N] < fewest:
+            break
+        u, v, w, offset, least, middle = moments.flattest_plane(sums[k], np.inf)
+        if abs(w) < UPRIGHT or middle < (1000.0 * NARROW) ** 2:
+            continue
         b, c = -u / w, -v / w
-        planes[at] = z0 + offset / 1000.0 / w - b * x0 - c * y0, b, c
-        scatter[at] = np.sqrt(least) / 1000.0
-    return label, planes, scatter
+        planes[kept, 0] = origin[2] + offset / 1000.0 / w - b * origin[0] - c * origin[1]
+        planes[kept, 1], planes[kept, 2] = b, c
+        scatter[kept] = np.sqrt(least) / 1000.0
+        number[k] = kept
+        kept += 1
+    found = np.full(points.shape[0], NONE)
+    for i in range(points.shape[0]):
+        if label[i] >= 0:
+            found[i] = number[label[i]]
+    return found, planes[:kept].copy(), scatter[:kept].copy()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gis.bounds import BoundingBox
 from gis.grid import Grid
 from lidar.point_cloud import Class, PointCloud
+from lidar.roof_heights import in_order
 
 if TYPE_CHECKING:
     from lidar.terrain import Terrain
@@ -38,6 +39,7 @@ MAYBE = (
     Class.HIGH_VEGETATION,
 )
 """Classes whose points may lie on a roof after all: classification goes by area and neighbourhood."""
+_MAYBE = np.isin(np.arange(256), MAYBE)
 
 
 def roof_points(points: PointCloud, terrain: Terrain) -> NDArray[np.bool_]:
@@ -54,7 +56,7 @@ def roof_points(points: PointCloud, terrain: Terrain) -> NDArray[np.bool_]:
     building = points.classification == Class.BUILDING
     above = points.z - terrain.dtm.at(points.x, points.y)
     last = points.return_number >= points.number_of_returns
-    maybe = np.isin(points.classification, MAYBE) & last & (above >= LOWEST)
+    maybe = _MAYBE[points.classification] & last & (above >= LOWEST)
     chosen = np.flatnonzero(building | maybe)
     if not maybe.any():
         return np.asarray(building, dtype=bool)
@@ -63,10 +65,8 @@ def roof_points(points: PointCloud, terrain: Terrain) -> NDArray[np.bool_]:
     grid = Grid.covering(bounds, CELL).buffered(REACH_CELLS * CELL)
     row, column = grid.cells(x, y)
     certain = building[chosen]
-    median = np.full(grid.shape, np.nan)
-    sure = np.zeros(grid.shape, dtype=bool)
-    order = np.lexsort((z, row * grid.columns + column))
-    _cell_medians(row[order], column[order], z[order], certain[order], median, sure)
+    median, sure = _cell_medians(row * grid.columns + column, z, certain, grid.rows * grid.columns)
+    median, sure = median.reshape(grid.shape), sure.reshape(grid.shape)
     smooth = np.zeros(grid.shape, dtype=bool)
     _smooth(median, sure, smooth)
     found: NDArray[np.bool_] = building.copy()
@@ -76,31 +76,30 @@ def roof_points(points: PointCloud, terrain: Terrain) -> NDArray[np.bool_]:
 
 
 @njit(cache=True, nogil=True)
-def _cell_medians(row, column, z, certain, median, sure):  # type: ignore[no-untyped-def]
-    """The median of each cell's points, of building ones alone where there are any; NaN where others spread much.
+def _cell_medians(cell, z, certain, cells):  # type: ignore[no-untyped-def]
+    """(cells,) the median of each cell's points, of building ones alone where there are any; NaN where others spread.
 
-    Points are sorted by cell, then height.
+    Then (cells,) where there are building ones.
     """
-    n, first = z.shape[0], 0
-    for k in range(1, n + 1):
-        if k < n and row[k] == row[first] and column[k] == column[first]:
-            continue
-        buildings = 0
-        for i in range(first, k):
-            buildings += certain[i]
-        r, c = row[first], column[first]
-        if buildings:
-            wanted, seen = (buildings - 1) // 2, 0
-            for i in range(first, k):
-                if certain[i]:
-                    if seen == wanted:
-                        median[r, c] = z[i]
-                        break
-                    seen += 1
-            sure[r, c] = True
-        elif z[k - 1] - z[first] <= SPREAD:
-            median[r, c] = z[first + (k - first - 1) // 2]
-        first = k
+    starts = np.zeros(cells + 1, dtype=np.int64)
+    buildings = np.zeros(cells, dtype=np.int64)
+    for i in range(cell.shape[0]):
+        buildings[cell[i]] += certain[i]
+    for i in range(cell.shape[0]):
+        starts[cell[i] + 1] += certain[i] or buildings[cell[i]] == 0
+    for c in range(cells):
+        starts[c + 1] += starts[c]
+    heights, cursor = np.empty(starts[cells]), starts[:-1].copy()
+    for i in range(cell.shape[0]):
+        if certain[i] or buildings[cell[i]] == 0:
+            heights[cursor[cell[i]]] = z[i]
+            cursor[cell[i]] += 1
+    median, sure = np.full(cells, np.nan), buildings > 0
+    for c in range(cells):
+        own = heights[starts[c] : starts[c + 1]]
+        if own.shape[0] > 0 and (sure[c] or own.max() - own.min() <= SPREAD):
+            median[c] = in_order(own)[(own.shape[0] - 1) // 2]
+    return median, sure
 
 
 @njit(cache=True, nogil=True)

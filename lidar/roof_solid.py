@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import hypot
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gis.city_model.building import Face, Solid, Surface
+from lidar.morphology import compiled
 from lidar.noding import UNIT, Integers, crossings
 from lidar.roof_planes import BEND
 from lidar.subdivision import Subdivision, linked
@@ -55,8 +56,8 @@ class _Map:
     xy: NDArray[np.float64]
     """(v, 2) m from the origin."""
     fixed: int
-    edges: list[tuple[int, int]]
-    sides: list[tuple[int, int]]
+    edges: list[Sequence[int]]
+    sides: list[Sequence[int]]
     """Region left and right of each edge."""
     plane: list[int]
     """Of each region."""
@@ -87,57 +88,80 @@ def solid_of(
 
 def _merged(parts: Subdivision, label: Integers) -> _Map:
     """Regions of one label that hang together, and the straight edges between them."""
-    left, right = parts.face[0::2], parts.face[1::2]
-    inner = (left >= 0) & (right >= 0)
-    same = inner & (label[left] == label[right])
-    region = _components(len(label), left[same], right[same])
-    number = np.append(region, OUTSIDE)  # a face of -1 is the last
-    sides = np.column_stack([number[left], number[right]])
-    kept = np.flatnonzero(sides[:, 0] != sides[:, 1])
-    plane = [int(k) for k in label[np.unique(region, return_index=True)[1]]]
-    edges, both, source = parts.edges[kept].tolist(), sides[kept].tolist(), parts.source[kept].tolist()
-    at: dict[int, list[int]] = {}
-    for e, (a, b) in enumerate(edges):
-        at.setdefault(a, []).append(e)
-        at.setdefault(b, []).append(e)
-    passed = {
-        v for v, own in at.items() if v >= parts.fixed and len(own) == 2 and source[own[0]] == source[own[1]]
-    }  # fmt: skip
-    made, made_sides, used = [], [], set()
-    for v in sorted(at):
-        if v in passed:
+    edges, sides, plane = _regions(parts.edges, parts.face, parts.source, label, len(parts.vertices), parts.fixed)
+    xy = np.asarray(parts.vertices * UNIT, dtype=np.float64)
+    return _Map(xy, parts.fixed, edges.tolist(), sides.tolist(), plane.tolist())
+
+
+@compiled
+def _regions(edges: Any, face: Any, source: Any, label: Any, vertices: Any, fixed: Any) -> Any:
+    """(m, 2) both ends and (m, 2) regions left and right of the edges between regions, and the plane of each region.
+
+    Edges that meet in a vertex with no other, and come from one segment, are one, unless the outline has that vertex.
+    """
+    parent = np.arange(label.shape[0])
+    for e in range(edges.shape[0]):
+        left, right = face[2 * e], face[2 * e + 1]
+        if left >= 0 and right >= 0 and label[left] == label[right]:
+            a, b = _root(parent, left), _root(parent, right)
+            parent[max(a, b)] = min(a, b)
+    region, plane = np.empty(label.shape[0], dtype=np.int64), np.empty(label.shape[0], dtype=np.int64)
+    regions = 0
+    for node in range(label.shape[0]):
+        first = _root(parent, node)  # never a later one
+        if first == node:
+            region[node], plane[regions] = regions, label[node]
+            regions += 1
+        else:
+            region[node] = region[first]
+    sides, kept = np.empty(face.shape[0], dtype=np.int64), np.empty(edges.shape[0], dtype=np.bool_)
+    start = np.zeros(vertices + 1, dtype=np.int64)
+    for e in range(edges.shape[0]):
+        for h in (2 * e, 2 * e + 1):
+            sides[h] = region[face[h]] if face[h] >= 0 else OUTSIDE
+        kept[e] = sides[2 * e] != sides[2 * e + 1]
+        if kept[e]:
+            start[edges[e, 0] + 1] += 1
+            start[edges[e, 1] + 1] += 1
+    for v in range(vertices):
+        start[v + 1] += start[v]
+    at, cursor = np.empty(start[-1], dtype=np.int64), start[:-1].copy()
+    for e in range(edges.shape[0]):
+        if kept[e]:
+            for v in edges[e]:
+                at[cursor[v]] = e
+                cursor[v] += 1
+    passed = np.zeros(vertices, dtype=np.bool_)
+    for v in range(fixed, vertices):
+        passed[v] = start[v + 1] - start[v] == 2 and source[at[start[v]]] == source[at[start[v] + 1]]
+    made, beside = np.empty_like(edges), np.empty_like(edges)
+    count = 0
+    for v in range(vertices):
+        if passed[v]:
             continue
-        for e in at[v]:
-            if e in used:
+        for k in range(start[v], start[v + 1]):
+            e = at[k]
+            if not kept[e]:
                 continue
-            used.add(e)
-            turned = edges[e][0] != v
-            there = edges[e][0] if turned else edges[e][1]
-            step = e
-            while there in passed:
-                step = at[there][0] if at[there][1] == step else at[there][1]
-                used.add(step)
-                there = edges[step][0] if edges[step][1] == there else edges[step][1]
-            made.append((v, there))
-            made_sides.append((both[e][1], both[e][0]) if turned else (both[e][0], both[e][1]))
-    return _Map(np.asarray(parts.vertices * UNIT, dtype=np.float64), parts.fixed, made, made_sides, plane)
+            kept[e] = False  # is in one of those made
+            turned = edges[e, 0] != v
+            there, step = edges[e, 0 if turned else 1], e
+            while passed[there]:
+                step = at[start[there]] if at[start[there] + 1] == step else at[start[there] + 1]
+                kept[step] = False
+                there = edges[step, 0] if edges[step, 1] == there else edges[step, 1]
+            made[count, 0], made[count, 1] = v, there
+            beside[count, 0], beside[count, 1] = sides[2 * e + turned], sides[2 * e + 1 - turned]
+            count += 1
+    return made[:count], beside[:count], plane[:regions]
 
 
-def _components(count: int, first: Integers, second: Integers) -> Integers:
-    """(count,) number of the part that each node belongs to, in the order of their first nodes."""
-    parent = list(range(count))
-
-    def root(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for a, b in zip(first.tolist(), second.tolist(), strict=True):
-        a, b = root(a), root(b)
-        parent[max(a, b)] = min(a, b)
-    number: dict[int, int] = {}
-    return np.array([number.setdefault(root(node), len(number)) for node in range(count)], dtype=np.int64)
+@compiled
+def _root(parent: Any, node: Any) -> Any:
+    while parent[node] != node:
+        parent[node] = parent[parent[node]]
+        node = parent[node]
+    return node
 
 
 def _settle(regions: _Map, planes: NDArray[np.float64]) -> None:
@@ -166,8 +190,16 @@ def _settle(regions: _Map, planes: NDArray[np.float64]) -> None:
     close = edges[np.hypot(run[:, 0], run[:, 1]) < APART].reshape(-1)
     moved[close] = regions.xy[close]
     before, after = (np.rint(xy / UNIT).astype(np.int64) for xy in (regions.xy, moved))
-    if np.array_equal(linked(before, edges), linked(after, edges)) and not len(crossings(after, edges)):
+    if _alike(before, after, edges):
         regions.xy = np.round(moved, DIGITS)
+
+
+@compiled
+def _alike(before: Any, after: Any, edges: Any) -> Any:
+    """Whether edges follow each other as before when their vertices have moved, and none crosses another."""
+    if not np.array_equal(before, after) and not np.array_equal(linked(before, edges), linked(after, edges)):
+        return False
+    return len(crossings(after, edges)) == 0
 
 
 def _line(
@@ -236,6 +268,14 @@ def _split(regions: _Map, planes: NDArray[np.float64], level: dict[tuple[int, in
     return bool(added)
 
 
+class _Corners(dict[tuple[int, float], int]):
+    """Numbers of a solid's vertices, by place and height, in the order in which they are first asked for."""
+
+    def __missing__(self, key: tuple[int, float]) -> int:
+        self[key] = number = len(self)
+        return number
+
+
 def _raised(regions: _Map, level: dict[tuple[int, int], float], ground: float, origin: tuple[float, float]) -> Solid:
     """Ground, roofs and walls."""
     edges = np.array(regions.edges, dtype=np.int64)
@@ -243,18 +283,13 @@ def _raised(regions: _Map, level: dict[tuple[int, int], float], ground: float, o
     region = [side for sides in regions.sides for side in sides]  # on the left of each half-edge
     start = edges.reshape(-1).tolist()
     _check_manifold(regions, start, region, following, level)
-    corners: dict[tuple[int, float], int] = {}
-    floor = ground
-
-    def corner(v: int, z: float) -> int:
-        return corners.setdefault((v, z), len(corners))
-
+    corners = _Corners()
     faces = []
     rim = [region[h] == OUTSIDE or region[h ^ 1] == OUTSIDE for h in range(len(start))]
     inside = [h for h in range(len(start)) if rim[h] and region[h] != OUTSIDE]
     places = regions.xy.tolist()
     for outer, holes in _polygons(inside, start, following, rim, places):
-        rings = tuple(tuple(corner(v, floor) for v in reversed(ring)) for ring in (outer, *holes))
+        rings = tuple(tuple([corners[v, ground] for v in reversed(ring)]) for ring in (outer, *holes))
         faces.append(Face(rings, Surface.GROUND))
     every = [True] * len(start)
     of_region: dict[int, list[int]] = {}
@@ -264,7 +299,7 @@ def _raised(regions: _Map, level: dict[tuple[int, int], float], ground: float, o
         if own == OUTSIDE:
             continue
         for outer, holes in _polygons(halves, start, following, every, places):
-            rings = tuple(tuple(corner(v, level[v, own]) for v in ring) for ring in (outer, *holes))
+            rings = tuple(tuple([corners[v, level[v, own]] for v in ring]) for ring in (outer, *holes))
             faces.append(Face(rings, Surface.ROOF))
     heights: dict[int, list[float]] = {}
     for (v, _), z in level.items():
@@ -280,9 +315,9 @@ def _raised(regions: _Map, level: dict[tuple[int, int], float], ground: float, o
             continue
         up = [z for z in heights[v] if low_v <= z <= high_v]
         down = [z for z in reversed(heights[u]) if low_u <= z <= high_u]
-        ring = [corner(v, z) for z in up] + [corner(u, z) for z in down]
+        ring = [corners[v, z] for z in up] + [corners[u, z] for z in down]
         faces.append(Face((tuple(ring),), Surface.WALL))
-    vertices = np.array([(*regions.xy[v], z) for v, z in corners])
+    vertices = np.array([(*places[v], z) for v, z in corners])
     vertices[:, :2] += origin
     return Solid(vertices, tuple(faces))
 
@@ -369,8 +404,12 @@ def _simple(walk: Ring) -> Iterator[Ring]:
 
 def _area(ring: Sequence[Sequence[float]]) -> float:
     x0, y0 = ring[0]
-    local = [(x - x0, y - y0) for x, y in ring]
-    return sum(ax * by - bx * ay for (ax, ay), (bx, by) in pairwise([*local, local[0]])) / 2.0
+    total, ax, ay = 0.0, 0.0, 0.0
+    for x, y in ring:  # the last side's share is nought: it ends in the origin
+        bx, by = x - x0, y - y0
+        total += ax * by - bx * ay
+        ax, ay = bx, by
+    return total / 2.0
 
 
 def _lies_in(hole: Ring, ring: Ring, xy: Sequence[Sequence[float]]) -> bool:

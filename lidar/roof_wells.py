@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import log, pi, sqrt
+from typing import Any
 
 import numpy as np
 import shapely
@@ -17,11 +18,17 @@ from scipy import ndimage
 from shapely import MultiLineString
 
 from lidar.distance import distance_to
+from lidar.fused import along
+from lidar.morphology import compiled
+from lidar.plane_cells import cells_inside
+from lidar.point_order import median
 from lidar.roof_boxes import SHORTEST
 from lidar.roof_heights import SHRINK, quantiles_by
-from lidar.roof_lines import cells_inside, wall_directions
+from lidar.roof_lines import wall_directions
 from lidar.roof_planes import NONE, RoofPlanes
 
+Outline = MultiLineString | NDArray[np.object_]
+"""One, as shapely says of what it makes."""
 CHANCE = 1e-4
 """Probability of an empty disc of the radius from which a gap is one, were points strewn at random."""
 CELL = 0.35
@@ -64,17 +71,18 @@ def with_wells(
         (n + m, 3) points and their planes; the same as given where there is no well. A well's floor is at its lowest
         point, or at the middle of the lowest few that lie on one level.
     """
-    counts = np.bincount(roof.label[roof.label >= 0], minlength=len(roof))
+    counts = np.bincount(roof.label + 1, minlength=len(roof) + 1)[1:]
     # What may be a well's floor or wall: few points, a storey below most of the roof.
     middles = quantiles_by(roof.label, np.ascontiguousarray(xyz[:, 2]), len(roof), 0.5)
-    low_down = middles < np.median(xyz[roof.label >= 0, 2]) - STOREY  # False where there is none
+    low_down = middles < median(xyz[roof.label >= 0, 2]) - STOREY  # False where there is none
     small = np.append((counts * roof.spacing**2 < FLOOR) & low_down, True)[roof.label]  # last: points without a plane
     on_roof = ~small
     # Beside the outline the house's own outer wall is seen: it tells of no well, however few points the roof has there.
-    outline = MultiLineString(list(edges.reshape(-1, 2, 2)))
-    lower = xyz[small]
-    lower = lower[_off(outline, lower)]
-    deep = _deep(lower, roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
+    deep = _deep(xyz, small, roof.planes, float(xyz[on_roof, 2].max(initial=-np.inf)))
+    if len(deep) == 0:
+        return xyz, roof
+    outline = shapely.multilinestrings(np.asarray(shapely.linestrings(edges.reshape(-1, 2, 2))))
+    deep = deep[_off(outline, deep)]
     if len(deep) == 0:
         return xyz, roof
     cell = CELL * roof.spacing
@@ -82,15 +90,12 @@ def with_wells(
     low = edges[:, :2].min(axis=0) - cell
     columns, rows = (np.ceil((edges[:, :2].max(axis=0) - low) / cell).astype(int) + 1).tolist()
     inside = cells_inside(edges, low[0], low[1], cell, rows, columns)
-    at = np.clip(np.floor((xyz[:, :2] - low) / cell).astype(np.int64), 0, [columns - 1, rows - 1])
-    row, column = at[:, 1], at[:, 0]
-    blank = np.ones((rows, columns), dtype=bool)
-    blank[row[on_roof], column[on_roof]] = False
     # A gap at the eaves is outside as much as inside: there the outline counts as if it were a row of points.
-    clear = distance_to(np.pad(~blank | ~inside, 1, constant_values=True))[1:-1, 1:-1] * cell
-    pieces, count = ndimage.label(clear >= radius)
-    if count == 0:
+    clear = distance_to(_covered(xyz, on_roof, low[0], low[1], cell, inside))[1:-1, 1:-1] * cell
+    wide = clear >= radius
+    if not wide.any():
         return xyz, roof
+    pieces, _ = ndimage.label(wide)
     solid = np.concatenate([xyz[on_roof, :2], _along(edges, cell)])
     solid = solid[np.argsort(solid[:, 0], kind="stable")]
     directions = wall_directions(edges)
@@ -159,16 +164,42 @@ def _strip(xyz: NDArray[np.float64], x: float, reach: float) -> NDArray[np.int64
     return np.arange(first, last)
 
 
-def _off(outline: MultiLineString, xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _off(outline: Outline, xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(n,) points farther from the outline than its own wall is seen."""
     return np.asarray(shapely.distance(outline, shapely.points(xyz[:, :2])) > SHRINK, dtype=bool)
 
 
-def _deep(xyz: NDArray[np.float64], planes: NDArray[np.float64], highest: float) -> NDArray[np.float64]:
-    """(n, 2) places of points a storey below the highest plane there, or the highest point: without one, no well."""
-    top = np.minimum((planes[:, :1] + planes[:, 1:] @ xyz[:, :2].T).max(axis=0), highest)
-    found: NDArray[np.float64] = xyz[top - xyz[:, 2] >= STOREY, :2]
-    return found
+@compiled
+def _covered(xyz: Any, on_roof: Any, west: Any, south: Any, cell: Any, inside: Any) -> Any:
+    """(rows + 2, columns + 2) the cells that hold a point of the roof, or lie outside, with those around the grid."""
+    rows, columns = inside.shape
+    covered = np.ones((rows + 2, columns + 2), dtype=np.bool_)
+    covered[1:-1, 1:-1] = ~inside
+    for i in range(xyz.shape[0]):
+        if on_roof[i]:
+            column = min(max(np.int64(np.floor((xyz[i, 0] - west) / cell)), 0), columns - 1)
+            row = min(max(np.int64(np.floor((xyz[i, 1] - south) / cell)), 0), rows - 1)
+            covered[row + 1, column + 1] = True
+    return covered
+
+
+@compiled
+def _deep(xyz: Any, small: Any, planes: Any, highest: Any) -> Any:
+    """(n, 2) places of points a storey below the highest plane there, or the highest point: without one, no well.
+
+    Of the points that may be a well's alone.
+    """
+    found, count = np.empty((xyz.shape[0], 2)), 0
+    for i in range(xyz.shape[0]):
+        if not small[i]:
+            continue
+        top = -np.inf
+        for k in range(planes.shape[0]):
+            top = max(top, planes[k, 0] + along(xyz[i, 1], xyz[i, 0], planes[k, 2], planes[k, 1]))
+        if min(top, highest) - xyz[i, 2] >= STOREY:
+            found[count] = xyz[i, :2]
+            count += 1
+    return found[:count]
 
 
 def _widest_places(pieces: NDArray[np.int32], clear: NDArray[np.float64]) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ place of each ring's first corner, `face` (f + 1,) the place of each face's firs
 
 from __future__ import annotations
 
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 import numpy as np
@@ -42,16 +43,34 @@ def flattened(solid: Solid) -> Flat:
     Raises:
         BadGeometry: a face names a vertex that is not there.
     """
-    rings = [ring for face in solid.faces for ring in face.rings]
-    corner = [index for ring in rings for index in ring]
-    starts = np.zeros(len(rings) + 1, dtype=np.int64)
-    np.cumsum([len(ring) for ring in rings], out=starts[1:])
-    faces = np.zeros(len(solid.faces) + 1, dtype=np.int64)
-    np.cumsum([len(face.rings) for face in solid.faces], out=faces[1:])
+    of_face = [face.rings for face in solid.faces]
+    rings = list(chain.from_iterable(of_face))
+    corner = np.fromiter(chain.from_iterable(rings), dtype=np.int64)
+    starts = np.fromiter(accumulate(map(len, rings), initial=0), dtype=np.int64, count=len(rings) + 1)
+    faces = np.fromiter(accumulate(map(len, of_face), initial=0), dtype=np.int64, count=len(of_face) + 1)
     vertices = np.ascontiguousarray(solid.vertices, dtype=np.float64)
-    if corner and not 0 <= min(corner) <= max(corner) < len(vertices):
+    if len(corner) and not 0 <= corner.min() <= corner.max() < len(vertices):
         raise BadGeometry("a solid", "a face names a vertex that is not there")
-    return Flat(vertices, np.array(corner, dtype=np.int64), starts, faces)
+    return Flat(vertices, corner, starts, faces)
+
+
+@compiled
+def faults(
+    vertices: Floats, corner: Integers, ring: Integers, face: Integers, snap: float, planarity: float
+) -> tuple[int, NDArray[np.bool_], float]:
+    """Bits of all that is wrong, (f,) faces in doubt as of `face_faults`, and m³.
+
+    Where rings are wrong nothing else is looked at, and no face is in doubt.
+    """
+    same = identities(vertices, snap)
+    found = ring_faults(same, corner, ring)
+    if found != 0:
+        return found, np.zeros(0, dtype=np.bool_), 0.0
+    bits, doubt = face_faults(vertices, corner, ring, face, planarity, snap * snap)
+    for k in range(bits.shape[0]):
+        found |= bits[k]
+    found |= shell_faults(same, corner, ring, face)
+    return found, doubt, volume_of(vertices, corner, ring)
 
 
 @compiled
@@ -66,6 +85,32 @@ def volume_of(vertices: Floats, corner: Integers, ring: Integers) -> float:
             cx, cy, cz = vertices[corner[k + 1]] - first
             total += ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
     return total / 6.0
+
+
+@compiled
+def faces_up(vertices: Floats, corner: Integers, ring: Integers, face: Integers) -> tuple[Floats, Floats]:
+    """(f,) upward part of each face's unit normal, NaN without area, and (f,) its area in m², holes taken off.
+
+    By Newell's method over all rings of a face, as `gis.city_model.faces.normals`.
+    """
+    count = face.shape[0] - 1
+    up, area = np.empty(count), np.empty(count)
+    for f in range(count):
+        x, y, z = 0.0, 0.0, 0.0
+        first = vertices[corner[ring[face[f]]]]
+        for r in range(face[f], face[f + 1]):
+            for k in range(ring[r], ring[r + 1]):
+                here = vertices[corner[k]]
+                following = vertices[corner[k + 1 if k + 1 < ring[r + 1] else ring[r]]]
+                ax, ay, az = here[0] - first[0], here[1] - first[1], here[2] - first[2]
+                bx, by, bz = following[0] - first[0], following[1] - first[1], following[2] - first[2]
+                x += ay * bz - az * by
+                y += az * bx - ax * bz
+                z += ax * by - ay * bx
+        length = np.sqrt(x * x + y * y + z * z)
+        up[f] = z / length if length > 0.0 else np.nan
+        area[f] = length / 2.0
+    return up, area
 
 
 @compiled

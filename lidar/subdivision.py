@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from lidar.morphology import compiled
 from lidar.noding import UNIT, Integers, noded, unique
 
+STRIPS = 16
+"""Of a footprint, in each of which the edges over it are known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Subdivision:
@@ -208,21 +211,48 @@ def _holds(vertices: Any, edges: Any, following: Any, start: Any, x: Any, y: Any
 
 def faces_at(parts: Subdivision, xy: NDArray[np.float64]) -> Integers:
     """(n,) the face that holds each point (n, 2), metres from the origin; -1 outside."""
-    half = np.arange(len(parts.face))
-    start, end = parts.edges[half >> 1, half & 1], parts.edges[half >> 1, 1 - (half & 1)]
-    sides = np.concatenate([parts.vertices[start], parts.vertices[end]], axis=1) * UNIT
-    return np.asarray(_faces_below(np.ascontiguousarray(xy), sides, parts.face))
+    return np.asarray(_faces_below(xy, parts.vertices, parts.edges, parts.face))
 
 
 @compiled
-def _faces_below(xy: Any, sides: Any, face: Any) -> Any:
+def _faces_below(xy: Any, vertices: Any, edges: Any, face: Any) -> Any:
     """What lies under the lowest edge above each point."""
     found = np.full(xy.shape[0], -1, dtype=np.int64)
+    sides = np.empty((face.shape[0], 4))
+    for h in range(face.shape[0]):
+        a, b = edges[h >> 1, h & 1], edges[h >> 1, 1 - (h & 1)]
+        sides[h, 0], sides[h, 1] = vertices[a, 0] * UNIT, vertices[a, 1] * UNIT
+        sides[h, 2], sides[h, 3] = vertices[b, 0] * UNIT, vertices[b, 1] * UNIT
+    low, high = sides[:, 0].min(), sides[:, 0].max()
+    scale = STRIPS / max(high - low, 1e-9)
+    # Of each strip of x the edges over it, in their order: running west, so that their left is below.
+    start = np.zeros(STRIPS + 1, dtype=np.int64)
+    for h in range(sides.shape[0]):
+        if sides[h, 0] > sides[h, 2]:
+            for s in range(_strip(sides[h, 2], low, scale), _strip(sides[h, 0], low, scale) + 1):
+                start[s + 1] += 1
+    for s in range(STRIPS):
+        start[s + 1] += start[s]
+    member, cursor = np.empty(start[-1], dtype=np.int64), start[:-1].copy()
+    for h in range(sides.shape[0]):
+        if sides[h, 0] > sides[h, 2]:
+            for s in range(_strip(sides[h, 2], low, scale), _strip(sides[h, 0], low, scale) + 1):
+                member[cursor[s]] = h
+                cursor[s] += 1
     for i in range(xy.shape[0]):
         x, y, best = xy[i, 0], xy[i, 1], np.inf
-        for h in range(sides.shape[0]):
-            if sides[h, 0] > x and sides[h, 2] <= x:  # runs west: its left is below
+        if not low <= x <= high:
+            continue
+        s = _strip(x, low, scale)
+        for k in range(start[s], start[s + 1]):
+            h = member[k]
+            if sides[h, 0] > x and sides[h, 2] <= x:
                 at = sides[h, 1] + (x - sides[h, 0]) * (sides[h, 3] - sides[h, 1]) / (sides[h, 2] - sides[h, 0])
                 if at > y and at < best:
                     best, found[i] = at, face[h]
     return found
+
+
+@compiled
+def _strip(x: Any, low: Any, scale: Any) -> Any:
+    return min(int((x - low) * scale), STRIPS - 1)

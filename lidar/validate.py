@@ -72,16 +72,13 @@ def defects(solid: Solid, planarity: float = PLANARITY) -> tuple[Defect, ...]:
         return (Defect.NOT_FINITE,)
     if len(solid.faces) < 4:
         return (Defect.TOO_FEW_FACES,)
-    flat = checks.flattened(solid)
-    same = checks.identities(flat.vertices, SNAP)
-    if wrong := checks.ring_faults(same, flat.corner, flat.ring):
+    wrong, doubt, volume = checks.faults(*checks.flattened(solid), SNAP, planarity)
+    if not len(doubt):
         return _named(wrong)
-    bits, doubt = checks.face_faults(*flat, planarity, SNAP * SNAP)
-    wrong = int(np.bitwise_or.reduce(bits)) | checks.shell_faults(same, flat.corner, flat.ring, flat.face)
     found = set(_named(wrong))
-    for number in np.flatnonzero(doubt).tolist():
+    for number in doubt.nonzero()[0].tolist():
         found.update(_of_rings([solid.vertices[list(ring)] for ring in solid.faces[number].rings]))
-    if not found and checks.volume_of(flat.vertices, flat.corner, flat.ring) <= 0:
+    if not found and volume <= 0:
         found.add(Defect.INWARD)
     return tuple(sorted(found))
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from shapely import Point, Polygon, box
 
 from gis.city_model.building import Face, Solid, Surface
-from gis.city_model.faces import triangles
+from gis.city_model.faces import normals, triangles
 from gis.errors import BadGeometry
 from lidar.reconstruct import block
+from lidar.shell_checks import faces_up, flattened
 from lidar.validate import Defect, defects, signed_volume
 from tests.gis.city_model.roof_samples import random_roofs
 
@@ -35,6 +36,16 @@ def test_a_block_is_valid_and_its_volume_is_area_times_height() -> None:
     solid = block(outline, 2.0, 9.5)
     assert defects(solid) == ()
     assert signed_volume(solid) == pytest.approx(outline.area * 7.5)
+
+
+def test_faces_look_up_as_their_normals_do() -> None:
+    solid = block(Point(3, 4).buffer(10).difference(box(0, 0, 4, 4)), 2.0, 9.5)
+    upright = solid.vertices[:, 2] > 5
+    solid.vertices[upright, 2] += 0.3 * solid.vertices[upright, 0]
+    normal, area = normals(solid)
+    up, size = faces_up(*flattened(solid))
+    np.testing.assert_allclose(up, normal[:, 2], atol=1e-12)
+    np.testing.assert_allclose(size, area, rtol=1e-12)
 
 
 @settings(max_examples=60, deadline=None)

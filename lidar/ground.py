@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import BadInput, BadParameter
+from lidar.level_planes import fit_level_planes
 from lidar.local_plane import SIDES, Cells, Planes, Tolerance, fit_planes
 from lidar.low_points import REACH_CELLS, lowest_without_outliers
 from lidar.morphology import (
@@ -353,7 +354,11 @@ def _near_ground(
         tolerance=parameters.side_tolerance,
         largest_spread=parameters.side_spread,
     )
-    _mark_near(points, side, parameters.side_tolerance.above(side), near, left)
+    still = np.zeros_like(left)
+    _mark_near(points, side, parameters.side_tolerance.above(side), near, still)
+    still &= left
+    level = fit_level_planes(cells, occupied, ground, still, radii, PLANE_CELLS, parameters.side_spread)
+    _mark_near(points, level, parameters.side_tolerance.above(level), near, left)
     return near
 
 

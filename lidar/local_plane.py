@@ -184,7 +184,7 @@ def _fit_blocks(
                         centred(sums, (HALO + c) * PARTS, (HALO + r) * PARTS)
                     else:
                         sum_window(steps, HALO + r, HALO + c, radius, 0.0, 0.0, sums)
-                    z, a, b, residual = _solve(sums, radius + 1)
+                    z, a, b, residual = solve(sums, radius + 1)
                     if residual <= largest_spread:
                         plane_height[r0 + r, c0 + c] = z
                         slope_x[r0 + r, c0 + c] = a
@@ -235,7 +235,7 @@ def _fit_sides(
                         place = (HALO + r - r0, HALO + c - c0)
                         if sum_window(steps, *place, radius, direction[0], direction[1], sums) < enough:
                             continue
-                        z, a, b, residual = _solve(sums, radius + 1)
+                        z, a, b, residual = solve(sums, radius + 1)
                         if nearest:
                             bound = -abs(height[r, c] - z - a * offset_x[r, c] - b * offset_y[r, c])
                         else:
@@ -250,7 +250,7 @@ def _fit_sides(
 
 
 @compiled
-def _solve(sums: Sums, size: int) -> Any:
+def solve(sums: Sums, size: int) -> Any:
     """Height at the window's centre, the two slopes a cell and the residual spread of its plane, metres."""
     w = sums[0]
     share, unit = 1.0 / w, 1.0 / (size * PARTS)

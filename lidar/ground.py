@@ -354,11 +354,13 @@ def _near_ground(
         tolerance=parameters.side_tolerance,
         largest_spread=parameters.side_spread,
     )
-    still = np.zeros_like(left)
-    _mark_near(points, side, parameters.side_tolerance.above(side), near, still)
+    tolerance, still = parameters.side_tolerance.above(side), np.zeros_like(left)
+    _mark_near(points, side, tolerance, near, still)
     still &= left
-    level = fit_level_planes(cells, occupied, ground, still, radii, PLANE_CELLS, parameters.side_spread)
-    _mark_near(points, level, parameters.side_tolerance.above(level), near, left)
+    if still.any():
+        fit_level_planes(cells, ground, still, radii, PLANE_CELLS, parameters.side_spread, side)
+        tolerance[still] = parameters.side_tolerance.above(Planes(*(values[still] for values in side)))
+        _mark_near(points, side, tolerance, near, left)
     return near
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.local_plane import BLOCK, HALO, Cells, Planes, solve
+from lidar.local_plane import Cells, Planes, solve
 from lidar.morphology import Height, compiled, in_threads
-from lidar.tent_sums import MOMENTS, PARTS, gather, sum_window
+from lidar.tent_sums import HIGHEST, MOMENTS, PARTS, sum_window, whole
 
 LEVEL = 0.3
 """Metres above or below a cell within which another is on its level: grass and misplacement."""
@@ -27,42 +27,36 @@ GROUND_SHARE = 0.5
 
 def fit_level_planes(
     cells: Cells,
-    occupied: NDArray[np.bool_],
     ground: NDArray[np.bool_],
     wanted: NDArray[np.bool_],
     radii: tuple[int, ...],
     enough: int,
     largest_spread: float,
-) -> Planes:
+    planes: Planes,
+) -> None:
     """Fit at each wanted cell through the ground on its level in the smallest window that holds enough of it.
 
     Args:
         cells: the points; wanted cells hold one.
-        occupied: cells that hold a point.
-        ground: of these, the cells the planes go through.
-        wanted: cells that get a plane, if most cells on their level are ground.
+        ground: cells the planes go through; they hold one too.
+        wanted: cells that get a plane if most cells on their level are ground, or else none.
         radii: of the windows, in cells, growing, at most `tent_sums.LARGEST_RADIUS`.
         enough: ground cells on its level that a window must hold.
         largest_spread: planes of a greater spread are not kept, metres.
+        planes: changed in place at the wanted cells.
     """
-    planes = Planes(*(np.full(cells.height.shape, np.nan, dtype=np.float32) for _ in range(4)))
-    rows, columns = cells.height.shape
-    across = -(-columns // BLOCK)
-    blocks, work = -(-rows // BLOCK) * across, cells.height.size * 8
-    arguments = (*cells, occupied, ground, wanted, np.array(radii, dtype=np.int64), enough, largest_spread)
-    in_threads(_fit_levels, blocks, work, across, *arguments, *planes)
-    return planes
+    sizes = np.array(radii, dtype=np.int64)
+    arguments = (*cells, ground, wanted, sizes, enough, largest_spread)
+    in_threads(_fit_levels, wanted.shape[0], wanted.size, *arguments, *planes)
 
 
 @compiled
 def _fit_levels(
     first: int,
     last: int,
-    across: int,
     height: Height,
     offset_x: Height,
     offset_y: Height,
-    occupied: NDArray[np.bool_],
     ground: NDArray[np.bool_],
     wanted: NDArray[np.bool_],
     radii: NDArray[np.int64],
@@ -73,66 +67,72 @@ def _fit_levels(
     slope_y: Height,
     spread: Height,
 ) -> None:
-    """Cell by cell, block by block."""
-    steps = np.empty((4, BLOCK + 2 * HALO, BLOCK + 2 * HALO), dtype=np.int32)
-    level = np.empty((4, 2 * HALO, 2 * HALO), dtype=np.int32)
+    """Of the rows first…last, which hold few wanted cells: each gathers its own surroundings, ring by ring."""
+    centre = radii[-1]
+    steps = np.empty((4, 2 * centre + 1, 2 * centre + 1), dtype=np.int32)
     sums = np.empty(MOMENTS, dtype=np.int64)
-    for block in range(first, last):
-        r0, c0 = block // across * BLOCK, block % across * BLOCK
-        r1, c1 = min(r0 + BLOCK, height.shape[0]), min(c0 + BLOCK, height.shape[1])
-        if not wanted[r0:r1, c0:c1].any():
-            continue
-        gather(height, offset_x, offset_y, occupied, r0 - HALO, c0 - HALO, steps)
-        for r in range(r0, r1):
-            for c in range(c0, c1):
-                if not wanted[r, c]:
+    for r in range(first, last):
+        for c in range(wanted.shape[1]):
+            if not wanted[r, c]:
+                continue
+            plane_height[r, c] = np.nan
+            steps[0] = 0
+            count, others, within = 0, 0, -1
+            for radius in radii:
+                found = _take_ring(height, offset_x, offset_y, ground, r, c, within, radius, centre, steps)
+                count, others, within = count + found[0], others + found[1], radius
+                if count < enough:
                     continue
-                for radius in radii:
-                    here, others = _take_level(steps, ground, r0 - HALO, c0 - HALO, r, c, radius, level)
-                    if here < enough:
-                        continue
-                    if here >= GROUND_SHARE * (here + others):
-                        sum_window(level, radius, radius, radius, 0.0, 0.0, sums)
-                        z, a, b, residual = solve(sums, radius + 1)
-                        if residual <= largest_spread:
-                            plane_height[r, c] = z
-                            slope_x[r, c] = a
-                            slope_y[r, c] = b
-                            spread[r, c] = residual
-                    break
+                if count >= GROUND_SHARE * (count + others):
+                    sum_window(steps, centre, centre, radius, 0.0, 0.0, sums)
+                    z, a, b, residual = solve(sums, radius + 1)
+                    if residual <= largest_spread:
+                        plane_height[r, c] = z
+                        slope_x[r, c] = a
+                        slope_y[r, c] = b
+                        spread[r, c] = residual
+                break
 
 
 @compiled
-def _take_level(
-    steps: NDArray[np.int32],
+def _take_ring(
+    height: Height,
+    offset_x: Height,
+    offset_y: Height,
     ground: NDArray[np.bool_],
-    row: int,
-    column: int,
     r: int,
     c: int,
+    within: int,
     radius: int,
-    level: NDArray[np.int32],
+    centre: int,
+    steps: NDArray[np.int32],
 ) -> Any:
-    """Fill `level` with the ground on a cell's level in its window; how many cells, and how many others are on it.
+    """Put the ground on a cell's level from beyond one window to the next into `steps`, whose centre the cell is.
 
-    The first of the steps is the cell at `row`, `column` of the grid; the first of `level` is the window's.
+    How many cells that were, and how many on its level are no ground.
     """
-    top, left = r - radius - row, c - radius - column
-    x0, y0, z0 = steps[1, r - row, c - column], steps[2, r - row, c - column], steps[3, r - row, c - column]
-    here = others = 0
-    for i in range(2 * radius + 1):
-        for j in range(2 * radius + 1):
-            level[0, i, j] = 0
-            if steps[0, top + i, left + j] == 0:
+    rows, columns = height.shape
+    x, y, z = offset_x[r, c], offset_y[r, c], height[r, c]
+    furthest = np.float32(LEVEL + LEVEL_SLOPE * 1.5 * (radius + 1))
+    count = others = 0
+    for i in range(max(0, r - radius), min(rows, r + radius + 1)):
+        skip = abs(i - r) <= within
+        for j in range(max(0, c - radius), min(columns, c + radius + 1)):
+            rise = abs(height[i, j] - z)
+            if rise > furthest or (skip and abs(j - c) <= within):
                 continue
-            x, y, z = steps[1, top + i, left + j], steps[2, top + i, left + j], steps[3, top + i, left + j]
-            off, away = abs(z - z0) - LEVEL * PARTS, np.float64(x - x0) ** 2 + np.float64(y - y0) ** 2
-            if off > 0.0 and off * off > LEVEL_SLOPE * LEVEL_SLOPE * away:
-                continue
-            if not ground[row + top + i, column + left + j]:
+            off = rise - LEVEL
+            if off > 0.0:
+                east, north = j - c + offset_x[i, j] - x, i - r + offset_y[i, j] - y
+                if off * off > LEVEL_SLOPE * LEVEL_SLOPE * (east * east + north * north):
+                    continue
+            if not ground[i, j]:
                 others += 1
-                continue
-            here += 1
-            level[0, i, j] = 1
-            level[1, i, j], level[2, i, j], level[3, i, j] = x - left * PARTS, y - top * PARTS, z
-    return here, others
+            elif abs(height[i, j]) <= HIGHEST:
+                count += 1
+                m, n = i - r + centre, j - c + centre
+                steps[0, m, n] = 1
+                steps[1, m, n] = n * PARTS + whole(offset_x[i, j])
+                steps[2, m, n] = m * PARTS + whole(offset_y[i, j])
+                steps[3, m, n] = whole(height[i, j])
+    return count, others

@@ -53,13 +53,13 @@ def gather(
             z = height[row + i, column + j]
             if chosen[row + i, column + j] and abs(z) <= HIGHEST:
                 steps[0, i, j] = 1
-                steps[1, i, j] = j * PARTS + _whole(offset_x[row + i, column + j])
-                steps[2, i, j] = i * PARTS + _whole(offset_y[row + i, column + j])
-                steps[3, i, j] = _whole(z)
+                steps[1, i, j] = j * PARTS + whole(offset_x[row + i, column + j])
+                steps[2, i, j] = i * PARTS + whole(offset_y[row + i, column + j])
+                steps[3, i, j] = whole(z)
 
 
 @compiled
-def _whole(value: float) -> int:
+def whole(value: float) -> int:
     return int(np.floor(value * PARTS + 0.5))
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from gis.errors import BadInput, BadParameter
 from lidar.level_planes import fit_level_planes
-from lidar.local_plane import SIDES, Cells, Planes, Tolerance, fit_planes
+from lidar.local_plane import Cells, Planes, Tolerance, fit_planes, fit_sides
 from lidar.low_points import REACH_CELLS, lowest_without_outliers
 from lidar.morphology import (
     EMPTY,
@@ -344,22 +344,14 @@ def _near_ground(
     left &= wanted & (planes.spread >= parameters.break_spread)
     highest_ground = dilation(np.where(ground, cells.height, -EMPTY), SIDE_RADIUS)
     left &= cells.height <= highest_ground + np.float32(parameters.side_rise)
-    side = fit_planes(
-        cells,
-        ground,
-        left,
-        (SIDE_RADIUS,),
-        PLANE_CELLS,
-        directions=SIDES,
-        tolerance=parameters.side_tolerance,
-        largest_spread=parameters.side_spread,
-    )
-    tolerance, still = parameters.side_tolerance.above(side), np.zeros_like(left)
+    one_sided = parameters.side_tolerance
+    side = fit_sides(cells, ground, left, SIDE_RADIUS, PLANE_CELLS, one_sided, parameters.side_spread)
+    tolerance, still = one_sided.above(side), np.zeros_like(left)
     _mark_near(points, side, tolerance, near, still)
     still &= left
     if still.any():
         fit_level_planes(cells, ground, still, radii, PLANE_CELLS, parameters.side_spread, side)
-        tolerance[still] = parameters.side_tolerance.above(Planes(*(values[still] for values in side)))
+        tolerance[still] = one_sided.above(Planes(*(values[still] for values in side)))
         _mark_near(points, side, tolerance, near, left)
     return near
 

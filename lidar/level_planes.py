@@ -84,7 +84,7 @@ def _fit_levels(
                 if count < enough:
                     continue
                 if count >= GROUND_SHARE * (count + others):
-                    sum_window(steps, centre, centre, radius, 0.0, 0.0, sums)
+                    sum_window(steps, centre, centre, radius, sums)
                     z, a, b, residual = solve(sums, radius + 1)
                     if residual <= largest_spread:
                         plane_height[r, c] = z

@@ -79,7 +79,7 @@ def test_running_and_single_sums_are_those_of_unbounded_integers(
             expected = by_hand(cells, chosen, row, column, radius)
             running = np.ascontiguousarray(of_row[:, column])
             centred(running, (HALO + column) * PARTS, (HALO + row) * PARTS)
-            found = sum_window(steps, HALO + row, HALO + column, radius, 0.0, 0.0, single)
+            found = sum_window(steps, HALO + row, HALO + column, radius, single)
             assert running.tolist() == expected
             assert single.tolist() == expected
             assert found == count[row, column]

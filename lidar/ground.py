@@ -313,17 +313,44 @@ def _regain(
     parameters: GroundParameters,
     lowest_points: Points,
 ) -> None:
-    """Add to the ground, in place, cells near its planes where points lie far apart; a window further each round."""
+    """Add to the ground, in place, a window further each round: cells near its planes where points lie far apart.
+
+    Where they lie close, those near the plane on their level alone.
+    """
     share = share_around(occupied, SHARE_RADIUS)
     sparse = occupied & (share < np.float32(parameters.regaining_share))
     for _ in range(parameters.regaining_rounds):
+        found = _on_level(cells, occupied & ~sparse & ~ground, ground, parameters)
         wanted = sparse & ~ground
-        if not wanted.any():
+        if wanted.any():
+            chosen = wanted[occupied]
+            row, column, x, y, z = lowest_points
+            points = Points(row[chosen], column[chosen], x[chosen], y[chosen], z[chosen])
+            found[wanted] = _near_ground(cells, occupied, ground, parameters, points, wanted, REGAINING_RADII)
+        if not found.any():
             return
-        chosen = wanted[occupied]
-        row, column, x, y, z = lowest_points
-        points = Points(row[chosen], column[chosen], x[chosen], y[chosen], z[chosen])
-        ground[wanted] = _near_ground(cells, occupied, ground, parameters, points, wanted, REGAINING_RADII)
+        ground |= found
+
+
+def _on_level(
+    cells: Cells, wanted: NDArray[np.bool_], ground: NDArray[np.bool_], parameters: GroundParameters
+) -> NDArray[np.bool_]:
+    """Of the wanted cells those not higher than tolerated above the plane through the ground on their level."""
+    found = wanted & _no_higher(cells, ground, parameters)
+    planes = fit_planes(cells, ground, found, REGAINING_RADII, PLANE_CELLS)
+    found &= planes.spread >= parameters.break_spread
+    if found.any():
+        fit_level_planes(cells, ground, found, REGAINING_RADII, PLANE_CELLS, parameters.side_spread, planes)
+        height, east, north, level = cells.height[found], cells.offset_x[found], cells.offset_y[found], planes.at(found)
+        above = height - level.height - level.slope_x * east - level.slope_y * north
+        found[found] = above <= parameters.side_tolerance.above(level)
+    return found
+
+
+def _no_higher(cells: Cells, ground: NDArray[np.bool_], parameters: GroundParameters) -> NDArray[np.bool_]:
+    """Cells that do not rise from the highest ground around by more than the grass."""
+    highest_ground = dilation(np.where(ground, cells.height, -EMPTY), SIDE_RADIUS)
+    return np.asarray(cells.height <= highest_ground + np.float32(parameters.side_rise))
 
 
 def _near_ground(
@@ -342,8 +369,7 @@ def _near_ground(
     near, left = np.zeros(len(points.z), dtype=np.bool_), np.zeros(ground.shape, dtype=np.bool_)
     _mark_near(points, planes, parameters.tolerance.above(planes) + gaps, near, left)
     left &= wanted & (planes.spread >= parameters.break_spread)
-    highest_ground = dilation(np.where(ground, cells.height, -EMPTY), SIDE_RADIUS)
-    left &= cells.height <= highest_ground + np.float32(parameters.side_rise)
+    left &= _no_higher(cells, ground, parameters)
     one_sided = parameters.side_tolerance
     side = fit_sides(cells, ground, left, SIDE_RADIUS, PLANE_CELLS, one_sided, parameters.side_spread)
     tolerance, still = one_sided.above(side), np.zeros_like(left)
@@ -351,7 +377,7 @@ def _near_ground(
     still &= left
     if still.any():
         fit_level_planes(cells, ground, still, radii, PLANE_CELLS, parameters.side_spread, side)
-        tolerance[still] = one_sided.above(Planes(*(values[still] for values in side)))
+        tolerance[still] = one_sided.above(side.at(still))
         _mark_near(points, side, tolerance, near, left)
     return near
 

@@ -68,6 +68,10 @@ class Planes(NamedTuple):
     spread: Height
     """Root mean square of the residuals, metres."""
 
+    def at(self, chosen: NDArray[np.bool_]) -> Planes:
+        """Those of the chosen cells alone, in a row."""
+        return Planes(*(values[chosen] for values in self))
+
 
 class Tolerance(NamedTuple):
     """How far above a plane a point may lie: metres, and metres a unit of slope and a metre of spread."""

@@ -112,6 +112,9 @@ class GroundParameters:
     """Height above the plane on one side that is ground."""
     break_spread: float = 0.3
     """Spread about the plane all round from which the terrain may be broken there."""
+    cliff_spread: float = 1.0
+    """The same from which that plane is too loose to tell a wall, a car or a hedge from the ground: what has ground on
+    its own level is judged by that alone."""
     side_spread: float = 0.5
     """Spread about a plane on one side up to which that side is a surface."""
     side_rise: float = 0.3
@@ -339,11 +342,10 @@ def _on_level(
     found = wanted & _no_higher(cells, ground, parameters)
     planes = fit_planes(cells, ground, found, REGAINING_RADII, PLANE_CELLS)
     found &= planes.spread >= parameters.break_spread
-    if found.any():
-        fit_level_planes(cells, ground, found, REGAINING_RADII, PLANE_CELLS, parameters.side_spread, planes)
-        height, east, north, level = cells.height[found], cells.offset_x[found], cells.offset_y[found], planes.at(found)
-        above = height - level.height - level.slope_x * east - level.slope_y * north
-        found[found] = above <= parameters.side_tolerance.above(level)
+    found = fit_level_planes(cells, ground, found, REGAINING_RADII, PLANE_CELLS, parameters.side_spread, planes)
+    height, east, north, level = cells.height[found], cells.offset_x[found], cells.offset_y[found], planes.at(found)
+    above = height - level.height - level.slope_x * east - level.slope_y * north
+    found[found] = above <= parameters.side_tolerance.above(level)
     return found
 
 
@@ -362,22 +364,28 @@ def _near_ground(
     wanted: NDArray[np.bool_] | None = None,
     radii: tuple[int, ...] = PLANE_RADII,
 ) -> NDArray[np.bool_]:
-    """Points not higher than tolerated above the ground's plane all round or on one side; of `wanted` cells, or all."""
+    """Points not higher than tolerated above a plane of the ground around; of `wanted` cells, or all.
+
+    That is the plane all round, on one side or on the point's level; at a cliff the last alone, where there is one.
+    """
     wanted = occupied if wanted is None else wanted
+    one_sided, spread = parameters.side_tolerance, parameters.side_spread
     planes = fit_planes(cells, ground, wanted, radii, PLANE_CELLS)
     gaps = np.float32(parameters.tolerance_gaps) * (1 - share_around(occupied, SHARE_RADIUS))
+    tolerance = parameters.tolerance.above(planes) + gaps
+    broken, cliff = planes.spread >= parameters.break_spread, wanted & (planes.spread >= parameters.cliff_spread)
+    on_level = fit_level_planes(cells, ground, cliff, radii, PLANE_CELLS, spread, planes)
+    tolerance[on_level] = one_sided.above(planes.at(on_level)) + gaps[on_level]
     near, left = np.zeros(len(points.z), dtype=np.bool_), np.zeros(ground.shape, dtype=np.bool_)
-    _mark_near(points, planes, parameters.tolerance.above(planes) + gaps, near, left)
-    left &= wanted & (planes.spread >= parameters.break_spread)
-    left &= _no_higher(cells, ground, parameters)
-    one_sided = parameters.side_tolerance
-    side = fit_sides(cells, ground, left, SIDE_RADIUS, PLANE_CELLS, one_sided, parameters.side_spread)
+    _mark_near(points, planes, tolerance, near, left)
+    left &= wanted & broken & ~on_level & _no_higher(cells, ground, parameters)
+    side = fit_sides(cells, ground, left, SIDE_RADIUS, PLANE_CELLS, one_sided, spread)
     tolerance, still = one_sided.above(side), np.zeros_like(left)
     _mark_near(points, side, tolerance, near, still)
-    still &= left
+    still &= left & ~cliff
     if still.any():
-        fit_level_planes(cells, ground, still, radii, PLANE_CELLS, parameters.side_spread, side)
-        tolerance[still] = one_sided.above(side.at(still))
+        on_level = fit_level_planes(cells, ground, still, radii, PLANE_CELLS, spread, side)
+        tolerance[on_level] = one_sided.above(side.at(on_level))
         _mark_near(points, side, tolerance, near, left)
     return near
 

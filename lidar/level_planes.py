@@ -33,21 +33,28 @@ def fit_level_planes(
     enough: int,
     largest_spread: float,
     planes: Planes,
-) -> None:
+) -> NDArray[np.bool_]:
     """Fit at each wanted cell through the ground on its level in the smallest window that holds enough of it.
 
     Args:
         cells: the points; wanted cells hold one.
         ground: cells the planes go through; they hold one too.
-        wanted: cells that get a plane if most cells on their level are ground, or else none.
+        wanted: cells that get a plane if most cells on their level are ground.
         radii: of the windows, in cells, growing, at most `tent_sums.LARGEST_RADIUS`.
         enough: ground cells on its level that a window must hold.
         largest_spread: planes of a greater spread are not kept, metres.
-        planes: changed in place at the wanted cells.
+        planes: changed in place where one is found.
+
+    Returns:
+        (rows, columns) true where one is found.
     """
+    found = np.zeros(wanted.shape, dtype=np.bool_)
+    if not wanted.any():
+        return found
     sizes = np.array(radii, dtype=np.int64)
     arguments = (*cells, ground, wanted, sizes, enough, largest_spread)
-    in_threads(_fit_levels, wanted.shape[0], wanted.size, *arguments, *planes)
+    in_threads(_fit_levels, wanted.shape[0], wanted.size, *arguments, *planes, found)
+    return found
 
 
 @compiled
@@ -66,6 +73,7 @@ def _fit_levels(
     slope_x: Height,
     slope_y: Height,
     spread: Height,
+    found: NDArray[np.bool_],
 ) -> None:
     """Of the rows first…last, which hold few wanted cells: each gathers its own surroundings, ring by ring."""
     centre = radii[-1]
@@ -75,22 +83,21 @@ def _fit_levels(
         for c in range(wanted.shape[1]):
             if not wanted[r, c]:
                 continue
-            plane_height[r, c] = np.nan
             steps[0] = 0
             count, others, within = 0, 0, -1
             for radius in radii:
-                found = _take_ring(height, offset_x, offset_y, ground, r, c, within, radius, centre, steps)
-                count, others, within = count + found[0], others + found[1], radius
-                if count < enough:
+                taken = _take_ring(height, offset_x, offset_y, ground, r, c, within, radius, centre, steps)
+                count, others, within = count + taken[0], others + taken[1], radius
+                if count < enough or count < GROUND_SHARE * (count + others):
                     continue
-                if count >= GROUND_SHARE * (count + others):
-                    sum_window(steps, centre, centre, radius, sums)
-                    z, a, b, residual = solve(sums, radius + 1)
-                    if residual <= largest_spread:
-                        plane_height[r, c] = z
-                        slope_x[r, c] = a
-                        slope_y[r, c] = b
-                        spread[r, c] = residual
+                sum_window(steps, centre, centre, radius, sums)
+                z, a, b, residual = solve(sums, radius + 1)
+                if residual <= largest_spread:
+                    plane_height[r, c] = z
+                    slope_x[r, c] = a
+                    slope_y[r, c] = b
+                    spread[r, c] = residual
+                    found[r, c] = True
                 break
 
 

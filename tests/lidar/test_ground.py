@@ -101,6 +101,26 @@ def test_a_hill_in_the_corner_of_the_data_is_ground() -> None:
     assert ground_mask(x, y, np.maximum(0.0, 20.0 - 0.4 * np.hypot(x, y))).mean() > 0.99
 
 
+@pytest.mark.parametrize("density", [0.3, 1.0, 4.0])
+def test_the_ragged_edge_of_a_quarry_is_ground_and_the_house_and_the_wall_above_it_are_not(density: float) -> None:
+    """All of the plateau is as high as what lies behind it; the house and the wall are higher than all around them."""
+    generator = np.random.default_rng(12)
+    x, y = generator.uniform(0, 120, (2, int(120 * 120 * density)))
+    teeth = generator.uniform(-1.5, 1.5, 81)[(y / 1.5).astype(int)]
+    behind = 60 + 4 * np.sin(y / 5) + teeth - x
+    z = np.where(behind > 0, 15 + 0.03 * x, 0.0) + generator.normal(0, 0.03, len(x))
+    house = (np.abs(x - 40) < 5) & (np.abs(y - 60) < 8)
+    wall = (behind > 2) & (behind < 2.5) & (y > 80)
+    z[house] += 6.0
+    z[wall] += 1.2
+    ground = ground_mask(x, y, z)
+    edge = (behind > 0) & (behind < 5) & (y < 80)
+    assert ground[edge].mean() > 0.93
+    assert ground[behind <= 0].mean() > 0.99
+    assert not ground[house].any()
+    assert ground[wall].mean() < 0.3
+
+
 def test_no_point_has_no_ground() -> None:
     empty = np.zeros(0)
     assert ground_mask(empty, empty, empty).shape == (0,)

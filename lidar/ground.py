@@ -6,8 +6,9 @@ terrain, a terrace or the edge of a cliff, is wrongly cut off too; but from it t
 sides, while a roof falls off on nearly all: sight lines give it back, and take away what is high and walled in. What
 an opening left of a roof wider than its window goes with the rest of that roof (`lidar.roof_remains`). The
 ground's cells are then cleared of bushes by planes through their neighbours (one-sided, after Kraus & Pfeifer 1998).
-And a point is judged against the plane through the ground around it, or on one side of it where the terrain breaks,
-with a tolerance that grows with the plane's slope, with the spread about it and with the gaps between the points.
+And a point is judged against the plane through the ground around it, or where the terrain breaks on one side of it or
+at its own height (`lidar.level_planes`), with a tolerance that grows with the plane's slope, with the spread about it
+and with the gaps between the points. At a cliff the plane at its own height judges alone.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ PLANE_RADII = (3, 6, 9)
 PLANE_CELLS = 6
 """Cells a plane is fitted through at least: twice its unknowns."""
 REGAINING_RADII = PLANE_RADII[:2]
-"""Cells of the windows that regain ground where points lie far apart; nothing is lost where they hold too few."""
+"""Cells of the windows that regain ground; nothing is lost where they hold too few."""
 SIDE_RADIUS = 6
 """Cells of the half windows at breaks of the terrain."""
 SHARE_RADIUS = 3
@@ -123,10 +124,11 @@ class GroundParameters:
     plane_rounds: int = 3
     """Planes are fitted, and the ground found from them is the next planes' ground."""
     regaining_rounds: int = 2
-    """Rounds before the last that only add ground, where points lie far apart."""
+    """Rounds before the last that only add ground: where points lie close, by what lies on its level alone."""
     regaining_share: float = 0.25
-    """Share of cells with points (2 m between points) below which they add: there a cliff lies in a bridged gap, whose
-    plane is lower than the edge, so that openings cut off more of it; where points lie close it would be roofs."""
+    """Share of cells with points (2 m between points) below which they add by every plane: there a cliff lies in a
+    bridged gap, whose plane is lower than the edge, so that openings cut off more of it; where points lie close it
+    would be roofs."""
 
     def __post_init__(self) -> None:
         for name in ("slope", "step", "island", "dike_step"):

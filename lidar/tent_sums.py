@@ -32,7 +32,7 @@ FACTORS = np.array([(0, 0), (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 2), (1, 
 Sums = NDArray[np.int64]
 
 DIRECTIONS = 16
-"""Counted anticlockwise from east: an even one is an eighth of a turn's multiple, an odd one all between two of these."""
+"""Counted anticlockwise from east: an even one is a multiple of an eighth of a turn, an odd one all between two."""
 
 
 def _sectors() -> NDArray[np.int8]:
@@ -77,6 +77,7 @@ def gather(
 
 @compiled
 def whole(value: float) -> int:
+    """A height, or a place in a cell, in steps."""
     return int(np.floor(value * PARTS + 0.5))
 
 

@@ -47,7 +47,7 @@ POINTS = "points.copc.laz"
 PRODUCTS: tuple[Literal["dtm", "dsm", "ndsm"], ...] = ("dtm", "dsm", "ndsm")
 SIZES = "bytes"
 """Of a tile's statistics: its files and their sizes, by which a lost one is noticed."""
-METHOD = 6
+METHOD = 7
 """Raised whenever the chain makes something else from the same input, so that old products are made again."""
 
 

@@ -6,8 +6,9 @@ terrain, a terrace or the edge of a cliff, is wrongly cut off too; but from it t
 sides, while a roof falls off on nearly all: sight lines give it back, and take away what is high and walled in. What
 an opening left of a roof wider than its window goes with the rest of that roof (`lidar.roof_remains`). The
 ground's cells are then cleared of bushes by planes through their neighbours (one-sided, after Kraus & Pfeifer 1998).
-And a point is judged against the plane through the ground around it, or on one side of it where the terrain breaks,
-with a tolerance that grows with the plane's slope, with the spread about it and with the gaps between the points.
+And a point is judged against the plane through the ground around it, or where the terrain breaks on one side of it or
+at its own height (`lidar.level_planes`), with a tolerance that grows with the plane's slope, with the spread about it
+and with the gaps between the points. At a cliff the plane at its own height judges alone.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import BadInput, BadParameter
-from lidar.local_plane import SIDES, Cells, Planes, Tolerance, fit_planes
+from lidar.level_planes import fit_level_planes
+from lidar.local_plane import Cells, Planes, Tolerance, fit_planes, fit_sides
 from lidar.low_points import REACH_CELLS, lowest_without_outliers
 from lidar.morphology import (
     EMPTY,
@@ -52,7 +54,7 @@ PLANE_RADII = (3, 6, 9)
 PLANE_CELLS = 6
 """Cells a plane is fitted through at least: twice its unknowns."""
 REGAINING_RADII = PLANE_RADII[:2]
-"""Cells of the windows that regain ground where points lie far apart; nothing is lost where they hold too few."""
+"""Cells of the windows that regain ground; nothing is lost where they hold too few."""
 SIDE_RADIUS = 6
 """Cells of the half windows at breaks of the terrain."""
 SHARE_RADIUS = 3
@@ -111,6 +113,9 @@ class GroundParameters:
     """Height above the plane on one side that is ground."""
     break_spread: float = 0.3
     """Spread about the plane all round from which the terrain may be broken there."""
+    cliff_spread: float = 1.0
+    """The same from which that plane is too loose to tell a wall, a car or a hedge from the ground: what has ground on
+    its own level is judged by that alone."""
     side_spread: float = 0.5
     """Spread about a plane on one side up to which that side is a surface."""
     side_rise: float = 0.3
@@ -119,10 +124,11 @@ class GroundParameters:
     plane_rounds: int = 3
     """Planes are fitted, and the ground found from them is the next planes' ground."""
     regaining_rounds: int = 2
-    """Rounds before the last that only add ground, where points lie far apart."""
+    """Rounds before the last that only add ground: where points lie close, by what lies on its level alone."""
     regaining_share: float = 0.25
-    """Share of cells with points (2 m between points) below which they add: there a cliff lies in a bridged gap, whose
-    plane is lower than the edge, so that openings cut off more of it; where points lie close it would be roofs."""
+    """Share of cells with points (2 m between points) below which they add by every plane: there a cliff lies in a
+    bridged gap, whose plane is lower than the edge, so that openings cut off more of it; where points lie close it
+    would be roofs."""
 
     def __post_init__(self) -> None:
         for name in ("slope", "step", "island", "dike_step"):
@@ -312,17 +318,43 @@ def _regain(
     parameters: GroundParameters,
     lowest_points: Points,
 ) -> None:
-    """Add to the ground, in place, cells near its planes where points lie far apart; a window further each round."""
+    """Add to the ground, in place, a window further each round: cells near its planes where points lie far apart.
+
+    Where they lie close, those near the plane on their level alone.
+    """
     share = share_around(occupied, SHARE_RADIUS)
     sparse = occupied & (share < np.float32(parameters.regaining_share))
     for _ in range(parameters.regaining_rounds):
+        found = _on_level(cells, occupied & ~sparse & ~ground, ground, parameters)
         wanted = sparse & ~ground
-        if not wanted.any():
+        if wanted.any():
+            chosen = wanted[occupied]
+            row, column, x, y, z = lowest_points
+            points = Points(row[chosen], column[chosen], x[chosen], y[chosen], z[chosen])
+            found[wanted] = _near_ground(cells, occupied, ground, parameters, points, wanted, REGAINING_RADII)
+        if not found.any():
             return
-        chosen = wanted[occupied]
-        row, column, x, y, z = lowest_points
-        points = Points(row[chosen], column[chosen], x[chosen], y[chosen], z[chosen])
-        ground[wanted] = _near_ground(cells, occupied, ground, parameters, points, wanted, REGAINING_RADII)
+        ground |= found
+
+
+def _on_level(
+    cells: Cells, wanted: NDArray[np.bool_], ground: NDArray[np.bool_], parameters: GroundParameters
+) -> NDArray[np.bool_]:
+    """Of the wanted cells those not higher than tolerated above the plane through the ground on their level."""
+    found = wanted & _no_higher(cells, ground, parameters)
+    planes = fit_planes(cells, ground, found, REGAINING_RADII, PLANE_CELLS)
+    found &= planes.spread >= parameters.break_spread
+    found = fit_level_planes(cells, ground, found, REGAINING_RADII, PLANE_CELLS, parameters.side_spread, planes)
+    height, east, north, level = cells.height[found], cells.offset_x[found], cells.offset_y[found], planes.at(found)
+    above = height - level.height - level.slope_x * east - level.slope_y * north
+    found[found] = above <= parameters.side_tolerance.above(level)
+    return found
+
+
+def _no_higher(cells: Cells, ground: NDArray[np.bool_], parameters: GroundParameters) -> NDArray[np.bool_]:
+    """Cells that do not rise from the highest ground around by more than the grass."""
+    highest_ground = dilation(np.where(ground, cells.height, -EMPTY), SIDE_RADIUS)
+    return np.asarray(cells.height <= highest_ground + np.float32(parameters.side_rise))
 
 
 def _near_ground(
@@ -334,26 +366,29 @@ def _near_ground(
     wanted: NDArray[np.bool_] | None = None,
     radii: tuple[int, ...] = PLANE_RADII,
 ) -> NDArray[np.bool_]:
-    """Points not higher than tolerated above the ground's plane all round or on one side; of `wanted` cells, or all."""
+    """Points not higher than tolerated above a plane of the ground around; of `wanted` cells, or all.
+
+    That is the plane all round, on one side or on the point's level; at a cliff the last alone, where there is one.
+    """
     wanted = occupied if wanted is None else wanted
+    one_sided, spread = parameters.side_tolerance, parameters.side_spread
     planes = fit_planes(cells, ground, wanted, radii, PLANE_CELLS)
     gaps = np.float32(parameters.tolerance_gaps) * (1 - share_around(occupied, SHARE_RADIUS))
+    tolerance = parameters.tolerance.above(planes) + gaps
+    broken, cliff = planes.spread >= parameters.break_spread, wanted & (planes.spread >= parameters.cliff_spread)
+    on_level = fit_level_planes(cells, ground, cliff, radii, PLANE_CELLS, spread, planes)
+    tolerance[on_level] = one_sided.above(planes.at(on_level)) + gaps[on_level]
     near, left = np.zeros(len(points.z), dtype=np.bool_), np.zeros(ground.shape, dtype=np.bool_)
-    _mark_near(points, planes, parameters.tolerance.above(planes) + gaps, near, left)
-    left &= wanted & (planes.spread >= parameters.break_spread)
-    highest_ground = dilation(np.where(ground, cells.height, -EMPTY), SIDE_RADIUS)
-    left &= cells.height <= highest_ground + np.float32(parameters.side_rise)
-    side = fit_planes(
-        cells,
-        ground,
-        left,
-        (SIDE_RADIUS,),
-        PLANE_CELLS,
-        directions=SIDES,
-        tolerance=parameters.side_tolerance,
-        largest_spread=parameters.side_spread,
-    )
-    _mark_near(points, side, parameters.side_tolerance.above(side), near, left)
+    _mark_near(points, planes, tolerance, near, left)
+    left &= wanted & broken & ~on_level & _no_higher(cells, ground, parameters)
+    side = fit_sides(cells, ground, left, SIDE_RADIUS, PLANE_CELLS, one_sided, spread)
+    tolerance, still = one_sided.above(side), np.zeros_like(left)
+    _mark_near(points, side, tolerance, near, still)
+    still &= left & ~cliff
+    if still.any():
+        on_level = fit_level_planes(cells, ground, still, radii, PLANE_CELLS, spread, side)
+        tolerance[on_level] = one_sided.above(side.at(on_level))
+        _mark_near(points, side, tolerance, near, left)
     return near
 
 

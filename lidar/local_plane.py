@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gis.errors import BadParameter
 from lidar.morphology import Height, compiled, in_threads
 from lidar.tent_sums import (
+    DIRECTIONS,
     LARGEST_RADIUS,
     MOMENTS,
     PARTS,
@@ -24,6 +25,8 @@ from lidar.tent_sums import (
     next_row,
     start_columns,
     sum_row,
+    sum_sectors,
+    sum_side,
     sum_window,
     window_counts,
 )
@@ -38,10 +41,8 @@ HALO = LARGEST_RADIUS + 1
 RUNNING = 10
 """Cells of single windows, a cell of the block, from which running sums over the whole block cost less."""
 
-ALL_ROUND = np.zeros((1, 2))
-"""No direction: the whole window."""
-SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)], dtype=np.float64)
-"""Eight half windows, (east, north): at the edge of a cliff one of them sees the plateau alone."""
+SIDES = np.array([0, 8, 4, 12, 2, 14, 6, 10])
+"""Eight half windows, by `tent_sums.DIRECTIONS`, the first of equals: at a cliff's edge one sees the plateau alone."""
 
 
 class Cells(NamedTuple):
@@ -67,6 +68,10 @@ class Planes(NamedTuple):
     spread: Height
     """Root mean square of the residuals, metres."""
 
+    def at(self, chosen: NDArray[np.bool_]) -> Planes:
+        """Those of the chosen cells alone, in a row."""
+        return Planes(*(values[chosen] for values in self))
+
 
 class Tolerance(NamedTuple):
     """How far above a plane a point may lie: metres, and metres a unit of slope and a metre of spread."""
@@ -83,16 +88,7 @@ class Tolerance(NamedTuple):
 
 
 def fit_planes(
-    cells: Cells,
-    chosen: NDArray[np.bool_],
-    wanted: NDArray[np.bool_],
-    radii: tuple[int, ...],
-    enough: int,
-    *,
-    directions: NDArray[np.float64] = ALL_ROUND,
-    tolerance: Tolerance | None = None,
-    nearest: bool = False,
-    largest_spread: float = np.inf,
+    cells: Cells, chosen: NDArray[np.bool_], wanted: NDArray[np.bool_], radii: tuple[int, ...], enough: int
 ) -> Planes:
     """Fit at each wanted cell through the chosen cells of the smallest window that holds enough of them.
 
@@ -102,30 +98,54 @@ def fit_planes(
         wanted: cells that get a plane.
         radii: of the windows, in cells, growing, at most `tent_sums.LARGEST_RADIUS`.
         enough: cells a window must hold.
-        directions: (k, 2) east and north; a plane is fitted to the half window on that side, and of the k planes
-            the one kept is that under which the highest point would be tolerated.
-        tolerance: compares planes of several directions.
-        nearest: keep the plane nearest to the cell's own point instead; wanted cells then hold one.
-        largest_spread: planes of a greater spread are not kept, metres.
 
     Raises:
         BadParameter: a window is too large.
     """
+    planes, across, blocks, work = _prepared(cells, radii)
+    in_threads(_fit_blocks, blocks, work, across, *cells, chosen, wanted, np.array(radii), enough, *planes)
+    return planes
+
+
+def fit_sides(
+    cells: Cells,
+    chosen: NDArray[np.bool_],
+    wanted: NDArray[np.bool_],
+    radius: int,
+    enough: int,
+    tolerance: Tolerance,
+    largest_spread: float,
+) -> Planes:
+    """Fit at each wanted cell through the chosen cells on one side of it.
+
+    Of the planes of the eight half windows, that is kept under which the highest point would be tolerated.
+
+    Args:
+        cells: as those of `fit_planes`, like the others.
+        chosen: cells the planes go through.
+        wanted: cells that get a plane.
+        radius: of the window, in cells.
+        enough: cells a half window must hold.
+        tolerance: compares the planes.
+        largest_spread: planes of a greater spread are not kept, metres.
+
+    Raises:
+        BadParameter: the window is too large.
+    """
+    planes, across, blocks, work = _prepared(cells, (radius,))
+    compared = (tolerance.by_slope, tolerance.by_spread, largest_spread)
+    in_threads(_fit_sides, blocks, work, across, *cells, chosen, wanted, radius, enough, *compared, *planes)
+    return planes
+
+
+def _prepared(cells: Cells, radii: tuple[int, ...]) -> tuple[Planes, int, int, int]:
+    """Planes that are none yet, the blocks from west to east, all blocks, and the work there is."""
     if radii[-1] > LARGEST_RADIUS:
         raise BadParameter("radii", radii, f"windows of planes reach {LARGEST_RADIUS} cells at most")
     planes = Planes(*(np.full(cells.height.shape, np.nan, dtype=np.float32) for _ in range(4)))
-    sizes = np.array(radii, dtype=np.int64)
     rows, columns = cells.height.shape
     across = -(-columns // BLOCK)
-    blocks, work = -(-rows // BLOCK) * across, cells.height.size * 8
-    if len(directions) == 1 and not directions.any():
-        arguments = (*cells, chosen, wanted, sizes, enough, largest_spread)
-        in_threads(_fit_blocks, blocks, work, across, *arguments, *planes)
-    else:
-        weights = tolerance or Tolerance(0.0, 0.0, 0.0)
-        choice = (directions, weights.by_slope, weights.by_spread, nearest, largest_spread)
-        in_threads(_fit_sides, blocks, work, across, *cells, chosen, wanted, sizes, enough, *choice, *planes)
-    return planes
+    return planes, across, -(-rows // BLOCK) * across, cells.height.size * 8
 
 
 @compiled
@@ -140,7 +160,6 @@ def _fit_blocks(
     wanted: NDArray[np.bool_],
     radii: NDArray[np.int64],
     enough: int,
-    largest_spread: float,
     plane_height: Height,
     slope_x: Height,
     slope_y: Height,
@@ -183,13 +202,12 @@ def _fit_blocks(
                         sums[:] = of_row[:, c]
                         centred(sums, (HALO + c) * PARTS, (HALO + r) * PARTS)
                     else:
-                        sum_window(steps, HALO + r, HALO + c, radius, 0.0, 0.0, sums)
-                    z, a, b, residual = _solve(sums, radius + 1)
-                    if residual <= largest_spread:
-                        plane_height[r0 + r, c0 + c] = z
-                        slope_x[r0 + r, c0 + c] = a
-                        slope_y[r0 + r, c0 + c] = b
-                        spread[r0 + r, c0 + c] = residual
+                        sum_window(steps, HALO + r, HALO + c, radius, sums)
+                    z, a, b, residual = solve(sums, radius + 1)
+                    plane_height[r0 + r, c0 + c] = z
+                    slope_x[r0 + r, c0 + c] = a
+                    slope_y[r0 + r, c0 + c] = b
+                    spread[r0 + r, c0 + c] = residual
 
 
 @compiled
@@ -202,12 +220,10 @@ def _fit_sides(
     offset_y: Height,
     chosen: NDArray[np.bool_],
     wanted: NDArray[np.bool_],
-    radii: NDArray[np.int64],
+    radius: int,
     enough: int,
-    directions: NDArray[np.float64],
     by_slope: float,
     by_spread: float,
-    nearest: bool,
     largest_spread: float,
     plane_height: Height,
     slope_x: Height,
@@ -217,6 +233,7 @@ def _fit_sides(
     """Planes through half windows, cell by cell, block by block."""
     steps = np.empty((4, BLOCK + 2 * HALO, BLOCK + 2 * HALO), dtype=np.int32)
     count = np.empty((BLOCK, BLOCK), dtype=np.int32)
+    counts, sectors = np.empty(DIRECTIONS, dtype=np.int64), np.empty((DIRECTIONS, MOMENTS), dtype=np.int64)
     sums = np.empty(MOMENTS, dtype=np.int64)
     for block in range(first, last):
         r0, c0 = block // across * BLOCK, block % across * BLOCK
@@ -224,33 +241,28 @@ def _fit_sides(
         if not wanted[r0:r1, c0:c1].any():
             continue
         gather(height, offset_x, offset_y, chosen, r0 - HALO, c0 - HALO, steps)
-        window_counts(steps, HALO, radii[-1], count[: r1 - r0, : c1 - c0])
+        window_counts(steps, HALO, radius, count[: r1 - r0, : c1 - c0])
         for r in range(r0, r1):
             for c in range(c0, c1):
                 if not wanted[r, c] or count[r - r0, c - c0] < enough:
                     continue
+                sum_sectors(steps, HALO + r - r0, HALO + c - c0, radius, counts, sectors)
                 highest = -np.inf
-                for direction in directions:
-                    for radius in radii:
-                        place = (HALO + r - r0, HALO + c - c0)
-                        if sum_window(steps, *place, radius, direction[0], direction[1], sums) < enough:
-                            continue
-                        z, a, b, residual = _solve(sums, radius + 1)
-                        if nearest:
-                            bound = -abs(height[r, c] - z - a * offset_x[r, c] - b * offset_y[r, c])
-                        else:
-                            bound = z + by_slope * hypot(a, b) + by_spread * residual
-                        if residual <= largest_spread and bound > highest:
-                            highest = bound
-                            plane_height[r, c] = z
-                            slope_x[r, c] = a
-                            slope_y[r, c] = b
-                            spread[r, c] = residual
-                        break
+                for side in SIDES:
+                    if sum_side(counts, sectors, side, sums) < enough:
+                        continue
+                    z, a, b, residual = solve(sums, radius + 1)
+                    bound = z + by_slope * hypot(a, b) + by_spread * residual
+                    if residual <= largest_spread and bound > highest:
+                        highest = bound
+                        plane_height[r, c] = z
+                        slope_x[r, c] = a
+                        slope_y[r, c] = b
+                        spread[r, c] = residual
 
 
 @compiled
-def _solve(sums: Sums, size: int) -> Any:
+def solve(sums: Sums, size: int) -> Any:
     """Height at the window's centre, the two slopes a cell and the residual spread of its plane, metres."""
     w = sums[0]
     share, unit = 1.0 / w, 1.0 / (size * PARTS)

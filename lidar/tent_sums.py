@@ -31,6 +31,23 @@ FACTORS = np.array([(0, 0), (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 2), (1, 
 """Of w, x, y, z, those whose product each moment is the sum of; w is 1, or all are 0."""
 Sums = NDArray[np.int64]
 
+DIRECTIONS = 16
+"""Counted anticlockwise from east: an even one is a multiple of an eighth of a turn, an odd one all between two."""
+
+
+def _sectors() -> NDArray[np.int8]:
+    north, east = np.mgrid[-LARGEST_RADIUS : LARGEST_RADIUS + 1, -LARGEST_RADIUS : LARGEST_RADIUS + 1]
+    quarter = np.where(east > 0, np.where(north >= 0, 0, 3), np.where(north > 0, 1, 2))
+    quarter[(east == 0) & (north < 0)] = 3
+    along = np.choose(quarter, (east, north, -east, -north))
+    across = np.choose(quarter, (north, -east, -north, east))
+    within = np.where(across == 0, 0, np.where(across < along, 1, np.where(across == along, 2, 3)))
+    return np.where((north == 0) & (east == 0), -1, quarter * 4 + within).astype(np.int8)
+
+
+SECTOR = _sectors()
+"""Direction of a window's cells, by rows north and columns east of the middle one, itself −1."""
+
 
 @compiled
 def gather(
@@ -53,13 +70,14 @@ def gather(
             z = height[row + i, column + j]
             if chosen[row + i, column + j] and abs(z) <= HIGHEST:
                 steps[0, i, j] = 1
-                steps[1, i, j] = j * PARTS + _whole(offset_x[row + i, column + j])
-                steps[2, i, j] = i * PARTS + _whole(offset_y[row + i, column + j])
-                steps[3, i, j] = _whole(z)
+                steps[1, i, j] = j * PARTS + whole(offset_x[row + i, column + j])
+                steps[2, i, j] = i * PARTS + whole(offset_y[row + i, column + j])
+                steps[3, i, j] = whole(z)
 
 
 @compiled
-def _whole(value: float) -> int:
+def whole(value: float) -> int:
+    """A height, or a place in a cell, in steps."""
     return int(np.floor(value * PARTS + 0.5))
 
 
@@ -86,23 +104,16 @@ def window_counts(steps: NDArray[np.int32], halo: int, radius: int, count: NDArr
 
 
 @compiled
-def sum_window(
-    steps: NDArray[np.int32], row: int, column: int, radius: int, east: float, north: float, sums: Sums
-) -> int:
-    """Add up the window about a cell of `steps`, or its half towards (east, north); give the number of its cells.
-
-    `sums` (MOMENTS,) is filled with the places counted from the cell's centre.
-    """
-    size, one_side = radius + 1, east != 0.0 or north != 0.0
+def sum_window(steps: NDArray[np.int32], row: int, column: int, radius: int, sums: Sums) -> None:
+    """Fill `sums` (MOMENTS,) with the window about a cell of `steps`, the places counted from the cell's centre."""
+    size = radius + 1
     x0, y0 = column * PARTS, row * PARTS
-    count = 0
     w = wx = wy = wz = wxx = wxy = wyy = wxz = wyz = wzz = np.int64(0)
     for i in range(row - radius, row + radius + 1):
         down = size - abs(i - row)
         for j in range(column - radius, column + radius + 1):
-            if steps[0, i, j] == 0 or (one_side and (j - column) * east + (i - row) * north <= 0.0):
+            if steps[0, i, j] == 0:
                 continue
-            count += 1
             weight = down * (size - abs(j - column))
             x, y, z = steps[1, i, j] - x0, steps[2, i, j] - y0, np.int64(steps[3, i, j])
             w += weight
@@ -117,6 +128,50 @@ def sum_window(
             wzz += weight * z * z
     sums[0], sums[1], sums[2], sums[3], sums[4] = w, wx, wy, wz, wxx
     sums[5], sums[6], sums[7], sums[8], sums[9] = wxy, wyy, wxz, wyz, wzz
+
+
+@compiled
+def sum_sectors(
+    steps: NDArray[np.int32], row: int, column: int, radius: int, counts: NDArray[np.int64], sectors: Sums
+) -> None:
+    """The same by the directions that the cells lie in: `counts` (DIRECTIONS,) and `sectors` (DIRECTIONS, MOMENTS)."""
+    size = radius + 1
+    x0, y0 = column * PARTS, row * PARTS
+    counts[:] = 0
+    sectors[:] = 0
+    for i in range(row - radius, row + radius + 1):
+        down = size - abs(i - row)
+        for j in range(column - radius, column + radius + 1):
+            direction = SECTOR[i - row + LARGEST_RADIUS, j - column + LARGEST_RADIUS]
+            if steps[0, i, j] == 0 or direction < 0:
+                continue
+            counts[direction] += 1
+            weight = np.int64(down * (size - abs(j - column)))
+            x, y, z = steps[1, i, j] - x0, steps[2, i, j] - y0, np.int64(steps[3, i, j])
+            wx, wy, wz = weight * x, weight * y, weight * z
+            to = sectors[direction]
+            to[0] += weight
+            to[1] += wx
+            to[2] += wy
+            to[3] += wz
+            to[4] += wx * x
+            to[5] += wx * y
+            to[6] += wy * y
+            to[7] += wx * z
+            to[8] += wy * z
+            to[9] += wz * z
+
+
+@compiled
+def sum_side(counts: NDArray[np.int64], sectors: Sums, direction: int, sums: Sums) -> int:
+    """Fill `sums` with the half window towards one of the directions, without its rim; give the number of its cells."""
+    count = 0
+    sums[:] = 0
+    for turn in range(1 - DIRECTIONS // 4, DIRECTIONS // 4):
+        k = (direction + turn) % DIRECTIONS
+        count += counts[k]
+        for m in range(MOMENTS):
+            sums[m] += sectors[k, m]
     return count
 
 

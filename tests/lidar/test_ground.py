@@ -101,6 +101,31 @@ def test_a_hill_in_the_corner_of_the_data_is_ground() -> None:
     assert ground_mask(x, y, np.maximum(0.0, 20.0 - 0.4 * np.hypot(x, y))).mean() > 0.99
 
 
+@pytest.mark.parametrize("density", [0.3, 1.0, 4.0])
+def test_the_ragged_edge_of_a_quarry_is_ground_and_what_stands_beside_it_is_not(density: float) -> None:
+    """The plateau goes on as it lies up to its last tooth; all that stands on it is higher than what lies around."""
+    generator = np.random.default_rng(12)
+    x, y = generator.uniform(0, 120, (2, int(120 * 120 * density)))
+    teeth = generator.uniform(-1.5, 1.5, 81)[(y / 1.5).astype(int)]
+    behind = 60 + 4 * np.sin(y / 5) + teeth - x
+    z = np.where(behind > 0, 15 + 0.03 * x, 0.0) + generator.normal(0, 0.03, len(x))
+    house = (np.abs(x - 40) < 5) & (np.abs(y - 60) < 8)
+    shed = (behind > 3) & (behind < 7) & (np.abs(y - 20) < 3)
+    car = (behind > 1) & (behind < 3) & (np.abs(y - 40) < 2)
+    hedge = (behind > 4) & (behind < 5) & (y > 50) & (y < 75)
+    wall = (behind > 2) & (behind < 2.5) & (y > 80)
+    things = ((house, 6.0), (shed, 2.5), (car, 1.5), (hedge, 1.0), (wall, 1.2))
+    for thing, height in things:
+        z[thing] += height
+    ground = ground_mask(x, y, z)
+    edge = (behind > 0) & (behind < 5) & ~np.any([thing for thing, _ in things], axis=0)
+    assert ground[edge].mean() > 0.9
+    assert ground[behind <= 0].mean() > 0.99
+    for thing, height in things:
+        assert thing.sum() > 1
+        assert ground[thing].mean() < 0.05, height
+
+
 def test_no_point_has_no_ground() -> None:
     empty = np.zeros(0)
     assert ground_mask(empty, empty, empty).shape == (0,)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lidar.local_plane import SIDES, Cells, Tolerance, fit_planes
+from lidar.local_plane import Cells, Tolerance, fit_planes, fit_sides
 
 
 @pytest.fixture
@@ -49,9 +49,7 @@ def test_on_the_edge_of_a_cliff_one_side_is_the_plateau() -> None:
     chosen = np.ones_like(height, dtype=bool)
     tolerance = Tolerance(0.3, 0.5, 1.0)
     all_round = fit_planes(Cells(height, zero, zero), chosen, chosen, (6,), 6)
-    side = fit_planes(
-        Cells(height, zero, zero), chosen, chosen, (6,), 6, directions=SIDES, tolerance=tolerance, largest_spread=0.5
-    )
+    side = fit_sides(Cells(height, zero, zero), chosen, chosen, 6, 6, tolerance, 0.5)
     assert all_round.spread[20, 19] > 1.0
     assert side.height[20, 19] == pytest.approx(10.0, abs=0.01)
     assert side.spread[20, 19] == pytest.approx(0.0, abs=0.01)

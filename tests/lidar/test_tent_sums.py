@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lidar.local_plane import BLOCK, HALO, Cells, Planes, fit_planes
 from lidar.tent_sums import (
+    DIRECTIONS,
     HIGHEST,
     LARGEST_RADIUS,
     MOMENTS,
@@ -18,6 +19,8 @@ from lidar.tent_sums import (
     next_row,
     start_columns,
     sum_row,
+    sum_sectors,
+    sum_side,
     sum_window,
     window_counts,
 )
@@ -34,13 +37,20 @@ def whole(value: np.float32) -> int:
     return int(np.floor(float(value) * PARTS + 0.5))
 
 
-def by_hand(cells: Cells, chosen: np.ndarray, row: int, column: int, radius: int) -> list[int]:
-    """The ten sums of a window in integers that cannot overflow, places from the window's centre."""
+def by_hand(
+    cells: Cells, chosen: np.ndarray, row: int, column: int, radius: int, towards: tuple[int, int] | None = None
+) -> list[int]:
+    """The ten sums of a window, or of its half towards (east, north), in integers that cannot overflow.
+
+    Places are counted from the window's centre.
+    """
     sums = [0] * MOMENTS
     for i in range(max(0, row - radius), min(chosen.shape[0], row + radius + 1)):
         for j in range(max(0, column - radius), min(chosen.shape[1], column + radius + 1)):
             z = cells.height[i, j]
             if not chosen[i, j] or abs(z) > HIGHEST:
+                continue
+            if towards is not None and (j - column) * towards[0] + (i - row) * towards[1] <= 0:
                 continue
             w = (radius + 1 - abs(i - row)) * (radius + 1 - abs(j - column))
             x = (j - column) * PARTS + whole(cells.offset_x[i, j])
@@ -79,10 +89,29 @@ def test_running_and_single_sums_are_those_of_unbounded_integers(
             expected = by_hand(cells, chosen, row, column, radius)
             running = np.ascontiguousarray(of_row[:, column])
             centred(running, (HALO + column) * PARTS, (HALO + row) * PARTS)
-            found = sum_window(steps, HALO + row, HALO + column, radius, 0.0, 0.0, single)
+            sum_window(steps, HALO + row, HALO + column, radius, single)
             assert running.tolist() == expected
             assert single.tolist() == expected
-            assert found == count[row, column]
+            beside = slice(max(0, row - radius), row + radius + 1), slice(max(0, column - radius), column + radius + 1)
+            assert count[row, column] == (chosen & (np.abs(cells.height) <= HIGHEST))[beside].sum()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31), share=st.floats(0.05, 1.0), radius=st.integers(1, LARGEST_RADIUS))
+def test_half_windows_are_those_of_unbounded_integers(seed: int, share: float, radius: int) -> None:
+    rows, columns = 9, 11
+    cells = terrain(rows, columns, seed, 8_848.0, relief=50.0)
+    chosen = np.random.default_rng(seed).random((rows, columns)) < share
+    steps = np.empty((4, rows + 2 * HALO, columns + 2 * HALO), dtype=np.int32)
+    gather(*cells, chosen, -HALO, -HALO, steps)
+    counts, sums = np.empty(DIRECTIONS, dtype=np.int64), np.empty(MOMENTS, dtype=np.int64)
+    sectors = np.empty((DIRECTIONS, MOMENTS), dtype=np.int64)
+    for row, column in ((4, 5), (0, 0), (8, 3)):
+        sum_sectors(steps, HALO + row, HALO + column, radius, counts, sectors)
+        for eighth, towards in enumerate(((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))):
+            count = sum_side(counts, sectors, 2 * eighth, sums)
+            assert sums.tolist() == by_hand(cells, chosen, row, column, radius, towards)
+            assert (count == 0) == (sums[0] == 0)
 
 
 def test_the_highest_ground_in_the_widest_window_does_not_overflow() -> None:

@@ -75,9 +75,9 @@ def buildings(points: Candidates, cells: Cells) -> Mask:
 
 
 @compiled
-def _is_high(points: Any, p: int) -> bool:
+def _is_high(rest: bool, height: float) -> bool:
     """Whether a point is no ground and as high as a roof, or its height is unknown."""
-    return bool(points.rest[p] and not points.height[p] < LOWEST)
+    return rest and not height < LOWEST
 
 
 @compiled
@@ -88,7 +88,7 @@ def _seed(first: int, last: int, cells: Any, points: Any, roof: Any, count: Any)
         for c in range(columns):
             n = 0
             for p in range(cells.begin[r * columns + c], cells.begin[r * columns + c + 1]):
-                roof[p] = _is_high(points, p) and points.flat[p] and points.share[p] >= ROOF_SHARE
+                roof[p] = _is_high(points.rest[p], points.height[p]) and points.flat[p] and points.share[p] >= ROOF_SHARE
                 n += roof[p] or points.given[p]
             count[r, c] = n
 
@@ -101,8 +101,8 @@ def _settle(first: int, last: int, cells: Any, points: Any, broad: Any, roof: An
         for c in range(columns):
             n = 0
             for p in range(cells.begin[r * columns + c], cells.begin[r * columns + c + 1]):
-                known = points.inside[p] and points.share[p] >= INSIDE_SHARE and _is_high(points, p)
-                known = known and (points.flat[p] or points.single[p])
+                known = points.inside[p] and points.share[p] >= INSIDE_SHARE and (points.flat[p] or points.single[p])
+                known = known and _is_high(points.rest[p], points.height[p])
                 roof[p] = (roof[p] and broad[r, c]) or points.given[p] or known
                 n += roof[p]
             count[r, c] = n
@@ -118,6 +118,6 @@ def _add(first: int, last: int, cells: Any, points: Any, beside: Any, top: Any, 
             for p in range(cells.begin[r * columns + c], cells.begin[r * columns + c + 1]):
                 share = points.share[p]
                 solid = share >= ROOF_SHARE or (share >= FIXTURE_SHARE and (points.flat[p] or points.single[p]))
-                fixture = solid and beside[r, c] and _is_high(points, p)
+                fixture = solid and beside[r, c] and _is_high(points.rest[p], points.height[p])
                 wall = points.rest[p] and points.last[p] and points.height[p] > FOOT and cells.w[p] <= limit
                 building[p] = building[p] or fixture or wall

@@ -77,9 +77,15 @@ class Tolerance(NamedTuple):
 
     def above(self, planes: Planes) -> Height:
         """Metres, a cell."""
-        slope = np.sqrt(planes.slope_x * planes.slope_x + planes.slope_y * planes.slope_y)
-        found: Height = (self.base + self.by_slope * slope + self.by_spread * planes.spread).astype(np.float32)
+        found = np.empty_like(planes.height)
+        weights = np.float32(self.base), np.float32(self.by_slope), np.float32(self.by_spread)
+        in_threads(_above, len(found), found.size, *weights, *planes[1:], found)
         return found
+
+
+def no_planes(shape: tuple[int, int]) -> Planes:
+    """NaN in every cell."""
+    return Planes(*(np.full(shape, np.nan, dtype=np.float32) for _ in range(4)))
 
 
 def fit_planes(
@@ -93,6 +99,7 @@ def fit_planes(
     tolerance: Tolerance | None = None,
     nearest: bool = False,
     largest_spread: float = np.inf,
+    fitted: Planes | None = None,
 ) -> Planes:
     """Fit at each wanted cell through the chosen cells of the smallest window that holds enough of them.
 
@@ -107,13 +114,14 @@ def fit_planes(
         tolerance: compares planes of several directions.
         nearest: keep the plane nearest to the cell's own point instead; wanted cells then hold one.
         largest_spread: planes of a greater spread are not kept, metres.
+        fitted: planes fitted before; those of the wanted cells are replaced in it, and it is returned.
 
     Raises:
         BadParameter: a window is too large.
     """
     if radii[-1] > LARGEST_RADIUS:
         raise BadParameter("radii", radii, f"windows of planes reach {LARGEST_RADIUS} cells at most")
-    planes = Planes(*(np.full(cells.height.shape, np.nan, dtype=np.float32) for _ in range(4)))
+    planes = fitted or no_planes(cells.height.shape)
     sizes = np.array(radii, dtype=np.int64)
     rows, columns = cells.height.shape
     across = -(-columns // BLOCK)
@@ -126,6 +134,24 @@ def fit_planes(
         choice = (directions, weights.by_slope, weights.by_spread, nearest, largest_spread)
         in_threads(_fit_sides, blocks, work, across, *cells, chosen, wanted, sizes, enough, *choice, *planes)
     return planes
+
+
+@compiled
+def _above(
+    first: int,
+    last: int,
+    base: Any,
+    by_slope: Any,
+    by_spread: Any,
+    slope_x: Height,
+    slope_y: Height,
+    spread: Height,
+    found: Height,
+) -> None:
+    for r in range(first, last):
+        for c in range(found.shape[1]):
+            slope = np.sqrt(slope_x[r, c] * slope_x[r, c] + slope_y[r, c] * slope_y[r, c])
+            found[r, c] = base + by_slope * slope + by_spread * spread[r, c]
 
 
 @compiled
@@ -158,6 +184,7 @@ def _fit_blocks(
         left = wanted[r0:r1, c0:c1].copy()
         if not left.any():
             continue
+        _forget(left, r0, c0, plane_height, slope_x, slope_y, spread)
         gather(height, offset_x, offset_y, chosen, r0 - HALO, c0 - HALO, steps)
         for radius in radii:
             window_counts(steps, HALO, radius, count[: r1 - r0, : c1 - c0])
@@ -223,6 +250,7 @@ def _fit_sides(
         r1, c1 = min(r0 + BLOCK, height.shape[0]), min(c0 + BLOCK, height.shape[1])
         if not wanted[r0:r1, c0:c1].any():
             continue
+        _forget(wanted[r0:r1, c0:c1], r0, c0, plane_height, slope_x, slope_y, spread)
         gather(height, offset_x, offset_y, chosen, r0 - HALO, c0 - HALO, steps)
         window_counts(steps, HALO, radii[-1], count[: r1 - r0, : c1 - c0])
         for r in range(r0, r1):
@@ -247,6 +275,16 @@ def _fit_sides(
                             slope_y[r, c] = b
                             spread[r, c] = residual
                         break
+
+
+@compiled
+def _forget(wanted: Any, r0: int, c0: int, height: Height, slope_x: Height, slope_y: Height, spread: Height) -> None:
+    """Take the planes of wanted cells away, those of a block from r0, c0 on."""
+    for r in range(wanted.shape[0]):
+        for c in range(wanted.shape[1]):
+            if wanted[r, c]:
+                height[r0 + r, c0 + c] = slope_x[r0 + r, c0 + c] = np.nan
+                slope_y[r0 + r, c0 + c] = spread[r0 + r, c0 + c] = np.nan
 
 
 @compiled

@@ -88,7 +88,8 @@ def _seed(first: int, last: int, cells: Any, points: Any, roof: Any, count: Any)
         for c in range(columns):
             n = 0
             for p in range(cells.begin[r * columns + c], cells.begin[r * columns + c + 1]):
-                roof[p] = _is_high(points.rest[p], points.height[p]) and points.flat[p] and points.share[p] >= ROOF_SHARE
+                flat = points.flat[p] and points.share[p] >= ROOF_SHARE
+                roof[p] = flat and _is_high(points.rest[p], points.height[p])
                 n += roof[p] or points.given[p]
             count[r, c] = n
 

@@ -188,13 +188,15 @@ def _relax(first: int, last: int, height: Any, ties: Any, spans: Any, weight: An
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _relax_cells(own: Any, up: Any, down: Any, left: Any, right: Any, ties: Any, weight: Any, before: Any) -> None:
     """Of a row; all selections, for the wide registers."""
-    none = np.float32(0)
+    none, one = np.float32(0), np.float32(1)
     for c in range(own.shape[0]):
         z, tie = own[c], ties[c]
-        total = up[c] - z if tie & UP else none
-        total += down[c] - z if tie & DOWN else none
-        total += left[c] - z if tie & LEFT else none
-        total += right[c] - z if tie & RIGHT else none
-        n = (tie & 1) + (tie >> 1 & 1) + (tie >> 2 & 1) + (tie >> 3)
-        moved = before[c] + weight * (z + total / np.float32(n) - before[c])
+        above, below, west, east = up[c] - z, down[c] - z, left[c] - z, right[c] - z
+        total = above if tie & UP else none
+        total += below if tie & DOWN else none
+        total += west if tie & LEFT else none
+        total += east if tie & RIGHT else none
+        n = (one if tie & UP else none) + (one if tie & DOWN else none)
+        n += (one if tie & LEFT else none) + (one if tie & RIGHT else none)
+        moved = before[c] + weight * (z + total / n - before[c])
         before[c] = moved if tie else before[c]

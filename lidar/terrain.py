@@ -83,18 +83,20 @@ def dtm(points: PointCloud, grid: Grid, *, with_water: bool = False) -> Raster:
     outer = _worked_on(extent, grid)
     bounds = outer.bounds.buffered(FIT_REACH).tuple
     bins = bin_points(points.x, points.y, points.z, ground, bounds)
-    height, sigma = np.full(outer.shape, np.nan, np.float32), np.full(outer.shape, np.nan, np.float32)
+    height, deviation = np.full(outer.shape, np.nan, np.float32), np.full(outer.shape, np.nan, np.float32)
     known = np.zeros(outer.shape, dtype=np.uint8)
     x, y = outer.centres()
-    fit_planes(bins, x - bins.west, y - bins.south, height, sigma, known)
+    fit_planes(bins, x - bins.west, y - bins.south, height, deviation, known)
     wet = bin_points(points.x, points.y, points.z, water, bounds) if water.any() else None
     if wet is not None:
         mark_wet(wet, bins, x - bins.west, y - bins.south, known)
-    values, spread, kind = bridge(height, sigma, known, _deck(points, outer), outer, grid)
+    values, spread, kind = bridge(height, deviation, known, _deck(points, outer), outer, grid)
     if wet is not None:
         x, y = grid.centres()
         level_water(wet, x - bins.west, y - bins.south, kind, values, spread)
-    bands = {"sigma": np.hypot(spread, np.float32(SYSTEMATIC))}
+    sigma = np.empty_like(values)
+    in_threads(_with_systematic, len(sigma), sigma.size * 4, spread, sigma)
+    bands = {"sigma": sigma}
     if with_water:
         bands["water"] = (kind == WET).astype(np.float32)
     return Raster(values, grid, bands)
@@ -143,6 +145,11 @@ def _surface(points: PointCloud) -> tuple[NDArray[np.bool_], NDArray[np.bool_], 
     parts = np.empty((PARTS, 4))
     in_threads(_look_for_surface, PARTS, n, points.x, points.y, points.classification, ground, water, parts)
     return ground, water, np.array([*parts[:, :2].min(axis=0), *parts[:, 2:].max(axis=0)])
+
+
+def _with_systematic(first: int, last: int, spread: NDArray[np.float32], sigma: NDArray[np.float32]) -> None:
+    """Add in quadrature what is common to a strip."""
+    np.hypot(spread[first:last], np.float32(SYSTEMATIC), out=sigma[first:last])
 
 
 def _worked_on(extent: NDArray[np.float64], grid: Grid) -> Grid:

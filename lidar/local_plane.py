@@ -22,8 +22,10 @@ from lidar.tent_sums import (
     centred,
     gather,
     next_row,
+    sectors,
     start_columns,
     sum_row,
+    sum_sectors,
     sum_window,
     window_counts,
 )
@@ -131,7 +133,7 @@ def fit_planes(
         in_threads(_fit_blocks, blocks, work, across, *arguments, *planes)
     else:
         weights = tolerance or Tolerance(0.0, 0.0, 0.0)
-        choice = (directions, weights.by_slope, weights.by_spread, nearest, largest_spread)
+        choice = (*sectors(directions, radii[-1]), weights.by_slope, weights.by_spread, nearest, largest_spread)
         in_threads(_fit_sides, blocks, work, across, *cells, chosen, wanted, sizes, enough, *choice, *planes)
     return planes
 
@@ -210,7 +212,7 @@ def _fit_blocks(
                         sums[:] = of_row[:, c]
                         centred(sums, (HALO + c) * PARTS, (HALO + r) * PARTS)
                     else:
-                        sum_window(steps, HALO + r, HALO + c, radius, 0.0, 0.0, sums)
+                        sum_window(steps, HALO + r, HALO + c, radius, sums)
                     z, a, b, residual = _solve(sums, radius + 1)
                     if residual <= largest_spread:
                         plane_height[r0 + r, c0 + c] = z
@@ -231,7 +233,8 @@ def _fit_sides(
     wanted: NDArray[np.bool_],
     radii: NDArray[np.int64],
     enough: int,
-    directions: NDArray[np.float64],
+    sector: NDArray[np.int64],
+    sides: NDArray[np.bool_],
     by_slope: float,
     by_spread: float,
     nearest: bool,
@@ -244,7 +247,8 @@ def _fit_sides(
     """Planes through half windows, cell by cell, block by block."""
     steps = np.empty((4, BLOCK + 2 * HALO, BLOCK + 2 * HALO), dtype=np.int32)
     count = np.empty((BLOCK, BLOCK), dtype=np.int32)
-    sums = np.empty(MOMENTS, dtype=np.int64)
+    of_parts = np.empty((len(radii), sides.shape[1], MOMENTS + 1), dtype=np.int64)
+    sums = np.empty(MOMENTS + 1, dtype=np.int64)
     for block in range(first, last):
         r0, c0 = block // across * BLOCK, block % across * BLOCK
         r1, c1 = min(r0 + BLOCK, height.shape[0]), min(c0 + BLOCK, height.shape[1])
@@ -258,12 +262,17 @@ def _fit_sides(
                 if not wanted[r, c] or count[r - r0, c - c0] < enough:
                     continue
                 highest = -np.inf
-                for direction in directions:
-                    for radius in radii:
-                        place = (HALO + r - r0, HALO + c - c0)
-                        if sum_window(steps, *place, radius, direction[0], direction[1], sums) < enough:
+                for k in range(len(radii)):
+                    sum_sectors(steps, HALO + r - r0, HALO + c - c0, radii[k], sector, of_parts[k])
+                for side in sides:
+                    for k in range(len(radii)):
+                        sums[:] = 0
+                        for part in range(len(side)):
+                            if side[part]:
+                                sums += of_parts[k, part]
+                        if sums[MOMENTS] < enough:
                             continue
-                        z, a, b, residual = _solve(sums, radius + 1)
+                        z, a, b, residual = _solve(sums, radii[k] + 1)
                         if nearest:
                             bound = -abs(height[r, c] - z - a * offset_x[r, c] - b * offset_y[r, c])
                         else:

@@ -86,23 +86,16 @@ def window_counts(steps: NDArray[np.int32], halo: int, radius: int, count: NDArr
 
 
 @compiled
-def sum_window(
-    steps: NDArray[np.int32], row: int, column: int, radius: int, east: float, north: float, sums: Sums
-) -> int:
-    """Add up the window about a cell of `steps`, or its half towards (east, north); give the number of its cells.
-
-    `sums` (MOMENTS,) is filled with the places counted from the cell's centre.
-    """
-    size, one_side = radius + 1, east != 0.0 or north != 0.0
+def sum_window(steps: NDArray[np.int32], row: int, column: int, radius: int, sums: Sums) -> None:
+    """Fill `sums` (MOMENTS,) with those of the window about a cell of `steps`, places counted from its centre."""
+    size = radius + 1
     x0, y0 = column * PARTS, row * PARTS
-    count = 0
     w = wx = wy = wz = wxx = wxy = wyy = wxz = wyz = wzz = np.int64(0)
     for i in range(row - radius, row + radius + 1):
         down = size - abs(i - row)
         for j in range(column - radius, column + radius + 1):
-            if steps[0, i, j] == 0 or (one_side and (j - column) * east + (i - row) * north <= 0.0):
+            if steps[0, i, j] == 0:
                 continue
-            count += 1
             weight = down * (size - abs(j - column))
             x, y, z = steps[1, i, j] - x0, steps[2, i, j] - y0, np.int64(steps[3, i, j])
             w += weight
@@ -117,7 +110,56 @@ def sum_window(
             wzz += weight * z * z
     sums[0], sums[1], sums[2], sums[3], sums[4] = w, wx, wy, wz, wxx
     sums[5], sums[6], sums[7], sums[8], sums[9] = wxy, wyy, wxz, wyz, wzz
-    return count
+
+
+def sectors(directions: NDArray[np.float64], radius: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The parts that half windows towards directions (k, 2), east and north, are made of.
+
+    Returns:
+        (2 · radius + 1, 2 · radius + 1) the part each cell of a window belongs to, and (k, parts) whose they are.
+    """
+    north, east = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    inside = (east * directions[:, :1, None] + north * directions[:, 1:, None] > 0.0).reshape(len(directions), -1)
+    parts, of = np.unique(inside, axis=1, return_inverse=True)
+    return of.reshape(north.shape).astype(np.int64), parts
+
+
+@compiled
+def sum_sectors(
+    steps: NDArray[np.int32], row: int, column: int, radius: int, sector: NDArray[np.int64], sums: Sums
+) -> None:
+    """Fill `sums` (parts, MOMENTS + 1) with those of each part of the window about a cell, and its number of cells.
+
+    Args:
+        steps: as `gather` fills them.
+        row: of the cell.
+        column: of the cell.
+        radius: of the window.
+        sector: the part of each cell of such a window, or of a greater one.
+        sums: places counted from the cell's centre.
+    """
+    size, about = radius + 1, sector.shape[0] // 2
+    x0, y0 = column * PARTS, row * PARTS
+    sums[:] = 0
+    for i in range(row - radius, row + radius + 1):
+        down = size - abs(i - row)
+        for j in range(column - radius, column + radius + 1):
+            if steps[0, i, j] == 0:
+                continue
+            k = sector[about + i - row, about + j - column]
+            weight = down * (size - abs(j - column))
+            x, y, z = steps[1, i, j] - x0, steps[2, i, j] - y0, np.int64(steps[3, i, j])
+            sums[k, 0] += weight
+            sums[k, 1] += weight * x
+            sums[k, 2] += weight * y
+            sums[k, 3] += weight * z
+            sums[k, 4] += weight * x * x
+            sums[k, 5] += weight * x * y
+            sums[k, 6] += weight * y * y
+            sums[k, 7] += weight * x * z
+            sums[k, 8] += weight * y * z
+            sums[k, 9] += weight * z * z
+            sums[k, MOMENTS] += 1
 
 
 @compiled

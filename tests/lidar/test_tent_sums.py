@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lidar.local_plane import BLOCK, HALO, Cells, Planes, fit_planes
+from lidar.local_plane import BLOCK, HALO, SIDES, Cells, Planes, fit_planes
 from lidar.tent_sums import (
     HIGHEST,
     LARGEST_RADIUS,
@@ -16,8 +16,10 @@ from lidar.tent_sums import (
     centred,
     gather,
     next_row,
+    sectors,
     start_columns,
     sum_row,
+    sum_sectors,
     sum_window,
     window_counts,
 )
@@ -70,6 +72,8 @@ def test_running_and_single_sums_are_those_of_unbounded_integers(
     window_counts(steps, HALO, radius, count)
     change, tents = np.empty((2, MOMENTS, columns + 2 * HALO), dtype=np.int64)
     of_row, single = np.empty((MOMENTS, columns), dtype=np.int64), np.empty(MOMENTS, dtype=np.int64)
+    sector, parts = sectors(SIDES, LARGEST_RADIUS)
+    of_parts = np.empty((parts.shape[1], MOMENTS + 1), dtype=np.int64)
     start_columns(steps, HALO, radius, change, tents)
     for row in range(rows):
         if row > 0:
@@ -79,10 +83,18 @@ def test_running_and_single_sums_are_those_of_unbounded_integers(
             expected = by_hand(cells, chosen, row, column, radius)
             running = np.ascontiguousarray(of_row[:, column])
             centred(running, (HALO + column) * PARTS, (HALO + row) * PARTS)
-            found = sum_window(steps, HALO + row, HALO + column, radius, 0.0, 0.0, single)
+            sum_window(steps, HALO + row, HALO + column, radius, single)
+            sum_sectors(steps, HALO + row, HALO + column, radius, sector, of_parts)
             assert running.tolist() == expected
             assert single.tolist() == expected
-            assert found == count[row, column]
+            assert of_parts.sum(axis=0).tolist() == [*expected, count[row, column]]
+
+
+def test_half_windows_are_made_of_sectors() -> None:
+    sector, parts = sectors(SIDES, 3)
+    for (east, north), own in zip(SIDES, parts, strict=True):
+        half = [[i * north + j * east > 0 for j in range(-3, 4)] for i in range(-3, 4)]
+        assert own[sector].tolist() == half
 
 
 def test_the_highest_ground_in_the_widest_window_does_not_overflow() -> None:

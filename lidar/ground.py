@@ -179,9 +179,10 @@ def ground_mask(
         raise BadInput(f"coordinates of {len(x)}, {len(y)} and {len(z)} points are not columns of one cloud")
     if len(x) == 0:
         return np.zeros(0, dtype=np.bool_)
-    if not np.isfinite(extremes(x, y, z)).all():
+    low, high = extremes(x, y, z)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise BadInput("a point has a coordinate that is not a finite number")
-    row, column, shape = cells_of(x, y, CELL)
+    row, column, shape = cells_of(x, y, CELL, low[:2], high[:2])
     used = np.ones(len(x), dtype=np.bool_) if last_return is None else np.asarray(last_return, dtype=np.bool_)
     lowest = lowest_without_outliers(row, column, x, y, z, used, shape)
     occupied = lowest.source >= 0

@@ -129,11 +129,14 @@ def water(
     return Water(wet, steps)
 
 
-def _sums(cells: Cells, intensity: NDArray[np.uint16], ground: Mask) -> tuple[NDArray[np.int64], ...]:
+def _sums(
+    cells: Cells, intensity: NDArray[np.uint16], ground: Mask
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Points, heights (mm), their squares and intensities of each cell's ground."""
-    sums = tuple(np.empty(cells.shape, dtype=kind) for kind in (np.int32, np.int64, np.int64, np.int64))
-    in_threads(_sum, cells.shape[0], cells.points, cells, intensity, ground, *sums)
-    return sums
+    count = np.empty(cells.shape, dtype=np.int32)
+    total, squares, light = (np.empty(cells.shape, dtype=np.int64) for _ in range(3))
+    in_threads(_sum, cells.shape[0], cells.points, cells, intensity, ground, count, total, squares, light)
+    return count, total, squares, light
 
 
 def _levels(

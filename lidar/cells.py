@@ -80,12 +80,6 @@ class Cells(NamedTuple):
         in_threads(_mean, self.shape[0], self.points, self.begin, chosen, self.w, means)
         return means
 
-    def each(self, values: NDArray[Any]) -> NDArray[Any]:
-        """(k,) the value of each point's cell."""
-        of_points = np.empty(self.points, dtype=values.dtype)
-        in_threads(_each, self.shape[0], self.points, self.begin, values, of_points)
-        return of_points
-
 
 def cells_of(x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], chosen: Mask) -> Cells:
     """The cells of the chosen points, at least one.
@@ -259,15 +253,6 @@ def _mean(first: int, last: int, begin: Any, chosen: Any, w: Any, means: Any) ->
                     n += 1
                     total += w[p]
             means[r, c] = total / n / UNIT if n > 0 else np.nan
-
-
-@compiled
-def _each(first: int, last: int, begin: Any, values: Any, of_points: Any) -> None:
-    columns = values.shape[1]
-    for r in range(first, last):
-        for c in range(columns):
-            for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
-                of_points[p] = values[r, c]
 
 
 @compiled

@@ -121,7 +121,7 @@ def sectors(directions: NDArray[np.float64], radius: int) -> tuple[NDArray[np.in
     north, east = np.mgrid[-radius : radius + 1, -radius : radius + 1]
     inside = (east * directions[:, :1, None] + north * directions[:, 1:, None] > 0.0).reshape(len(directions), -1)
     parts, of = np.unique(inside, axis=1, return_inverse=True)
-    return of.reshape(north.shape).astype(np.int64), parts
+    return of.reshape(north.shape).astype(np.int64), np.ascontiguousarray(parts)
 
 
 @compiled

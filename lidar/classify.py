@@ -104,8 +104,9 @@ def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
     pools = water(cells, points.intensity, points.gps_time, own.ground, own.rest, own.single, own.last)
     own = own._replace(single=none)
     wet = pools.wet & own.free
-    over = above_soil(cells, own.ground, own.ground | (own.rest & (height < HIGH)))
     spans = decks(cells, own.ground & ~wet, own.rest, own.last)
+    own = own._replace(last=none)
+    over = above_soil(cells, own.ground, own.ground | (own.rest & (height < HIGH)))
     found = Found(wire, tower, building, wet, spans.deck, surfaces.planar, surfaces.share, height, over)
     in_threads(_label, cells.points, cells.points * 2, own, found)
     evidence = Evidence(height, over, surfaces.share, surfaces.planar, pools.steps, spans.agree)

@@ -176,13 +176,15 @@ def _relax(first: int, last: int, height: Any, ties: Any, spans: Any, weight: An
         if begin == end:
             continue
         own, up, down = height[r], height[max(r - 1, 0)], height[min(r + 1, rows - 1)]
+        e = columns - 1
         if begin == 0:
-            _relax_cells(own[:1], up[:1], down[:1], own[:1], own[1:2], ties[r, :1], weight, before[r, :1])
-        if end == columns:
-            e = columns - 1
+            _relax_cells(own[:1], up[:1], down[:1], own[:1], own[min(1, e) :], ties[r, :1], weight, before[r, :1])
+        if end == columns and e > 0:
             _relax_cells(own[e:], up[e:], down[e:], own[e - 1 :], own[e:], ties[r, e:], weight, before[r, e:])
-        a, b = max(begin, 1), min(end, columns - 1)
-        _relax_cells(own[a:b], up[a:b], down[a:b], own[a - 1 :], own[a + 1 :], ties[r, a:b], weight, before[r, a:b])
+        a, b = max(begin, 1), max(min(end, e), 1)
+        _relax_cells(
+            own[a:b], up[a:b], down[a:b], own[a - 1 :], own[min(a + 1, e) :], ties[r, a:b], weight, before[r, a:b]
+        )
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

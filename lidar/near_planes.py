@@ -11,7 +11,8 @@ from lidar.local_plane import Planes
 from lidar.morphology import Height, compiled, in_threads
 
 CELL = 1.0
-"""Metres: edge of a cell that has a plane."""
+"""Metres. One size for every density, so that no tile has to guess it: thin clouds leave cells empty, dense ones do
+not; an alley is seen by a cell that it only touches, because the lowest point of a cell counts."""
 
 
 class Points(NamedTuple):

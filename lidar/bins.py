@@ -14,7 +14,7 @@ from math import floor
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.morphology import compiled, in_threads
+from lidar.morphology import PARTS, compiled, in_threads
 
 BIN = 0.5
 """Metres: edge of the finest bin. At 2–16 points/m² a bin holds 0.5–4 points; finer ones only cost time."""
@@ -78,8 +78,24 @@ def bin_points(
         layout[level] = first, shape[0] >> level, shape[1] >> level
         first += int(layout[level, 1] * layout[level, 2])
     moments = np.empty((4, first), dtype=np.float32)
-    in_threads(_bin_rows, north - south, len(x), x, y, z, chosen, west * BLOCK, south * BLOCK, layout, moments)
+    reach = np.empty((PARTS, 2))
+    in_threads(_find_reach, PARTS, len(x), y, chosen, reach)
+    in_threads(_bin_rows, north - south, len(x), x, y, z, chosen, reach, west * BLOCK, south * BLOCK, layout, moments)
     return Bins(moments, layout, west * edge, south * edge)
+
+
+@compiled
+def _find_reach(
+    first: int, last: int, y: NDArray[np.float64], chosen: NDArray[np.bool_], reach: NDArray[np.float64]
+) -> None:
+    """From where to where north the chosen points of each part lie; files are flown or tiled, so that it is not far."""
+    for part in range(first, last):
+        low, high = np.inf, -np.inf
+        for i in range(len(y) * part // len(reach), len(y) * (part + 1) // len(reach)):
+            if chosen[i]:  # what is no number stays out of both
+                low = y[i] if y[i] < low else low
+                high = y[i] if y[i] > high else high
+        reach[part, 0], reach[part, 1] = low, high
 
 
 @compiled
@@ -90,6 +106,7 @@ def _bin_rows(
     y: NDArray[np.float64],
     z: NDArray[np.float64],
     chosen: NDArray[np.bool_],
+    reach: NDArray[np.float64],
     first_column: int,
     first_row: int,
     layout: NDArray[np.int64],
@@ -101,7 +118,7 @@ def _bin_rows(
         stop = min(start + BAND, last)
         band = sums[: (stop - start) * BLOCK]
         band[:] = 0
-        _add_to_bins(x, y, z, chosen, first_column, first_row + start * BLOCK, band)
+        _add_to_bins(x, y, z, chosen, reach, first_column, first_row + start * BLOCK, band)
         _means(band, start * BLOCK, layout, moments)
 
 
@@ -111,26 +128,30 @@ def _add_to_bins(
     y: NDArray[np.float64],
     z: NDArray[np.float64],
     chosen: NDArray[np.bool_],
+    reach: NDArray[np.float64],
     first_column: int,
     first_row: int,
     sums: NDArray[np.int64],
 ) -> None:
     rows, columns = sums.shape[0], sums.shape[1]
-    for i in range(x.shape[0]):
-        if not chosen[i]:
+    for part in range(len(reach)):
+        if reach[part, 1] / BIN - first_row < 0 or reach[part, 0] / BIN - first_row >= rows:
             continue
-        v = y[i] / BIN - first_row
-        if not (0 <= v < rows):
-            continue
-        u = x[i] / BIN - first_column
-        if not (0 <= u < columns and np.isfinite(z[i])):
-            continue
-        c, r = int(u), int(v)
-        cell = sums[r, c]
-        cell[0] += 1
-        cell[1] += int(np.floor((u - c - 0.5) * (BIN / QUANTUM) + 0.5))
-        cell[2] += int(np.floor((v - r - 0.5) * (BIN / QUANTUM) + 0.5))
-        cell[3] += int(np.floor(z[i] * (1.0 / QUANTUM) + 0.5))
+        for i in range(len(x) * part // len(reach), len(x) * (part + 1) // len(reach)):
+            if not chosen[i]:
+                continue
+            v = y[i] / BIN - first_row
+            if not (0 <= v < rows):
+                continue
+            u = x[i] / BIN - first_column
+            if not (0 <= u < columns and np.isfinite(z[i])):
+                continue
+            c, r = int(u), int(v)
+            cell = sums[r, c]
+            cell[0] += 1
+            cell[1] += int(np.floor((u - c - 0.5) * (BIN / QUANTUM) + 0.5))
+            cell[2] += int(np.floor((v - r - 0.5) * (BIN / QUANTUM) + 0.5))
+            cell[3] += int(np.floor(z[i] * (1.0 / QUANTUM) + 0.5))
 
 
 @compiled

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +27,8 @@ MAX_BRIDGE = 56.0
 MEMBRANE = 8.0
 """Metres over which the heights are fitted to the rim, as many steps as cells: narrow houses, sheds and roads are so
 wide, and kerbs and ramps at their rims are narrower than the lattice sees."""
+UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8
+"""Bits of the cells beside one."""
 BRIDGE_REACH = MAX_BRIDGE + 2 * LATTICE + MEMBRANE
 """Metres: farthest known cell that changes a cell in a hole."""
 
@@ -138,34 +141,64 @@ def _fitted_to_rim(height: Any, kind: Any, fixed: Any, steps: int) -> Any:
     """
     radius = np.cos(np.pi / (steps + 1))
     before, weight = height.copy(), 1.0
+    ties, spans = np.zeros(kind.shape, dtype=np.uint8), np.zeros((len(kind), 2), dtype=np.int64)
+    in_threads(_tie, len(kind), kind.size, kind, fixed, ties, spans)
     for step in range(steps):
-        in_threads(_relax, height.shape[0], height.size, height, kind, fixed, np.float32(weight), before)
+        in_threads(_relax, len(height), height.size, height, ties, spans, np.float32(weight), before)
         height, before = before, height
         weight = 1.0 / (1.0 - radius**2 * weight / (2.0 if step == 0 else 4.0))
     return height
 
 
 @compiled
-def _relax(first: int, last: int, height: Any, kind: Any, fixed: Any, weight: Any, before: Any) -> None:
+def _tie(first: int, last: int, kind: Any, fixed: Any, ties: Any, spans: Any) -> None:
+    """Of the unknown cells, a bit for each of the four beside them that is of their kind; and where a row has some."""
+    rows, columns = kind.shape
+    for r in range(first, last):
+        for c in range(columns):
+            own = kind[r, c]
+            if fixed[r, c] or own == 0:
+                continue
+            up, down = r > 0 and kind[r - 1, c] == own, r + 1 < rows and kind[r + 1, c] == own
+            left, right = c > 0 and kind[r, c - 1] == own, c + 1 < columns and kind[r, c + 1] == own
+            ties[r, c] = up * UP + down * DOWN + left * LEFT + right * RIGHT
+            if ties[r, c]:
+                spans[r, 0] = c if spans[r, 1] == 0 else spans[r, 0]
+                spans[r, 1] = c + 1
+
+
+@compiled
+def _relax(first: int, last: int, height: Any, ties: Any, spans: Any, weight: Any, before: Any) -> None:
     """One step in the unknown cells, among those of one kind; it replaces what was `before` the heights at hand."""
     rows, columns = height.shape
     for r in range(first, last):
-        for c in range(columns):
-            z = height[r, c]
-            if fixed[r, c] or kind[r, c] == 0:
-                continue
-            n, total = 0, np.float32(0)
-            if r > 0 and kind[r - 1, c] == kind[r, c]:
-                total += height[r - 1, c] - z
-                n += 1
-            if r + 1 < rows and kind[r + 1, c] == kind[r, c]:
-                total += height[r + 1, c] - z
-                n += 1
-            if c > 0 and kind[r, c - 1] == kind[r, c]:
-                total += height[r, c - 1] - z
-                n += 1
-            if c + 1 < columns and kind[r, c + 1] == kind[r, c]:
-                total += height[r, c + 1] - z
-                n += 1
-            if n > 0:
-                before[r, c] += weight * (z + total / np.float32(n) - before[r, c])
+        begin, end = spans[r, 0], spans[r, 1]
+        if begin == end:
+            continue
+        own, up, down = height[r], height[max(r - 1, 0)], height[min(r + 1, rows - 1)]
+        e = columns - 1
+        if begin == 0:
+            _relax_cells(own[:1], up[:1], down[:1], own[:1], own[min(1, e) :], ties[r, :1], weight, before[r, :1])
+        if end == columns and e > 0:
+            _relax_cells(own[e:], up[e:], down[e:], own[e - 1 :], own[e:], ties[r, e:], weight, before[r, e:])
+        a, b = max(begin, 1), max(min(end, e), 1)
+        _relax_cells(
+            own[a:b], up[a:b], down[a:b], own[a - 1 :], own[min(a + 1, e) :], ties[r, a:b], weight, before[r, a:b]
+        )
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _relax_cells(own: Any, up: Any, down: Any, left: Any, right: Any, ties: Any, weight: Any, before: Any) -> None:
+    """Of a row; all selections, for the wide registers."""
+    none, one = np.float32(0), np.float32(1)
+    for c in range(own.shape[0]):
+        z, tie = own[c], ties[c]
+        above, below, west, east = up[c] - z, down[c] - z, left[c] - z, right[c] - z
+        total = above if tie & UP else none
+        total += below if tie & DOWN else none
+        total += west if tie & LEFT else none
+        total += east if tie & RIGHT else none
+        n = (one if tie & UP else none) + (one if tie & DOWN else none)
+        n += (one if tie & LEFT else none) + (one if tie & RIGHT else none)
+        moved = before[c] + weight * (z + total / n - before[c])
+        before[c] = moved if tie else before[c]

@@ -80,12 +80,6 @@ class Cells(NamedTuple):
         in_threads(_mean, self.shape[0], self.points, self.begin, chosen, self.w, means)
         return means
 
-    def each(self, values: NDArray[Any]) -> NDArray[Any]:
-        """(k,) the value of each point's cell."""
-        of_points = np.empty(self.points, dtype=values.dtype)
-        in_threads(_each, self.shape[0], self.points, self.begin, values, of_points)
-        return of_points
-
 
 def cells_of(x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], chosen: Mask) -> Cells:
     """The cells of the chosen points, at least one.
@@ -118,10 +112,39 @@ def cells_of(x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float
 
 def around(values: NDArray[Any], radius: int) -> NDArray[np.int64]:
     """Sum over the square of 2·radius + 1 cells about each cell; exact, modulo 2^64."""
-    along, sums = np.empty(values.shape, dtype=np.int64), np.empty(values.shape, dtype=np.int64)
-    in_threads(_sum_along_rows, values.shape[0], values.size, values, radius, along)
-    in_threads(_sum_along_columns, values.shape[0], values.size, along, radius, sums)
+    sums = np.empty(values.shape, dtype=np.int64)
+    in_threads(_sum_around, values.shape[0], values.size, values, radius, sums)
     return sums
+
+
+@compiled
+def start_window(values: Any, first: int, radius: int, down: Any) -> None:
+    """Fill `down` with what the windows of the row before `first` hold of each column, for `next_window` to begin."""
+    down[:] = 0
+    for r in range(max(first - 1 - radius, 0), min(first + radius, values.shape[0])):
+        for c in range(values.shape[1]):
+            down[c] += np.int64(values[r, c])
+
+
+@compiled
+def next_window(values: Any, r: int, radius: int, down: Any, sums: Any) -> None:
+    """Move `down` (columns,) from the row before to row `r`, and fill `sums` (columns,) with those over each square."""
+    rows, columns = values.shape
+    if r + radius < rows:
+        for c in range(columns):
+            down[c] += np.int64(values[r + radius, c])
+    if r - radius > 0:
+        for c in range(columns):
+            down[c] -= np.int64(values[r - radius - 1, c])
+    total = np.int64(0)
+    for c in range(min(radius, columns)):
+        total += down[c]
+    for c in range(columns):
+        if c + radius < columns:
+            total += down[c + radius]
+        if c - radius > 0:
+            total -= down[c - radius - 1]
+        sums[c] = total
 
 
 def ground_level(mean: Floats, reach: int) -> Floats:
@@ -233,45 +256,11 @@ def _mean(first: int, last: int, begin: Any, chosen: Any, w: Any, means: Any) ->
 
 
 @compiled
-def _each(first: int, last: int, begin: Any, values: Any, of_points: Any) -> None:
-    columns = values.shape[1]
+def _sum_around(first: int, last: int, values: Any, radius: int, sums: Any) -> None:
+    down = np.empty(values.shape[1], dtype=np.int64)
+    start_window(values, first, radius, down)
     for r in range(first, last):
-        for c in range(columns):
-            for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
-                of_points[p] = values[r, c]
-
-
-@compiled
-def _sum_along_rows(first: int, last: int, values: Any, radius: int, along: Any) -> None:
-    columns = values.shape[1]
-    for r in range(first, last):
-        total = np.int64(0)
-        for c in range(min(radius, columns)):
-            total += np.int64(values[r, c])
-        for c in range(columns):
-            if c + radius < columns:
-                total += np.int64(values[r, c + radius])
-            if c - radius > 0:
-                total -= np.int64(values[r, c - radius - 1])
-            along[r, c] = total
-
-
-@compiled
-def _sum_along_columns(first: int, last: int, along: Any, radius: int, sums: Any) -> None:
-    rows, columns = along.shape
-    total = np.zeros(columns, dtype=np.int64)
-    for r in range(max(first - radius, 0), min(first + radius, rows)):
-        for c in range(columns):
-            total[c] += along[r, c]
-    for r in range(first, last):
-        if r + radius < rows:
-            for c in range(columns):
-                total[c] += along[r + radius, c]
-        if r > first and r - radius > 0:
-            for c in range(columns):
-                total[c] -= along[r - radius - 1, c]
-        for c in range(columns):
-            sums[r, c] = total[c]
+        next_window(values, r, radius, down, sums[r])
 
 
 @compiled

@@ -82,13 +82,17 @@ def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
     del solid
     own = gathered(points, cells, known or Known.nothing(points))
     level = ground_level(cells.mean(own.soil), GROUND_REACH)
+    none = np.empty(0, dtype=np.bool_)
+    own = own._replace(soil=none)  # what nobody asks any more gives its memory back, here and below
     height = _height(cells, level)
     surfaces = planarity.planarity(cells, own.rest | own.given, own.single)
     roof = (surfaces.planar & (surfaces.share >= roofs.ROOF_SHARE)) | own.given
     hanging = wires(cells, own.rest | own.given, roof, own.single, own.last)
     del roof
     tower = towers(cells, hanging)
-    standing = own.rest & ~hanging.wire & ~tower
+    wire = hanging.wire
+    del hanging
+    standing = own.rest & ~wire & ~tower
     building = buildings(
         roofs.Candidates(
             height, surfaces.planar, surfaces.share, standing, own.single, own.last, own.given, own.inside
@@ -96,11 +100,14 @@ def classify(points: PointCloud, known: Known | None = None) -> PointCloud:
         cells,
     )
     del standing
-    pools = water(cells, own.intensity, points.gps_time, own.ground, own.rest, own.single, own.last)
+    own = own._replace(given=none, inside=none)
+    pools = water(cells, points.intensity, points.gps_time, own.ground, own.rest, own.single, own.last)
+    own = own._replace(single=none)
     wet = pools.wet & own.free
-    over = above_soil(cells, own.ground, own.ground | (own.rest & (height < HIGH)))
     spans = decks(cells, own.ground & ~wet, own.rest, own.last)
-    found = Found(hanging.wire, tower, building, wet, spans.deck, surfaces.planar, surfaces.share, height, over)
+    own = own._replace(last=none)
+    over = above_soil(cells, own.ground, own.ground | (own.rest & (height < HIGH)))
+    found = Found(wire, tower, building, wet, spans.deck, surfaces.planar, surfaces.share, height, over)
     in_threads(_label, cells.points, cells.points * 2, own, found)
     evidence = Evidence(height, over, surfaces.share, surfaces.planar, pools.steps, spans.agree)
     percent = confidence(cells, own.classes, evidence)

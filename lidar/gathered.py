@@ -22,7 +22,6 @@ class Gathered(NamedTuple):
 
     classes: NDArray[np.uint8]
     """Those they have so far."""
-    intensity: NDArray[np.uint16]
     single: Mask
     """Points that are their pulse's only return."""
     last: Mask
@@ -43,9 +42,9 @@ class Gathered(NamedTuple):
 def gathered(points: PointCloud, cells: Cells, known: Known) -> Gathered:
     """The points' columns and what is known of them, by cells."""
     n = cells.points
-    kinds = (np.uint8, np.uint16) + (np.bool_,) * (len(Gathered._fields) - 2)
+    kinds = (np.uint8,) + (np.bool_,) * (len(Gathered._fields) - 1)
     made = Gathered._make(np.empty(n, dtype=kind) for kind in kinds)
-    columns = points.classification, points.intensity, points.return_number, points.number_of_returns
+    columns = points.classification, points.return_number, points.number_of_returns
     in_threads(_gather, n, n, cells.order, *columns, known.fixed, known.inside, made)
     return made
 
@@ -56,7 +55,6 @@ def _gather(
     last: int,
     order: Any,
     classification: Any,
-    light: Any,
     return_number: Any,
     number_of_returns: Any,
     fixed: Any,
@@ -66,7 +64,7 @@ def _gather(
     for k in range(first, last):
         p = order[k]
         code, free = classification[p], not fixed[p]
-        made.classes[k], made.intensity[k] = code, light[p]
+        made.classes[k] = code
         made.single[k], made.last[k] = number_of_returns[p] <= 1, return_number[p] >= number_of_returns[p]
         made.free[k], made.inside[k] = free, inside[p]
         made.ground[k], made.soil[k] = code == GROUND, code in (GROUND, WATER)

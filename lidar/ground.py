@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import BadInput, BadParameter
 from lidar.level_planes import fit_level_planes
-from lidar.local_plane import Cells, Planes, Tolerance, fit_planes, fit_sides
+from lidar.local_plane import Cells, Planes, Tolerance, fit_planes, fit_sides, no_planes
 from lidar.low_points import REACH_CELLS, lowest_without_outliers
 from lidar.morphology import (
     EMPTY,
@@ -36,13 +36,11 @@ from lidar.morphology import (
     share_around,
     sight_lines,
 )
+from lidar.near_planes import CELL, CellPoints, Points, mark_near
 from lidar.point_cloud import NOISE, Class, PointCloud
 from lidar.roof_remains import REACH_CELLS as REMAINS_REACH
 from lidar.roof_remains import roof_remains
 
-CELL = 1.0
-"""Metres. One size for every density, so that no tile has to guess it: thin clouds leave cells empty, dense ones do
-not; an alley is seen by a cell that it only touches, because the lowest point of a cell counts."""
 FILL_RADII = (2, 3, 4, 6)
 """Cells of the windows from which gaps between points are bridged; 0.2 points/m² are 2.2 m apart."""
 FILL_CELLS = 4
@@ -57,6 +55,8 @@ REGAINING_RADII = PLANE_RADII[:2]
 """Cells of the windows that regain ground; nothing is lost where they hold too few."""
 SIDE_RADIUS = 6
 """Cells of the half windows at breaks of the terrain."""
+PLANE_REACH = max(PLANE_RADII[-1], SIDE_RADIUS)
+"""Cells from which the ground is seen by what judges a point."""
 SHARE_RADIUS = 3
 """Cells of the window in which gaps between points are counted."""
 DIKE_WIDTH = 6
@@ -146,7 +146,7 @@ class GroundParameters:
         lowest = REACH_CELLS + FILL_RADII[-1]
         openings = 2 * self.windows[-1]
         sights = self.rounds * (self.sight + self.island_sight) + DIKE_WIDTH
-        planes = CLEARING_RADII[-1] + self.plane_rounds * max(PLANE_RADII[-1], SIDE_RADIUS)
+        planes = CLEARING_RADII[-1] + self.plane_rounds * PLANE_REACH
         planes += self.regaining_rounds * max(REGAINING_RADII[-1], SIDE_RADIUS)
         return CELL * (lowest + openings + sights + REMAINS_REACH + planes + 1)
 
@@ -154,18 +154,6 @@ class GroundParameters:
 DEFAULT = GroundParameters()
 REACH = DEFAULT.reach
 """Metres around a tile that must be given with it for the same classes as without tiles."""
-
-
-class Points(NamedTuple):
-    """Points and the cells they lie in, all (n,)."""
-
-    row: NDArray[np.int32]
-    column: NDArray[np.int32]
-    x: NDArray[np.float64]
-    """Metres."""
-    y: NDArray[np.float64]
-    z: NDArray[np.float64]
-    """Metres."""
 
 
 def ground_mask(
@@ -197,23 +185,31 @@ def ground_mask(
         raise BadInput(f"coordinates of {len(x)}, {len(y)} and {len(z)} points are not columns of one cloud")
     if len(x) == 0:
         return np.zeros(0, dtype=np.bool_)
-    if not np.isfinite(extremes(x, y, z)).all():
+    low, high = extremes(x, y, z)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise BadInput("a point has a coordinate that is not a finite number")
-    row, column, shape = cells_of(x, y, CELL)
+    row, column, shape = cells_of(x, y, CELL, low[:2], high[:2])
     used = np.ones(len(x), dtype=np.bool_) if last_return is None else np.asarray(last_return, dtype=np.bool_)
     lowest = lowest_without_outliers(row, column, x, y, z, used, shape)
     occupied = lowest.source >= 0
-    source = lowest.source[occupied]
-    points = Points(row, column, x, y, z)
-    lowest_points = Points(row[source], column[source], x[source], y[source], z[source])
-    cells = Cells(lowest.height, np.zeros(shape, np.float32), np.zeros(shape, np.float32))
-    cells.offset_x[occupied], cells.offset_y[occupied] = _in_cell(lowest_points.x), _in_cell(lowest_points.y)
+    lowest_points = CellPoints(lowest.source, x, y, z)
+    cells = Cells(lowest.height, *lowest_points.offsets())
 
     ground = _provisional_ground(cells, occupied, parameters)
+    share = share_around(occupied, SHARE_RADIUS)
+    gaps = np.float32(parameters.tolerance_gaps) * (1 - share)
+    planes = no_planes(shape)
+    fitted: NDArray[np.bool_] | None = None
     for _ in range(parameters.plane_rounds - 1):
-        ground[occupied] = _near_ground(cells, occupied, ground, parameters, lowest_points)
-    _regain(cells, occupied, ground, parameters, lowest_points)
-    return np.asarray(_near_ground(cells, occupied, ground, parameters, points) & lowest.kept)
+        wanted, fitted = occupied & _outdated(fitted, ground), ground.copy()
+        fit_planes(cells, ground, wanted, PLANE_RADII, PLANE_CELLS, fitted=planes)
+        found = _near_ground(cells, ground, planes, gaps, wanted, PLANE_RADII, parameters, lowest_points)
+        np.copyto(ground, found, where=wanted)
+    _regain(cells, occupied, ground, share, gaps, parameters, lowest_points)
+    fit_planes(cells, ground, occupied & _outdated(fitted, ground), PLANE_RADII, PLANE_CELLS, fitted=planes)
+    points = Points(row, column, x, y, z)
+    near = _near_ground(cells, ground, planes, gaps, occupied, PLANE_RADII, parameters, points)
+    return np.asarray(near & lowest.kept)
 
 
 def classify_ground(points: PointCloud, parameters: GroundParameters = DEFAULT) -> PointCloud:
@@ -278,14 +274,24 @@ def _without_gaps(cells: Cells, occupied: NDArray[np.bool_]) -> Height:
 
 def _openings(surface: Height, parameters: GroundParameters) -> tuple[NDArray[np.bool_], NDArray[np.uint8], Height]:
     """Cells that no opening cuts off, the radius of the opening that cut each (0: none), and the last opening."""
-    known, before = surface != EMPTY, surface
+    before = surface
     cut_by = np.zeros(surface.shape, dtype=np.uint8)
     for radius in parameters.windows:
-        opened = opening(surface, radius)
-        cut = known & (before > opened + np.float32(parameters.slope * CELL * radius))
-        cut_by[cut & (cut_by == 0)] = min(radius, 255)
+        opened, limit = opening(surface, radius), np.float32(parameters.slope * CELL * radius)
+        in_threads(_cut, len(surface), surface.size, surface, before, opened, limit, min(radius, 255), cut_by)
         before = opened
-    return known & (cut_by == 0), cut_by, before
+    return (surface != EMPTY) & (cut_by == 0), cut_by, before
+
+
+@compiled
+def _cut(
+    first: int, last: int, surface: Height, before: Height, opened: Height, limit: Any, radius: int, cut_by: Any
+) -> None:
+    """Note the radius at cells that no opening has cut off so far and this one lowers by more than the limit."""
+    for r in range(first, last):
+        for c in range(surface.shape[1]):
+            if surface[r, c] != EMPTY and cut_by[r, c] == 0 and before[r, c] > opened[r, c] + limit:
+                cut_by[r, c] = radius
 
 
 def _bulges_given_back(
@@ -311,27 +317,33 @@ def _islands(
     return high & walled
 
 
+def _outdated(fitted: NDArray[np.bool_] | None, ground: NDArray[np.bool_]) -> NDArray[np.bool_] | bool:
+    """The cells from whose planes it can be seen that the ground is no longer what it was when they were fitted."""
+    if fitted is None:
+        return True
+    return np.asarray(dilation((ground != fitted).astype(np.float32), PLANE_REACH) > 0)
+
+
 def _regain(
     cells: Cells,
     occupied: NDArray[np.bool_],
     ground: NDArray[np.bool_],
+    share: Height,
+    gaps: Height,
     parameters: GroundParameters,
-    lowest_points: Points,
+    lowest_points: CellPoints,
 ) -> None:
     """Add to the ground, in place, a window further each round: cells near its planes where points lie far apart.
 
     Where they lie close, those near the plane on their level alone.
     """
-    share = share_around(occupied, SHARE_RADIUS)
     sparse = occupied & (share < np.float32(parameters.regaining_share))
     for _ in range(parameters.regaining_rounds):
         found = _on_level(cells, occupied & ~sparse & ~ground, ground, parameters)
         wanted = sparse & ~ground
         if wanted.any():
-            chosen = wanted[occupied]
-            row, column, x, y, z = lowest_points
-            points = Points(row[chosen], column[chosen], x[chosen], y[chosen], z[chosen])
-            found[wanted] = _near_ground(cells, occupied, ground, parameters, points, wanted, REGAINING_RADII)
+            planes = fit_planes(cells, ground, wanted, REGAINING_RADII, PLANE_CELLS)
+            found |= _near_ground(cells, ground, planes, gaps, wanted, REGAINING_RADII, parameters, lowest_points)
         if not found.any():
             return
         ground |= found
@@ -359,79 +371,36 @@ def _no_higher(cells: Cells, ground: NDArray[np.bool_], parameters: GroundParame
 
 def _near_ground(
     cells: Cells,
-    occupied: NDArray[np.bool_],
     ground: NDArray[np.bool_],
+    planes: Planes,
+    gaps: Height,
+    wanted: NDArray[np.bool_],
+    radii: tuple[int, ...],
     parameters: GroundParameters,
-    points: Points,
-    wanted: NDArray[np.bool_] | None = None,
-    radii: tuple[int, ...] = PLANE_RADII,
+    points: Points | CellPoints,
 ) -> NDArray[np.bool_]:
-    """Points not higher than tolerated above a plane of the ground around; of `wanted` cells, or all.
+    """Points of wanted cells not higher than tolerated above a plane of the ground around.
 
     That is the plane all round, on one side or on the point's level; at a cliff the last alone, where there is one.
+    (n,) of a cloud, (rows, columns) of points of cells. `gaps` is what the tolerance has more where points lie apart.
     """
-    wanted = occupied if wanted is None else wanted
     one_sided, spread = parameters.side_tolerance, parameters.side_spread
-    planes = fit_planes(cells, ground, wanted, radii, PLANE_CELLS)
-    gaps = np.float32(parameters.tolerance_gaps) * (1 - share_around(occupied, SHARE_RADIUS))
     tolerance = parameters.tolerance.above(planes) + gaps
     broken, cliff = planes.spread >= parameters.break_spread, wanted & (planes.spread >= parameters.cliff_spread)
-    on_level = fit_level_planes(cells, ground, cliff, radii, PLANE_CELLS, spread, planes)
-    tolerance[on_level] = one_sided.above(planes.at(on_level)) + gaps[on_level]
-    near, left = np.zeros(len(points.z), dtype=np.bool_), np.zeros(ground.shape, dtype=np.bool_)
-    _mark_near(points, planes, tolerance, near, left)
+    # Those all round are for the rounds to come as well.
+    judging = Planes(*(values.copy() for values in planes)) if cliff.any() else planes
+    on_level = fit_level_planes(cells, ground, cliff, radii, PLANE_CELLS, spread, judging)
+    tolerance[on_level] = one_sided.above(judging.at(on_level)) + gaps[on_level]
+    near = np.zeros(len(points.z) if isinstance(points, Points) else ground.shape, dtype=np.bool_)
+    left = np.zeros(ground.shape, dtype=np.bool_)
+    mark_near(points, judging, tolerance, wanted, near, left)
     left &= wanted & broken & ~on_level & _no_higher(cells, ground, parameters)
     side = fit_sides(cells, ground, left, SIDE_RADIUS, PLANE_CELLS, one_sided, spread)
     tolerance, still = one_sided.above(side), np.zeros_like(left)
-    _mark_near(points, side, tolerance, near, still)
+    mark_near(points, side, tolerance, wanted, near, still)
     still &= left & ~cliff
     if still.any():
         on_level = fit_level_planes(cells, ground, still, radii, PLANE_CELLS, spread, side)
         tolerance[on_level] = one_sided.above(side.at(on_level))
-        _mark_near(points, side, tolerance, near, left)
+        mark_near(points, side, tolerance, wanted, near, left)
     return near
-
-
-def _in_cell(coordinate: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From the centre of its cell, in cells (−0.5…0.5)."""
-    return np.asarray(coordinate / CELL - np.floor(coordinate / CELL) - 0.5)
-
-
-def _mark_near(
-    points: Points, planes: Planes, tolerance: Height, near: NDArray[np.bool_], left: NDArray[np.bool_]
-) -> None:
-    surfaces = (planes.height, planes.slope_x, planes.slope_y, tolerance)
-    in_threads(_near_planes, len(near), len(near), *points, *surfaces, near, left)
-
-
-@compiled
-def _near_planes(
-    first: int,
-    last: int,
-    row: NDArray[np.int32],
-    column: NDArray[np.int32],
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    z: NDArray[np.float64],
-    height: Height,
-    slope_x: Height,
-    slope_y: Height,
-    tolerance: Height,
-    near: NDArray[np.bool_],
-    left: NDArray[np.bool_],
-) -> None:
-    """Mark the points that are at most the tolerance above their cell's plane, and the cells of the others.
-
-    No plane (NaN) marks none.
-    """
-    for i in range(first, last):
-        r, c = row[i], column[i]
-        if np.isnan(height[r, c]):
-            left[r, c] |= not near[i]
-            continue
-        east, north = x[i] / CELL - np.floor(x[i] / CELL) - 0.5, y[i] / CELL - np.floor(y[i] / CELL) - 0.5
-        plane = height[r, c] + slope_x[r, c] * east + slope_y[r, c] * north
-        if z[i] - plane <= tolerance[r, c]:
-            near[i] = True
-        elif not near[i]:
-            left[r, c] = True

@@ -82,13 +82,43 @@ class Tolerance(NamedTuple):
 
     def above(self, planes: Planes) -> Height:
         """Metres, a cell."""
-        slope = np.sqrt(planes.slope_x * planes.slope_x + planes.slope_y * planes.slope_y)
-        found: Height = (self.base + self.by_slope * slope + self.by_spread * planes.spread).astype(np.float32)
+        found = np.empty(planes.height.shape, dtype=np.float32)
+        weights = np.float32(self.base), np.float32(self.by_slope), np.float32(self.by_spread)
+        surfaces = (values.reshape(-1) for values in planes[1:])
+        in_threads(_above, found.size, found.size, *weights, *surfaces, found.reshape(-1))
         return found
 
 
+@compiled
+def _above(
+    first: int,
+    last: int,
+    base: Any,
+    by_slope: Any,
+    by_spread: Any,
+    slope_x: Height,
+    slope_y: Height,
+    spread: Height,
+    found: Height,
+) -> None:
+    for i in range(first, last):
+        slope = np.sqrt(slope_x[i] * slope_x[i] + slope_y[i] * slope_y[i])
+        found[i] = base + by_slope * slope + by_spread * spread[i]
+
+
+def no_planes(shape: tuple[int, int]) -> Planes:
+    """NaN in every cell."""
+    return Planes(*(np.full(shape, np.nan, dtype=np.float32) for _ in range(4)))
+
+
 def fit_planes(
-    cells: Cells, chosen: NDArray[np.bool_], wanted: NDArray[np.bool_], radii: tuple[int, ...], enough: int
+    cells: Cells,
+    chosen: NDArray[np.bool_],
+    wanted: NDArray[np.bool_],
+    radii: tuple[int, ...],
+    enough: int,
+    *,
+    fitted: Planes | None = None,
 ) -> Planes:
     """Fit at each wanted cell through the chosen cells of the smallest window that holds enough of them.
 
@@ -98,11 +128,13 @@ def fit_planes(
         wanted: cells that get a plane.
         radii: of the windows, in cells, growing, at most `tent_sums.LARGEST_RADIUS`.
         enough: cells a window must hold.
+        fitted: planes fitted before; those of the wanted cells are replaced in it, and it is returned.
 
     Raises:
         BadParameter: a window is too large.
     """
-    planes, across, blocks, work = _prepared(cells, radii)
+    planes = no_planes(cells.height.shape) if fitted is None else fitted
+    across, blocks, work = _blocks(cells, radii)
     in_threads(_fit_blocks, blocks, work, across, *cells, chosen, wanted, np.array(radii), enough, *planes)
     return planes
 
@@ -132,20 +164,20 @@ def fit_sides(
     Raises:
         BadParameter: the window is too large.
     """
-    planes, across, blocks, work = _prepared(cells, (radius,))
+    planes = no_planes(cells.height.shape)
+    across, blocks, work = _blocks(cells, (radius,))
     compared = (tolerance.by_slope, tolerance.by_spread, largest_spread)
     in_threads(_fit_sides, blocks, work, across, *cells, chosen, wanted, radius, enough, *compared, *planes)
     return planes
 
 
-def _prepared(cells: Cells, radii: tuple[int, ...]) -> tuple[Planes, int, int, int]:
-    """Planes that are none yet, the blocks from west to east, all blocks, and the work there is."""
+def _blocks(cells: Cells, radii: tuple[int, ...]) -> tuple[int, int, int]:
+    """The blocks from west to east, all blocks, and the work there is."""
     if radii[-1] > LARGEST_RADIUS:
         raise BadParameter("radii", radii, f"windows of planes reach {LARGEST_RADIUS} cells at most")
-    planes = Planes(*(np.full(cells.height.shape, np.nan, dtype=np.float32) for _ in range(4)))
     rows, columns = cells.height.shape
     across = -(-columns // BLOCK)
-    return planes, across, -(-rows // BLOCK) * across, cells.height.size * 8
+    return across, -(-rows // BLOCK) * across, cells.height.size * 8
 
 
 @compiled
@@ -177,6 +209,7 @@ def _fit_blocks(
         left = wanted[r0:r1, c0:c1].copy()
         if not left.any():
             continue
+        _forget(left, r0, c0, plane_height, slope_x, slope_y, spread)
         gather(height, offset_x, offset_y, chosen, r0 - HALO, c0 - HALO, steps)
         for radius in radii:
             window_counts(steps, HALO, radius, count[: r1 - r0, : c1 - c0])
@@ -259,6 +292,16 @@ def _fit_sides(
                         slope_x[r, c] = a
                         slope_y[r, c] = b
                         spread[r, c] = residual
+
+
+@compiled
+def _forget(wanted: Any, r0: int, c0: int, height: Height, slope_x: Height, slope_y: Height, spread: Height) -> None:
+    """Take the planes of wanted cells away, those of a block from r0, c0 on."""
+    for r in range(wanted.shape[0]):
+        for c in range(wanted.shape[1]):
+            if wanted[r, c]:
+                height[r0 + r, c0 + c] = slope_x[r0 + r, c0 + c] = np.nan
+                slope_y[r0 + r, c0 + c] = spread[r0 + r, c0 + c] = np.nan
 
 
 @compiled

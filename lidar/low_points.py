@@ -77,6 +77,10 @@ def lowest_without_outliers(
 def _find_low(first: int, last: int, height: Height, low: NDArray[np.bool_]) -> None:
     rows, columns = height.shape
     window = np.empty((2 * WINDOW + 1) ** 2, dtype=np.float32)
+    higher = np.empty((2 * NEAR + 1, 2 * NEAR + 1))
+    for i in range(-NEAR, NEAR + 1):
+        for j in range(-NEAR, NEAR + 1):
+            higher[NEAR + i, NEAR + j] = OWN_HEIGHT * (1.0 + sqrt(i * i + j * j))
     for r in range(first, last):
         for c in range(columns):
             own = height[r, c]
@@ -85,9 +89,7 @@ def _find_low(first: int, last: int, height: Height, low: NDArray[np.bool_]) -> 
             support = 0
             for i in range(max(0, r - NEAR), min(rows, r + NEAR + 1)):
                 for j in range(max(0, c - NEAR), min(columns, c + NEAR + 1)):
-                    distance = sqrt((i - r) * (i - r) + (j - c) * (j - c))
-                    if height[i, j] <= own + OWN_HEIGHT * (1.0 + distance):
-                        support += 1
+                    support += height[i, j] <= own + higher[NEAR + i - r, NEAR + j - c]
                 if support > MOST_SUPPORT:
                     break
             support -= 1

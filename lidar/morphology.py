@@ -96,14 +96,19 @@ def _extremes(first: int, last: int, columns: tuple[NDArray[np.float64], ...], p
 
 
 def cells_of(
-    x: NDArray[np.float64], y: NDArray[np.float64], size: float
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    size: float,
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], tuple[int, int]]:
     """Row from the south and column from the west of each point, on cells that are multiples of their size; the shape.
+
+    `low` and `high` are the `extremes` of both columns.
 
     Raises:
         BadInput: the points lie absurdly far apart.
     """
-    low, high = extremes(x, y)
     west, south = np.floor(low / size)
     columns, rows = np.floor(high / size) - (west, south) + 1
     if columns * rows > MOST_CELLS:

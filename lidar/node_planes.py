@@ -11,7 +11,7 @@ from typing import Any
 
 from numba import njit
 
-from lidar.bins import BIN, COUNT, MEAN_X, MEAN_Y, MEAN_Z
+from lidar.bins import BIN, BLOCK, COUNT, MEAN_X, MEAN_Y, MEAN_Z
 
 TAPS = 2
 """Bins on each side of its own that a node's plane rests on."""
@@ -26,108 +26,142 @@ MIN_BINS = 4.0
 MIN_POINTS = 3.5
 """The same in points."""
 
+HALO = 3
+"""Nodes around a block that its cells ask."""
+NODES = BLOCK + 2 * HALO
+"""Nodes along the edge of the largest block."""
+ACROSS = NODES + 2 * TAPS
+"""Bins under them."""
+
 SUMS = 12
 Z, SLOPE_X, SLOPE_Y, VARIANCE, FREEDOM, PER_POINTS, AT_X, AT_Y, XX, XY, YY = range(11)
 """Of a node's plane: height at the node, slopes, residual variance of one point (−1: there is no plane), degrees of
 freedom, one over the number of points, their centroid from the node, and the inverse of their second moments."""
 FIELDS = 11
+_FIELD = NODES * NODES
 
 
 @njit(nogil=True, cache=True)
 def fit_nodes(
-    level: int, row: int, column: int, moments: Any, layout: Any, line: Any, sums: Any, total: Any, nodes: Any
+    level: int,
+    row: int,
+    column: int,
+    count: int,
+    moments: Any,
+    layout: Any,
+    line: Any,
+    sums: Any,
+    total: Any,
+    nodes: Any,
 ) -> None:
-    """Fill `nodes` (FIELDS, rows, columns) with the planes at the bins from `row`, `column` on.
+    """Fill `nodes` (FIELDS, NODES, NODES) with the planes at `count` × `count` bins from `row`, `column` on.
 
     Args:
         level: of the bins.
         row: of the first node among the level's bins; may lie outside, where there are no points.
         column: the same.
+        count: nodes along each edge, at most `NODES`.
         moments: of the bins (`Bins.moments`).
         layout: of their levels (`Bins.layout`).
-        line: (SUMS, at least columns + 2 · TAPS) float64, for working.
-        sums: (SUMS, at least rows + 2 · TAPS, at least columns) float64, for working.
-        total: (SUMS, at least columns) float64, for working.
+        line: (SUMS · ACROSS,) float64, for working.
+        sums: (SUMS, ACROSS, NODES) float64, for working.
+        total: (SUMS, NODES) float64, for working.
         nodes: written.
     """
-    rows, columns = nodes.shape[1], nodes.shape[2]
     size = BIN * 2**level
-    for i in range(rows + 2 * TAPS):
-        _weigh(level, row - TAPS + i, column - TAPS, columns + 2 * TAPS, (i - TAPS) * size, moments, layout, line)
+    weighed = line.reshape((SUMS, ACROSS))
+    flat_total, flat_nodes = total.reshape(total.size), nodes.reshape(nodes.size)
+    for i in range(count + 2 * TAPS):
+        _weigh(level, row - TAPS + i, column - TAPS, count + 2 * TAPS, (i - TAPS) * size, moments, layout, line)
         for f in range(SUMS):
             a, b, c = (OUTER, INNER, MIDDLE) if f < SUMS - 1 else (OUTER * OUTER, INNER * INNER, MIDDLE * MIDDLE)
             g = f if f < SUMS - 1 else 0
-            source, target = line[g], sums[f, i]
-            for j in range(columns):
+            source, target = weighed[g], sums[f, i]
+            for j in range(count):
                 target[j] = a * (source[j] + source[j + 4]) + b * (source[j + 1] + source[j + 3]) + c * source[j + 2]
-    for i in range(rows):
+    for i in range(count):
         for f in range(SUMS):
             a, b, c = (OUTER, INNER, MIDDLE) if f < SUMS - 1 else (OUTER * OUTER, INNER * INNER, MIDDLE * MIDDLE)
             s0, s1, s2, s3, s4 = sums[f, i], sums[f, i + 1], sums[f, i + 2], sums[f, i + 3], sums[f, i + 4]
             target = total[f]
-            for j in range(columns):
+            for j in range(count):
                 target[j] = a * (s0[j] + s4[j]) + b * (s1[j] + s3[j]) + c * s2[j]
-        _solve(total, columns, i * size, size, nodes[:, i])
+        _solve(flat_total, count, i * size, size, flat_nodes[i * NODES :])
 
 
 @njit(nogil=True, cache=True)
 def _weigh(level: int, row: int, column: int, count: int, y0: float, moments: Any, layout: Any, line: Any) -> None:
     """One row of bins as what they add to the sums, each at its distance from the block's first bin."""
     first, rows, columns = layout[level, 0], layout[level, 1], layout[level, 2]
-    size = BIN * 2**level
+    line[:] = 0.0
     if row < 0 or row >= rows:
-        line[:, :count] = 0.0
         return
     start, stop = max(-column, 0), min(columns - column, count)
-    line[:, : max(start, 0)] = 0.0
-    line[:, max(stop, 0) : count] = 0.0
-    k = first + row * columns + column
-    for j in range(start, stop):
-        n = min(float(moments[COUNT, k + j]), float(MAX_BIN_WEIGHT))
-        x = (j - TAPS) * size + moments[MEAN_X, k + j]
-        y = y0 + moments[MEAN_Y, k + j]
-        z = float(moments[MEAN_Z, k + j])
-        line[0, j] = n
-        line[1, j] = n * x
-        line[2, j] = n * y
-        line[3, j] = n * z
-        line[4, j] = n * x * x
-        line[5, j] = n * x * y
-        line[6, j] = n * y * y
-        line[7, j] = n * x * z
-        line[8, j] = n * y * z
-        line[9, j] = n * z * z
-        line[10, j] = min(n, 1.0)
+    if start < stop:
+        k = first + row * columns + column
+        a, b = k + start, k + stop
+        counts, x, y, z = moments[COUNT][a:b], moments[MEAN_X][a:b], moments[MEAN_Y][a:b], moments[MEAN_Z][a:b]
+        _weigh_bins(counts, x, y, z, start - TAPS, BIN * 2**level, y0, line[start:])
 
 
 @njit(nogil=True, cache=True)
+def _weigh_bins(
+    counts: Any, means_x: Any, means_y: Any, means_z: Any, column: int, size: float, y0: float, line: Any
+) -> None:
+    """What bins add to the sums, the first of them so many from the block's own.
+
+    Rows of one array at distances known beforehand, so that the wide registers take them.
+    """
+    for j in range(counts.shape[0]):
+        n = min(float(counts[j]), float(MAX_BIN_WEIGHT))
+        x = (column + j) * size + means_x[j]
+        y = y0 + means_y[j]
+        z = float(means_z[j])
+        line[j] = n
+        line[ACROSS + j] = n * x
+        line[2 * ACROSS + j] = n * y
+        line[3 * ACROSS + j] = n * z
+        line[4 * ACROSS + j] = n * x * x
+        line[5 * ACROSS + j] = n * x * y
+        line[6 * ACROSS + j] = n * y * y
+        line[7 * ACROSS + j] = n * x * z
+        line[8 * ACROSS + j] = n * y * z
+        line[9 * ACROSS + j] = n * z * z
+        line[10 * ACROSS + j] = min(n, 1.0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _solve(s: Any, columns: int, y0: float, size: float, plane: Any) -> None:
-    """Planes of one row of nodes from their sums; without branches, for the processor's wide registers."""
+    """Planes of one row of nodes from their sums; without branches, for the processor's wide registers.
+
+    For their sake sums and fields lie at distances known beforehand, `NODES` and its square.
+    """
     least = 1e-3 * size**4
     for j in range(columns):
-        n = max(s[0, j], 1e-9)
-        cx, cy, cz = s[1, j] / n, s[2, j] / n, s[3, j] / n
-        a, b, c = s[4, j] / n - cx * cx, s[5, j] / n - cx * cy, s[6, j] / n - cy * cy
-        e, f = s[7, j] / n - cx * cz, s[8, j] / n - cy * cz
+        n = max(s[j], 1e-9)
+        cx, cy, cz = s[NODES + j] / n, s[2 * NODES + j] / n, s[3 * NODES + j] / n
+        a, b, c = s[4 * NODES + j] / n - cx * cx, s[5 * NODES + j] / n - cx * cy, s[6 * NODES + j] / n - cy * cy
+        e, f = s[7 * NODES + j] / n - cx * cz, s[8 * NODES + j] / n - cy * cz
         determinant = a * c - b * b
         inverse = 1.0 / max(determinant, least)
         gx, gy = (c * e - b * f) * inverse, (a * f - b * e) * inverse
         x, y = cx - j * size, cy - y0
-        spread = max(s[9, j] / n - cz * cz - gx * e - gy * f, 0.0) * n
-        bins = s[10, j] * WHOLE_BINS
-        points = n * n / max(s[11, j], 1e-12)
+        spread = max(s[9 * NODES + j] / n - cz * cz - gx * e - gy * f, 0.0) * n
+        bins = s[10 * NODES + j] * WHOLE_BINS
+        points = n * n / max(s[11 * NODES + j], 1e-12)
         rests = (determinant > least) & (bins >= MIN_BINS) & (points >= MIN_POINTS)
-        plane[Z, j] = cz - gx * x - gy * y
-        plane[SLOPE_X, j] = gx
-        plane[SLOPE_Y, j] = gy
-        plane[VARIANCE, j] = spread / max(s[10, j] * max(1.0 - 3.0 / max(bins, 1.0), 0.25), 1e-12) if rests else -1.0
-        plane[FREEDOM, j] = max(bins - 3.0, 1.0)
-        plane[PER_POINTS, j] = 1.0 / points
-        plane[AT_X, j] = x
-        plane[AT_Y, j] = y
-        plane[XX, j] = c * inverse
-        plane[XY, j] = -b * inverse
-        plane[YY, j] = a * inverse
+        variance = spread / max(s[10 * NODES + j] * max(1.0 - 3.0 / max(bins, 1.0), 0.25), 1e-12)
+        plane[Z * _FIELD + j] = cz - gx * x - gy * y
+        plane[SLOPE_X * _FIELD + j] = gx
+        plane[SLOPE_Y * _FIELD + j] = gy
+        plane[VARIANCE * _FIELD + j] = variance if rests else -1.0
+        plane[FREEDOM * _FIELD + j] = max(bins - 3.0, 1.0)
+        plane[PER_POINTS * _FIELD + j] = 1.0 / points
+        plane[AT_X * _FIELD + j] = x
+        plane[AT_Y * _FIELD + j] = y
+        plane[XX * _FIELD + j] = c * inverse
+        plane[XY * _FIELD + j] = -b * inverse
+        plane[YY * _FIELD + j] = a * inverse
 
 
 @njit(nogil=True, cache=True)

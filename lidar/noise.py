@@ -120,22 +120,25 @@ _RINGS: Final = _rings()
 @compiled
 def _search(first_row: int, last_row: int, cells: Any, rings: Any, found: Any) -> None:
     """The class of the points in some rows of cells: 7 or 18, where they are noise."""
+    x, y, z, start = cells.x, cells.y, cells.z, cells.start
+    lowest = np.empty(QUARTERS * QUARTERS)
     for row in range(first_row, last_row):
         for column in range(cells.columns):
             cell = row * cells.columns + column
-            first, end = cells.start[cell], cells.start[cell + 1]
+            first, end = start[cell], start[cell + 1]
             if first == end:
                 continue
-            doubtful = _doubtful(
-                cells.x[first:end],
-                cells.y[first:end],
-                cells.z[first:end],
-                cells.spacing[row // BLOCK, column // BLOCK],
-                cells.fourth[cell],
-            )
+            radius, depth, _, gap = _reaches(cells.spacing[row // BLOCK, column // BLOCK])
+            crowded = end - first > CROWD
+            if crowded:
+                lowest = _fourth_lowest(x[first:end], y[first:end], z[first:end])
             for i in range(first, end):
-                if not doubtful[i - first]:
-                    continue
+                # most points have company enough in their own cell
+                if cells.fourth[cell] >= z[i] - gap:
+                    if crowded and lowest[_quarter(x[i], y[i])] <= z[i] + depth:
+                        continue
+                    if not crowded and _has_company(x, y, z, i, first, end, radius * radius, z[i] + depth):
+                        continue
                 low, high = _ends(cells, rings, i, row, column)
                 if low and _all_ends(cells, rings, i, row, column, True) and _below_ground(cells, i, row, column):
                     found[cells.order[i]] = Class.LOW_NOISE
@@ -144,22 +147,14 @@ def _search(first_row: int, last_row: int, cells: Any, rings: Any, found: Any) -
 
 
 @compiled
-def _doubtful(x: Any, y: Any, z: Any, spacing: float, fourth: float) -> Any:
-    """(n,) whether a cell's points may be noise by what the cell alone holds; most have company enough in it."""
-    radius, depth, _, gap = _reaches(spacing)
-    square = radius * radius
-    doubtful = np.empty(len(x), dtype=np.bool_)
-    if len(x) > CROWD:
-        lowest = _fourth_lowest(x, y, z)
-        for i in range(len(x)):
-            doubtful[i] = fourth < z[i] - gap or lowest[_quarter(x[i], y[i])] > z[i] + depth
-        return doubtful
-    for i in range(len(x)):
-        others = -1
-        for j in range(len(x)):
-            others += (z[j] <= z[i] + depth) & ((x[j] - x[i]) ** 2 + (y[j] - y[i]) ** 2 <= square)
-        doubtful[i] = others <= COMPANIONS or fourth < z[i] - gap
-    return doubtful
+def _has_company(x: Any, y: Any, z: Any, i: int, first: int, end: int, square: float, bottom: float) -> bool:
+    """Whether more than `COMPANIONS` other points of a cell are near a point and not above `bottom`."""
+    others = -1
+    for j in range(first, end):
+        others += (z[j] <= bottom) & ((x[j] - x[i]) ** 2 + (y[j] - y[i]) ** 2 <= square)
+        if others > COMPANIONS:
+            return True
+    return False
 
 
 @compiled

@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 from lidar.bins import BIN, BLOCK, COARSEST, COUNT, LEVELS, REGION, Bins
 from lidar.morphology import compiled, in_threads
 from lidar.node_planes import (
+    ACROSS,
     FIELDS,
     FREEDOM,
+    HALO,
+    NODES,
     PER_POINTS,
     SUMS,
     TAPS,
@@ -62,16 +65,13 @@ EDGE = 4.0
 """Residual variance over the noise, less one, times the root of its degrees of freedom: above it there is an edge."""
 EDGE_LEVELS = LEVELS - 1
 """Levels on which edges are looked for; on the coarsest the search would reach beyond `FIT_REACH`."""
-BESIDE = 2
+BESIDE = HALO - 1
 """Nodes on each side whose planes compete beside an edge."""
 OWN_POINTS = 4.0
 """Points of a cell's own bin that speak for a plane beside an edge: it is to be on the cell's side."""
 UNLIKELY = 20.0
 """Twice the logarithm of a likelihood, below the best's, at which a plane does not count."""
 
-HALO = BESIDE + 1
-"""Nodes around a block that its cells ask."""
-NODES = BLOCK + 2 * HALO
 FIT_REACH = BIN * REGION
 """Metres: no point farther than this from a cell changes its plane: the region's noise; the coarsest plane reaches
 14 m, the search beside an edge on the level below it 10 m."""
@@ -175,10 +175,8 @@ def _fit_blocks(
     known: Any,
 ) -> None:
     """The cells of rows of blocks; `left`, `top` are the cells' columns and rows at which the regions begin and end."""
-    line = np.empty((SUMS, NODES + 2 * TAPS))
-    sums = np.empty((SUMS, NODES + 2 * TAPS, NODES))
-    total = np.empty((SUMS, NODES))
-    planes = np.empty(FIELDS * NODES * NODES)
+    line, sums = np.empty(SUMS * ACROSS), np.empty((SUMS, ACROSS, NODES))
+    total, nodes = np.empty((SUMS, NODES)), np.empty((FIELDS, NODES, NODES))
     narrowest, waiting = np.empty((2, 2), dtype=np.int64), np.empty((2, 2), dtype=np.int64)
     for block_row in range(first, last):
         for block_column in range(layout[0, 2] // BLOCK):
@@ -195,8 +193,7 @@ def _fit_blocks(
                 size = edge + 2 * HALO
                 if not wanted.any() or not _occupied(level, row, column, size, moments, layout):
                     continue
-                nodes = planes[: FIELDS * size * size].reshape((FIELDS, size, size))
-                fit_nodes(level, row, column, moments, layout, line, sums, total, nodes)
+                fit_nodes(level, row, column, size, moments, layout, line, sums, total, nodes)
                 for i in range(2):
                     for j in range(2):
                         if wanted[i, j]:

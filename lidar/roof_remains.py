@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.morphology import Height, compiled
+from lidar.morphology import Height, compiled, in_threads
 
 STEPS = (0.35, 0.5)
 """Rise over run (19°, 27°) that is walked: roofs falling to a gutter, and pitched ones."""
@@ -40,10 +40,17 @@ def roof_remains(surface: Height, ground: NDArray[np.bool_]) -> NDArray[np.bool_
         surface: (rows, columns) metres, lowest points, gaps filled; +inf where nothing is known.
         ground: the same shape, what the openings left.
     """
-    found = np.zeros(ground.shape, dtype=np.bool_)
-    for step in STEPS:
-        _find(surface, ground, np.float32(step), found)
-    return found
+    found = np.zeros((len(STEPS), *ground.shape), dtype=np.bool_)
+    in_threads(_find_all, len(STEPS), ground.size * 8, surface, ground, np.array(STEPS, dtype=np.float32), found)
+    return np.asarray(found.any(axis=0))
+
+
+@compiled
+def _find_all(
+    first: int, last: int, surface: Height, ground: NDArray[np.bool_], steps: Height, found: NDArray[np.bool_]
+) -> None:
+    for k in range(first, last):
+        _find(surface, ground, steps[k], found[k])
 
 
 @compiled

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.cells import UNIT, Cells, Floats, Mask, around
-from lidar.morphology import dilation
+from lidar.cells import UNIT, Cells, Mask, around
+from lidar.morphology import compiled, dilation, in_threads
 
 LOWEST = 1.5
 """Metres above the ground that a roof has at least."""
@@ -60,21 +60,65 @@ def buildings(points: Candidates, cells: Cells) -> Mask:
         points: what is known of each.
         cells: where they lie.
     """
-    height, flat, share, rest, single, last, given, inside = points
-    high = rest & ~(height < LOWEST)
-    roof = high & flat & (share >= ROOF_SHARE)
+    rows = cells.shape[0]
+    roof, count = np.empty(cells.points, dtype=np.bool_), np.empty(cells.shape, dtype=np.int32)
+    in_threads(_seed, rows, cells.points, cells, points, roof, count)
     side = 2 * DENSITY_RADIUS + 1
-    density = around(cells.number(last), DENSITY_RADIUS) / (side * side)
+    density = around(cells.number(points.last), DENSITY_RADIUS) / (side * side)
     with np.errstate(divide="ignore", invalid="ignore"):
-        area = around(cells.number(roof | given), AREA_RADIUS) / density
-    roof &= cells.each(area >= AREA)
-    roof |= given | (high & inside & (flat | single) & (share >= INSIDE_SHARE))
-    solid = (share >= ROOF_SHARE) | ((share >= FIXTURE_SHARE) & (flat | single))
-    fixture = high & solid & cells.each(around(cells.number(roof), 1) > 0)
-    wall = rest & last & (height > FOOT) & _under(dilation(cells.highest(roof), 1), cells)
-    return np.asarray(roof | fixture | wall)
+        broad = around(count, AREA_RADIUS) / density >= AREA
+    del density
+    in_threads(_settle, rows, cells.points, cells, points, broad, roof, count)
+    beside, top = around(count, 1) > 0, dilation(cells.highest(roof), 1)
+    in_threads(_add, rows, cells.points, cells, points, beside, top, roof)
+    return roof
 
 
-def _under(top: Floats, cells: Cells) -> Mask:
-    """Points below the roof of their own or a neighbouring cell: walls, and floors seen through windows."""
-    return np.asarray(cells.w <= cells.each((top + np.float32(SAME_ROOF)) * np.float32(UNIT)))
+@compiled
+def _is_high(rest: bool, height: float) -> bool:
+    """Whether a point is no ground and as high as a roof, or its height is unknown."""
+    return rest and not height < LOWEST
+
+
+@compiled
+def _seed(first: int, last: int, cells: Any, points: Any, roof: Any, count: Any) -> None:
+    """Mark what looks like a roof, and count it in each cell with what is given."""
+    columns = count.shape[1]
+    for r in range(first, last):
+        for c in range(columns):
+            n = 0
+            for p in range(cells.begin[r * columns + c], cells.begin[r * columns + c + 1]):
+                flat = points.flat[p] and points.share[p] >= ROOF_SHARE
+                roof[p] = flat and _is_high(points.rest[p], points.height[p])
+                n += roof[p] or points.given[p]
+            count[r, c] = n
+
+
+@compiled
+def _settle(first: int, last: int, cells: Any, points: Any, broad: Any, roof: Any, count: Any) -> None:
+    """Leave only broad roofs marked, and mark what is known; count it in each cell."""
+    columns = count.shape[1]
+    for r in range(first, last):
+        for c in range(columns):
+            n = 0
+            for p in range(cells.begin[r * columns + c], cells.begin[r * columns + c + 1]):
+                known = points.inside[p] and points.share[p] >= INSIDE_SHARE and (points.flat[p] or points.single[p])
+                known = known and _is_high(points.rest[p], points.height[p])
+                roof[p] = (roof[p] and broad[r, c]) or points.given[p] or known
+                n += roof[p]
+            count[r, c] = n
+
+
+@compiled
+def _add(first: int, last: int, cells: Any, points: Any, beside: Any, top: Any, building: Any) -> None:
+    """Mark fixtures beside a roof, and walls and floors seen through windows: what is below it or a neighbour's."""
+    columns = top.shape[1]
+    for r in range(first, last):
+        for c in range(columns):
+            limit = (top[r, c] + np.float32(SAME_ROOF)) * np.float32(UNIT)
+            for p in range(cells.begin[r * columns + c], cells.begin[r * columns + c + 1]):
+                share = points.share[p]
+                solid = share >= ROOF_SHARE or (share >= FIXTURE_SHARE and (points.flat[p] or points.single[p]))
+                fixture = solid and beside[r, c] and _is_high(points.rest[p], points.height[p])
+                wall = points.rest[p] and points.last[p] and points.height[p] > FOOT and cells.w[p] <= limit
+                building[p] = building[p] or fixture or wall

@@ -203,7 +203,10 @@ def next_row(steps: NDArray[np.int32], row: int, radius: int, change: Sums, tent
     size = radius + 1
     for k in range(MOMENTS):
         p, q = steps[FACTORS[k, 0]], steps[FACTORS[k, 1]]
-        _add_differences(change[k], p[row + size], q[row + size], p[row], q[row], p[row - size], q[row - size])
+        if FACTORS[k, 0] == 0:
+            _add_plain_differences(change[k], q[row + size], q[row], q[row - size])
+        else:
+            _add_differences(change[k], p[row + size], q[row + size], p[row], q[row], p[row - size], q[row - size])
     to, of = tents.reshape(tents.size), change.reshape(change.size)
     for k in range(to.shape[0]):
         to[k] += of[k]
@@ -218,21 +221,33 @@ def _add_differences(target: Any, p: Any, q: Any, p0: Any, q0: Any, p1: Any, q1:
 
 
 @compiled
+def _add_plain_differences(target: Any, q: Any, q0: Any, q1: Any) -> None:
+    """The same of values times w, which is 1 wherever there are some."""
+    for j in range(target.shape[0]):
+        here = np.int64(q0[j])
+        target[j] += np.int64(q[j]) - here - here + np.int64(q1[j])
+
+
+@compiled
 def sum_row(tents: Sums, halo: int, radius: int, sums: Any) -> None:
     """Fill `sums` (MOMENTS, columns of the block) from the columns' sums of its row."""
     size = radius + 1
-    for k in range(MOMENTS):
-        line, target = tents[k], sums[k]
-        total = change = np.int64(0)
+    for k in range(0, MOMENTS, 2):  # two at a time: one waits for its last sum while the other is added
+        line, target, other_line, other_target = tents[k], sums[k], tents[k + 1], sums[k + 1]
+        total = change = other_total = other_change = np.int64(0)
         for e in range(-size, size):
             total += (size - abs(e)) * line[halo + e]
             change += line[halo + e] if e >= 0 else -line[halo + e]
+            other_total += (size - abs(e)) * other_line[halo + e]
+            other_change += other_line[halo + e] if e >= 0 else -other_line[halo + e]
         for c in range(target.shape[0]):
-            target[c] = total
+            target[c], other_target[c] = total, other_total
             here = halo + c
             if c + 1 < target.shape[0]:
                 change += line[here + size] - 2 * line[here] + line[here - size]
                 total += change
+                other_change += other_line[here + size] - 2 * other_line[here] + other_line[here - size]
+                other_total += other_change
 
 
 @compiled

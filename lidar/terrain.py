@@ -15,7 +15,7 @@ from gis.grid import Grid
 from gis.raster import Raster
 from lidar.bins import bin_points
 from lidar.bridge import BRIDGE_REACH, bridge
-from lidar.morphology import compiled
+from lidar.morphology import PARTS, compiled, in_threads
 from lidar.point_cloud import NOISE, Class, PointCloud
 from lidar.rasterise import FIT_REACH, WET, fit_planes
 from lidar.surface import SURFACE_REACH, close_gaps, highest, lift_pits, typical_gaps
@@ -33,6 +33,7 @@ strips after adjustment is of this size in AHN and IGN LiDAR HD."""
 DECK_MARGIN = 1.0
 """Metres around a bridge deck's points that also lie in its shadow."""
 
+GROUND, WATER = int(Class.GROUND), int(Class.WATER)
 NOT_SURFACE = (*NOISE, Class.WIRE_CONDUCTOR, 13, Class.TOWER)
 """Classes the surface model leaves out: noise and birds, wires (13 guard, 14 conductor) and their towers."""
 SURFACE = ~np.isin(np.arange(256), NOT_SURFACE)
@@ -78,23 +79,24 @@ def dtm(points: PointCloud, grid: Grid, *, with_water: bool = False) -> Raster:
         BadParameter: the resolution is outside of 0.1–10 m.
     """
     _check(points, grid)
-    ground = points.classification == Class.GROUND
-    water = points.classification == Class.WATER
-    outer = _worked_on(points, ground | water, grid)
+    ground, water, extent = _surface(points)
+    outer = _worked_on(extent, grid)
     bounds = outer.bounds.buffered(FIT_REACH).tuple
     bins = bin_points(points.x, points.y, points.z, ground, bounds)
-    height, sigma = np.full(outer.shape, np.nan, np.float32), np.full(outer.shape, np.nan, np.float32)
+    height, deviation = np.full(outer.shape, np.nan, np.float32), np.full(outer.shape, np.nan, np.float32)
     known = np.zeros(outer.shape, dtype=np.uint8)
     x, y = outer.centres()
-    fit_planes(bins, x - bins.west, y - bins.south, height, sigma, known)
+    fit_planes(bins, x - bins.west, y - bins.south, height, deviation, known)
     wet = bin_points(points.x, points.y, points.z, water, bounds) if water.any() else None
     if wet is not None:
         mark_wet(wet, bins, x - bins.west, y - bins.south, known)
-    values, spread, kind = bridge(height, sigma, known, _deck(points, outer), outer, grid)
+    values, spread, kind = bridge(height, deviation, known, _deck(points, outer), outer, grid)
     if wet is not None:
         x, y = grid.centres()
         level_water(wet, x - bins.west, y - bins.south, kind, values, spread)
-    bands = {"sigma": np.hypot(spread, np.float32(SYSTEMATIC))}
+    sigma = np.empty_like(values)
+    in_threads(_with_systematic, len(sigma), sigma.size * 4, spread, sigma)
+    bands = {"sigma": sigma}
     if with_water:
         bands["water"] = (kind == WET).astype(np.float32)
     return Raster(values, grid, bands)
@@ -109,7 +111,8 @@ def dsm(points: PointCloud, grid: Grid) -> Raster:
     """
     _check(points, grid)
     outer = grid.buffered(SURFACE_REACH + 2 * grid.resolution)
-    seen = SURFACE[points.classification] & (points.return_number <= 1)
+    seen = np.empty(len(points), dtype=np.bool_)
+    in_threads(_see, len(points), len(points), points.classification, points.return_number, SURFACE, seen)
     top = highest(points.x, points.y, points.z, seen, outer)
     closed = close_gaps(top, typical_gaps(points.x, points.y, seen, outer), outer.resolution)
     return Raster(np.ascontiguousarray(lift_pits(closed)[grid.window_in(outer)]), grid)
@@ -135,10 +138,24 @@ def _deck(points: PointCloud, grid: Grid) -> NDArray[np.float32] | None:
     return above[grid.window_in(outer)]
 
 
-def _worked_on(points: PointCloud, chosen: NDArray[np.bool_], grid: Grid) -> Grid:
-    """The grid and as much of the `BRIDGE_REACH` around it as the chosen points decide."""
+def _surface(points: PointCloud) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
+    """(n,) ground, (n,) water, and the (4,) west, south, east and north of both; west > east where there is none."""
+    n = len(points)
+    ground, water = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
+    parts = np.empty((PARTS, 4))
+    in_threads(_look_for_surface, PARTS, n, points.x, points.y, points.classification, ground, water, parts)
+    return ground, water, np.array([*parts[:, :2].min(axis=0), *parts[:, 2:].max(axis=0)])
+
+
+def _with_systematic(first: int, last: int, spread: NDArray[np.float32], sigma: NDArray[np.float32]) -> None:
+    """Add in quadrature what is common to a strip."""
+    np.hypot(spread[first:last], np.float32(SYSTEMATIC), out=sigma[first:last])
+
+
+def _worked_on(extent: NDArray[np.float64], grid: Grid) -> Grid:
+    """The grid and as much of the `BRIDGE_REACH` around it as points of an extent decide."""
     outer = grid.buffered(BRIDGE_REACH)
-    west, south, east, north = _extent(points.x, points.y, chosen)
+    west, south, east, north = extent
     if not west <= east:
         return grid
     size, reach = grid.resolution, ceil(FIT_REACH / grid.resolution) + 1
@@ -152,13 +169,36 @@ def _worked_on(points: PointCloud, chosen: NDArray[np.bool_], grid: Grid) -> Gri
 
 
 @compiled
-def _extent(
-    x: NDArray[np.float64], y: NDArray[np.float64], chosen: NDArray[np.bool_]
-) -> tuple[float, float, float, float]:
-    """West, south, east and north of the chosen points; west is greater than east where there are none."""
-    west, south, east, north = np.inf, np.inf, -np.inf, -np.inf
-    for i in range(x.shape[0]):
-        if chosen[i] and np.isfinite(x[i]) and np.isfinite(y[i]):
-            west, east = min(west, x[i]), max(east, x[i])
-            south, north = min(south, y[i]), max(north, y[i])
-    return west, south, east, north
+def _look_for_surface(
+    first: int,
+    last: int,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    classes: NDArray[np.uint8],
+    ground: NDArray[np.bool_],
+    water: NDArray[np.bool_],
+    extents: NDArray[np.float64],
+) -> None:
+    """Of some parts of the points: which are ground and which water, and west, south, east and north of both."""
+    for part in range(first, last):
+        west, south, east, north = np.inf, np.inf, -np.inf, -np.inf
+        for i in range(len(x) * part // len(extents), len(x) * (part + 1) // len(extents)):
+            ground[i], water[i] = classes[i] == GROUND, classes[i] == WATER
+            if (ground[i] or water[i]) and np.isfinite(x[i]) and np.isfinite(y[i]):
+                west, east = min(west, x[i]), max(east, x[i])
+                south, north = min(south, y[i]), max(north, y[i])
+        extents[part, 0], extents[part, 1], extents[part, 2], extents[part, 3] = west, south, east, north
+
+
+@compiled
+def _see(
+    first: int,
+    last: int,
+    classes: NDArray[np.uint8],
+    return_number: NDArray[np.uint8],
+    surface: NDArray[np.bool_],
+    seen: NDArray[np.bool_],
+) -> None:
+    """Which points are first returns from the surface."""
+    for i in range(first, last):
+        seen[i] = surface[classes[i]] and return_number[i] <= 1

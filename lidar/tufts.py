@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.cells import UNIT, Cells, Mask
+from lidar.cells import UNIT, Cells, Mask, around
 from lidar.moments import MOMENTS, N, Z, add_point, add_shifted, height_plane, shifted
 from lidar.morphology import compiled, in_threads
 
@@ -49,30 +49,65 @@ def above_soil(cells: Cells, ground: Mask, asked: Mask) -> NDArray[np.int16]:
         asked: (k,) the points to tell; of others, and where there is no plane, it is `UNKNOWN`.
     """
     height, slope = np.full(cells.shape, NONE, dtype=np.int32), np.zeros((*cells.shape, 3), dtype=np.float32)
-    limit = np.inf
+    rows, work, limit = cells.shape[0], cells.points * 4, np.inf
+    whole, changed = np.ones(cells.shape, dtype=np.bool_), np.ones(cells.shape, dtype=np.bool_)
     for following in SETTLED:
         before, before_slope = height, slope
-        height, slope = np.full(cells.shape, NONE, dtype=np.int32), np.zeros((*cells.shape, 3), dtype=np.float32)
-        in_threads(_fit, cells.shape[0], cells.points * 4, cells, ground, before, before_slope, limit, height, slope)
+        if limit < np.inf:
+            in_threads(_look_over, rows, work, cells, ground, before, before_slope, limit, whole, changed)
+        asked_again = around(changed, 1) > 0
+        needed = around(asked_again, 1) > 0
+        height, slope = before.copy(), before_slope.copy()
+        settling = cells, ground, before, before_slope, limit, asked_again, needed
+        in_threads(_fit, rows, work, *settling, height, slope)
         limit = following * UNIT
     over = np.full(cells.points, UNKNOWN, dtype=np.int16)
-    in_threads(_least, cells.shape[0], cells.points * 4, cells, asked, height, slope, over)
+    in_threads(_least, rows, work, cells, asked, height, slope, over)
     return over
 
 
 @compiled
-def _sum_row(r: int, cells: Any, ground: Any, height: Any, slope: Any, limit: float, sums: Any) -> None:
-    """The moments of the ground of each cell that is not over the cell's plane, about its centre and zero height."""
+def _is_soil(x: int, y: int, z: int, height: int, a: float, b: float, limit: float) -> bool:
+    """Whether a place in a cell is not over the cell's plane, if there is one; millimetres from the cell's centre."""
+    over = z - height - (a * x + b * y)
+    return height == NONE or over <= limit
+
+
+@compiled
+def _look_over(
+    first: int, last: int, cells: Any, ground: Any, height: Any, slope: Any, limit: float, whole: Any, changed: Any
+) -> None:
+    """Mark the cells whose soil may be other points than the round before, unless it was and is all of the ground."""
+    begin, u, v, w = cells.begin, cells.u, cells.v, cells.w
+    columns = height.shape[1]
+    for r in range(first, last):
+        for c in range(columns):
+            z, a, b = height[r, c], slope[r, c, 0], slope[r, c, 1]
+            is_whole = True
+            if z != NONE:
+                for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
+                    if ground[p] and not _is_soil(u[p] - EDGE // 2, v[p] - EDGE // 2, w[p], z, a, b, limit):
+                        is_whole = False
+                        break
+            changed[r, c] = not (is_whole and whole[r, c])
+            whole[r, c] = is_whole
+
+
+@compiled
+def _sum_row(r: int, cells: Any, ground: Any, height: Any, slope: Any, limit: float, needed: Any, sums: Any) -> None:
+    """The moments of the soil of each needed cell, about its centre and zero height."""
     begin, u, v, w = cells.begin, cells.u, cells.v, cells.w
     columns = height.shape[1]
     sums[:] = 0
     for c in range(columns):
+        if not needed[r, c]:
+            continue
+        z, a, b = height[r, c], slope[r, c, 0], slope[r, c, 1]
         for p in range(begin[r * columns + c], begin[r * columns + c + 1]):
             if not ground[p]:
                 continue
             x, y = u[p] - EDGE // 2, v[p] - EDGE // 2
-            over = w[p] - height[r, c] - (slope[r, c, 0] * x + slope[r, c, 1] * y)
-            if height[r, c] == NONE or over <= limit:
+            if _is_soil(x, y, w[p], z, a, b, limit):
                 add_point(sums[c], x, y, w[p])
 
 
@@ -85,26 +120,31 @@ def _fit(
     before: Any,
     before_slope: Any,
     limit: float,
+    asked: Any,
+    needed: Any,
     height: Any,
     slope: Any,
 ) -> None:
-    """The plane of each cell's window: height at the cell's centre (mm), slopes and spread about it (mm)."""
+    """The plane of each asked cell's window: height at the cell's centre (mm), slopes and spread about it (mm)."""
     rows, columns = height.shape
     sums = np.zeros((3, columns, MOMENTS), dtype=np.int64)
     down = np.zeros((columns, MOMENTS), dtype=np.int64)
     t, total = np.zeros(MOMENTS, dtype=np.int64), np.zeros(MOMENTS, dtype=np.int64)
     for r in range(max(first - 1, 0), min(first + 1, rows)):
-        _sum_row(r, cells, ground, before, before_slope, limit, sums[r % 3])
+        _sum_row(r, cells, ground, before, before_slope, limit, needed, sums[r % 3])
     for r in range(first, last):
         if r + 1 < rows:
-            _sum_row(r + 1, cells, ground, before, before_slope, limit, sums[(r + 1) % 3])
+            _sum_row(r + 1, cells, ground, before, before_slope, limit, needed, sums[(r + 1) % 3])
         down[:] = 0
         for i in range(max(r - 1, 0), min(r + 2, rows)):
             for c in range(columns):
                 if sums[i % 3, c, N] > 0:
                     add_shifted(down[c], sums[i % 3, c], 0, (i - r) * EDGE, 0)
         for c in range(columns):
-            n = 0
+            if not asked[r, c]:
+                continue
+            height[r, c], n = NONE, 0
+            slope[r, c] = 0.0
             for j in range(max(c - 1, 0), min(c + 2, columns)):
                 n += down[j, N]
             if n < FEWEST:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lidar.cells import Cells, Floats, Mask, around
+from lidar.cells import UNIT, Cells, Floats, Mask, around, next_window, start_window
 from lidar.morphology import compiled, dilation, in_threads
 
 FLAT_RADIUS = 2
@@ -95,8 +95,8 @@ def water(
 
     Args:
         cells: where the k points lie.
-        intensity: (k,) any unit; all zero where there is none.
-        time: (n,) seconds, of the n points of the cloud in its order; all zero where there is none.
+        intensity: (n,) any unit, of the n points of the cloud in its order; all zero where there is none.
+        time: (n,) seconds, the same.
         ground: (k,) what the ground filter found.
         rest: (k,) points that are neither ground nor noise.
         single: (k,) points that are their pulse's only return, as walls and roofs give.
@@ -107,7 +107,7 @@ def water(
     del squares
     usual, faint = _faint(cells, last, count, light)
     del light
-    seed = faint & (spread <= FLAT) & _basin(cells, ground, count, level)
+    seed = faint & (spread <= FLAT) & _basin(count, total, level)
     walls = rest & single
     top = np.where(cells.number(walls) > OPAQUE * usual, cells.highest(walls), np.float32(-np.inf))
     seed &= ~_shaded(top, (level / 1000).astype(np.float32))
@@ -129,50 +129,44 @@ def water(
     return Water(wet, steps)
 
 
-def _sums(cells: Cells, intensity: NDArray[np.uint16], ground: Mask) -> tuple[NDArray[np.int64], ...]:
+def _sums(
+    cells: Cells, intensity: NDArray[np.uint16], ground: Mask
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Points, heights (mm), their squares and intensities of each cell's ground."""
-    sums = tuple(np.empty(cells.shape, dtype=np.int64) for _ in range(4))
-    in_threads(_sum, cells.shape[0], cells.points, cells, intensity, ground, *sums)
-    return sums
+    count = np.empty(cells.shape, dtype=np.int32)
+    total, squares, light = (np.empty(cells.shape, dtype=np.int64) for _ in range(3))
+    in_threads(_sum, cells.shape[0], cells.points, cells, intensity, ground, count, total, squares, light)
+    return count, total, squares, light
 
 
 def _levels(
-    count: NDArray[np.int64], total: NDArray[np.int64], squares: NDArray[np.int64]
+    count: NDArray[np.int32], total: NDArray[np.int64], squares: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """The level (mm) of the 3 × 3 cells about each, or of more where these hold few points, and the spread (m).
 
     NaN where those hold few as well.
     """
-    n, level, spread = _level(count, total, squares, 1)
-    few = n < FEWEST
-    n, wide_level, wide_spread = _level(count, total, squares, FLAT_RADIUS)
-    level[few], spread[few] = wide_level[few], wide_spread[few]
-    none = few & (n < FEWEST)
-    level[none], spread[none] = np.nan, np.nan
-    return level, spread.astype(np.float32)
+    level, spread = np.empty(count.shape, dtype=np.float64), np.empty(count.shape, dtype=np.float32)
+    in_threads(_find_levels, count.shape[0], count.size * 4, count, total, squares, level, spread)
+    return level, spread
 
 
-def _basin(cells: Cells, ground: Mask, count: NDArray[np.int64], level: NDArray[np.float64]) -> Mask:
+def _basin(count: NDArray[np.int32], total: NDArray[np.int64], level: NDArray[np.float64]) -> Mask:
     """Where no ground near is lower, and some is higher: a bank."""
-    own = cells.mean(ground)
-    lowest = -dilation(np.where(count > 0, -own, np.float32(-np.inf)), LAND_RADIUS)
-    highest = dilation(np.where(count > 0, own, np.float32(-np.inf)), LAND_RADIUS)
-    return np.asarray((lowest >= level / 1000 - LOWER) & (highest >= level / 1000 + BANK))
+    height, depth = np.empty(count.shape, dtype=np.float32), np.empty(count.shape, dtype=np.float32)
+    in_threads(_heights, count.shape[0], count.size, count, total, height, depth)
+    basin = -dilation(depth, LAND_RADIUS) >= level / 1000 - LOWER
+    basin &= dilation(height, LAND_RADIUS) >= level / 1000 + BANK
+    return np.asarray(basin)
 
 
 def _faint(
-    cells: Cells, last: Mask, count: NDArray[np.int64], light: NDArray[np.int64]
+    cells: Cells, last: Mask, count: NDArray[np.int32], light: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], Mask]:
     """The usual density near each cell (last returns/m²), and where echoes are fewer than that and darker."""
-    size = 2 * LAND_RADIUS + 1
-    echoes = cells.number(last)
-    usual = (around(echoes, LAND_RADIUS) / (size * size)).astype(np.float32)
-    density = around(echoes, FLAT_RADIUS) / (2 * FLAT_RADIUS + 1) ** 2
-    sparse = (usual >= DENSITY) & (density <= SPARSE * usual)
-    del density, echoes
-    here = around(light, FLAT_RADIUS) / around(count, FLAT_RADIUS).clip(1)
-    near = around(light, LAND_RADIUS) / around(count, LAND_RADIUS).clip(1)
-    return usual, sparse & (here < DARK * near)
+    usual, faint = np.empty(cells.shape, dtype=np.float32), np.empty(cells.shape, dtype=np.bool_)
+    in_threads(_compare, cells.shape[0], count.size * 4, cells.number(last), count, light, usual, faint)
+    return usual, faint
 
 
 def _shaded(top: Floats, level: Floats) -> Mask:
@@ -186,34 +180,14 @@ def _shaded(top: Floats, level: Floats) -> Mask:
 
 
 def _wide(
-    cells: Cells, count: NDArray[np.int64], total: NDArray[np.int64], level: NDArray[np.float64], rest: Mask
+    cells: Cells, count: NDArray[np.int32], total: NDArray[np.int64], level: NDArray[np.float64], rest: Mask
 ) -> Mask:
     """Where all about is level and nothing stands: wide water may be, its banks out of sight."""
-    part = LAND_RADIUS // 2
-    n = around(count, part)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = around(total, part) / n
-    padded = np.pad(np.where(n >= WIDE_FEWEST, mean, np.nan), part + 1, constant_values=np.nan)
-    rows, columns = cells.shape
-    far = 2 * (part + 1)
-    parts = [padded[i : i + rows, j : j + columns] for i in (0, far) for j in (0, far)]
-    slope = np.maximum.reduce(parts) - np.minimum.reduce(parts)
-    bare = around(cells.number(rest), LAND_RADIUS) <= BARE * around(count, LAND_RADIUS)
-    off = np.abs(np.where(count > 0, total / count.clip(1), np.nan) - level) > SAME * 1000
-    uneven = around(off, LAND_RADIUS) > UNEVEN * around(count > 0, LAND_RADIUS)
-    wide = bare & ~uneven & (slope <= LEVEL * far * 1000)
+    mean, off = np.empty(cells.shape, dtype=np.float64), np.empty(cells.shape, dtype=np.bool_)
+    in_threads(_means, cells.shape[0], count.size * 4, count, total, level, mean, off)
+    wide = np.empty(cells.shape, dtype=np.bool_)
+    in_threads(_lie_level, cells.shape[0], count.size * 4, count, count > 0, cells.number(rest), mean, off, wide)
     return np.asarray(wide & (around(wide, SEED_RADIUS) >= WIDE_SEEDS))
-
-
-def _level(
-    count: NDArray[np.int64], total: NDArray[np.int64], squares: NDArray[np.int64], radius: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Points, mean level (mm) and spread about it (m) of the window about each cell; NaN without points."""
-    n = around(count, radius)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        level = around(total, radius) / n
-        spread = np.sqrt(np.maximum(around(squares, radius) / n - level * level, 0)) / 1000
-    return n, level, spread
 
 
 def _grown(
@@ -289,6 +263,106 @@ def _loses_pulses(first: int, last: int, cells: Any, time: Any, ground: Any, ask
 
 
 @compiled
+def _find_levels(first: int, last: int, count: Any, total: Any, squares: Any, level: Any, spread: Any) -> None:
+    columns = count.shape[1]
+    down, sums = np.empty((2, 3, columns), dtype=np.int64), np.empty((2, 3, columns), dtype=np.int64)
+    radii = (1, FLAT_RADIUS)
+    for k in range(2):
+        start_window(count, first, radii[k], down[k, 0])
+        start_window(total, first, radii[k], down[k, 1])
+        start_window(squares, first, radii[k], down[k, 2])
+    for r in range(first, last):
+        for k in range(2):
+            next_window(count, r, radii[k], down[k, 0], sums[k, 0])
+            next_window(total, r, radii[k], down[k, 1], sums[k, 1])
+            next_window(squares, r, radii[k], down[k, 2], sums[k, 2])
+        for c in range(columns):
+            k = 0 if sums[0, 0, c] >= FEWEST else 1
+            n = sums[k, 0, c]
+            if n < FEWEST:
+                level[r, c] = spread[r, c] = np.nan
+                continue
+            mean = sums[k, 1, c] / n
+            level[r, c] = mean
+            spread[r, c] = np.sqrt(max(sums[k, 2, c] / n - mean * mean, 0.0)) / 1000
+
+
+@compiled
+def _heights(first: int, last: int, count: Any, total: Any, height: Any, depth: Any) -> None:
+    """The mean height of each cell's ground (m), and its negative; −inf for both where there is none."""
+    for r in range(first, last):
+        for c in range(count.shape[1]):
+            mean = np.float32(total[r, c] / max(count[r, c], 1) / UNIT)
+            height[r, c], depth[r, c] = (mean, -mean) if count[r, c] > 0 else (-np.inf, -np.inf)
+
+
+@compiled
+def _compare(first: int, last: int, echoes: Any, count: Any, light: Any, usual: Any, faint: Any) -> None:
+    columns = count.shape[1]
+    down, sums = np.empty((2, 3, columns), dtype=np.int64), np.empty((2, 3, columns), dtype=np.int64)
+    radii = (FLAT_RADIUS, LAND_RADIUS)
+    for k in range(2):
+        start_window(echoes, first, radii[k], down[k, 0])
+        start_window(count, first, radii[k], down[k, 1])
+        start_window(light, first, radii[k], down[k, 2])
+    for r in range(first, last):
+        for k in range(2):
+            next_window(echoes, r, radii[k], down[k, 0], sums[k, 0])
+            next_window(count, r, radii[k], down[k, 1], sums[k, 1])
+            next_window(light, r, radii[k], down[k, 2], sums[k, 2])
+        for c in range(columns):
+            near = np.float32(sums[1, 0, c] / (2 * LAND_RADIUS + 1) ** 2)
+            density = sums[0, 0, c] / (2 * FLAT_RADIUS + 1) ** 2
+            sparse = near >= DENSITY and density <= np.float32(SPARSE) * near
+            usual[r, c] = near
+            dark = sums[0, 2, c] / max(sums[0, 1, c], 1) < DARK * (sums[1, 2, c] / max(sums[1, 1, c], 1))
+            faint[r, c] = sparse and dark
+
+
+@compiled
+def _means(first: int, last: int, count: Any, total: Any, level: Any, mean: Any, off: Any) -> None:
+    """The mean height (mm) of a quarter of the land's window, NaN where points are few; the cells off their level."""
+    columns, part = count.shape[1], LAND_RADIUS // 2
+    down, sums = np.empty((2, columns), dtype=np.int64), np.empty((2, columns), dtype=np.int64)
+    start_window(count, first, part, down[0])
+    start_window(total, first, part, down[1])
+    for r in range(first, last):
+        next_window(count, r, part, down[0], sums[0])
+        next_window(total, r, part, down[1], sums[1])
+        for c in range(columns):
+            mean[r, c] = sums[1, c] / sums[0, c] if sums[0, c] >= WIDE_FEWEST else np.nan
+            n = count[r, c]
+            off[r, c] = n > 0 and abs(total[r, c] / n - level[r, c]) > SAME * 1000
+
+
+@compiled
+def _lie_level(first: int, last: int, count: Any, some: Any, rest: Any, mean: Any, off: Any, wide: Any) -> None:
+    """Mark the cells whose four quarters are of one level, with little standing near and little off its level."""
+    rows, columns = count.shape
+    part = LAND_RADIUS // 2 + 1
+    down, sums = np.empty((4, columns), dtype=np.int64), np.empty((4, columns), dtype=np.int64)
+    start_window(count, first, LAND_RADIUS, down[0])
+    start_window(rest, first, LAND_RADIUS, down[1])
+    start_window(off, first, LAND_RADIUS, down[2])
+    start_window(some, first, LAND_RADIUS, down[3])
+    for r in range(first, last):
+        next_window(count, r, LAND_RADIUS, down[0], sums[0])
+        next_window(rest, r, LAND_RADIUS, down[1], sums[1])
+        next_window(off, r, LAND_RADIUS, down[2], sums[2])
+        next_window(some, r, LAND_RADIUS, down[3], sums[3])
+        for c in range(columns):
+            wide[r, c] = False
+            if r < part or c < part or r + part >= rows or c + part >= columns:
+                continue
+            if sums[1, c] > BARE * sums[0, c] or sums[2, c] > UNEVEN * sums[3, c]:
+                continue
+            a, b = mean[r - part, c - part], mean[r - part, c + part]
+            d, e = mean[r + part, c - part], mean[r + part, c + part]
+            if not np.isnan(a + b + d + e):
+                wide[r, c] = max(a, b, d, e) - min(a, b, d, e) <= LEVEL * (2 * part) * 1000
+
+
+@compiled
 def _sum(
     first: int,
     last: int,
@@ -310,7 +384,7 @@ def _sum(
                     n += 1
                     total += w
                     squares += w * w
-                    light += np.int64(intensity[p])
+                    light += np.int64(intensity[cells.order[p]])
             counts[r, c], totals[r, c], total_squares[r, c], lights[r, c] = n, total, squares, light
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from lidar import terrain
+from lidar import terrain, tufts
 from lidar.cells import around, cells_of
 from lidar.classify import REACH, classify
 from lidar.ground import classify_ground
@@ -166,6 +166,22 @@ def test_a_tuft_is_low_vegetation_and_the_slope_below_it_stays_ground() -> None:
     classes = classify(classify_ground(points)).classification
     assert np.mean(classes[tuft] == Class.LOW_VEGETATION) > 0.8
     assert np.mean(classes[~tuft] == Class.GROUND) > 0.99
+
+
+def test_soil_that_settles_only_where_it_changed_is_that_settled_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(14)
+    x, y, z = flat(rng, 0, 0, 60, 60, 6.0)
+    z += rng.normal(0, 0.02, len(x)) + np.where((x < 20) & (rng.uniform(size=len(x)) < 0.3), 0.4, 0.0)
+    cells = cells_of(x, y, z, np.ones(len(x), dtype=np.bool_))
+    ground = rng.uniform(size=len(x)) < 0.9
+    found = tufts.above_soil(cells, ground, ground)
+
+    def all_changed(first: int, last: int, *arguments: NDArray[np.bool_]) -> None:
+        arguments[-1][first:last] = True
+
+    monkeypatch.setattr(tufts, "_look_over", all_changed)
+    np.testing.assert_array_equal(found, tufts.above_soil(cells, ground, ground))
+    assert (found > 0).any()
 
 
 def test_noise_is_never_changed() -> None:
@@ -342,9 +358,6 @@ def test_counts_sums_and_extremes_of_cells_are_those_of_a_plain_loop() -> None:
             if inside.any():
                 expected = [z[inside].max(), z[inside].min(), z[inside].mean()]
                 np.testing.assert_allclose([top[r, c], bottom[r, c], mean[r, c]], expected, atol=1e-3)
-    values = rng.integers(0, 99, cells.shape)
-    column, row = np.floor(x[cells.order]).astype(int) - cells.west, np.floor(y[cells.order]).astype(int) - cells.south
-    np.testing.assert_array_equal(cells.each(values), values[row, column])
 
 
 def test_the_reach_stays_within_a_tiles_buffer() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lidar.local_plane import Cells, Tolerance, fit_planes, fit_sides
+from lidar.morphology import dilation
 
 
 @pytest.fixture
@@ -40,6 +41,20 @@ def test_the_smallest_window_that_holds_enough_is_taken() -> None:
     chosen = np.ones_like(height, dtype=bool)
     planes = fit_planes(Cells(height, zero, zero), chosen, chosen, (3, 12), 6)
     assert planes.spread[20, 20] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_planes_fitted_again_where_cells_near_changed_are_those_fitted_everywhere(cells: Cells) -> None:
+    generator = np.random.default_rng(8)
+    wanted = generator.random((40, 50)) < 0.8
+    before = generator.random((40, 50)) < 0.3
+    after = before ^ (generator.random((40, 50)) < 0.002)
+    planes = fit_planes(cells, before, wanted, (2, 4), 6)
+    near = dilation((before != after).astype(np.float32), 4) > 0
+    assert 0 < near.sum() < near.size
+    again = fit_planes(cells, after, wanted & near, (2, 4), 6, fitted=planes)
+    assert again is planes
+    for found, expected in zip(again, fit_planes(cells, after, wanted, (2, 4), 6), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_on_the_edge_of_a_cliff_one_side_is_the_plateau() -> None:

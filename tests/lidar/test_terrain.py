@@ -15,7 +15,7 @@ from gis.bounds import BoundingBox
 from gis.errors import BadCrs, BadParameter
 from gis.grid import Grid
 from gis.raster import Raster
-from lidar.bridge import MAX_BRIDGE
+from lidar.bridge import MAX_BRIDGE, _fitted_to_rim
 from lidar.point_cloud import Class, PointCloud
 from lidar.surface_accuracy import surface_rmse
 from lidar.terrain import REACH, Terrain, dsm, dtm, ndsm, rasterise
@@ -312,3 +312,17 @@ def test_points_in_another_crs_are_refused() -> None:
 def test_a_resolution_out_of_range_is_refused() -> None:
     with pytest.raises(BadParameter, match="resolution"):
         dsm(cloud(*np.zeros((3, 4))), square(100, 25.0))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (4, 1), (1, 5), (3, 2), (9, 40)])
+def test_a_step_of_the_membrane_is_that_of_a_plain_loop(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(9)
+    height = rng.normal(size=shape).astype(np.float32)
+    kind, fixed = rng.integers(0, 3, shape).astype(np.uint8), rng.random(shape) < 0.4
+    expected = height.copy()
+    for r, c in np.ndindex(shape):
+        near = [(r + i, c + j) for i, j in ((-1, 0), (1, 0), (0, -1), (0, 1))]
+        of_kind = [p for p in near if 0 <= p[0] < shape[0] and 0 <= p[1] < shape[1] and kind[p] == kind[r, c]]
+        if of_kind and kind[r, c] and not fixed[r, c]:
+            expected[r, c] = np.mean([height[p] for p in of_kind], dtype=np.float64)
+    np.testing.assert_allclose(_fitted_to_rim(height, kind, fixed, 1), expected, atol=1e-6)

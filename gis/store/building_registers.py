@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
+from gis.calendar import today
 from gis.construction.register import (
     BuildingStatus,
     Category,
@@ -120,7 +121,7 @@ def how_complete(
     connection: Connection, as_of: date | None = None, *, known_at: datetime | None = None
 ) -> list[Completeness]:
     """The register of a day (today) as known at a moment (now), held against the targets of that day."""
-    day = as_of or connection.execute(select(func.current_date())).scalar_one()
+    day = as_of or today()
     return completeness(targets(connection, day, known_at=known_at), current(connection, day, known_at=known_at), day)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ARRAY, Connection, Text, any_, func, literal, select
 
 from gis import crs as reference
+from gis.calendar import ZONE, today
 from gis.errors import NotFound
 from gis.land.extract import Extract, Ground
 from gis.land.land_use import of_documents
@@ -20,8 +20,6 @@ from gis.store.identity_keys import decrypt, key_of
 from gis.store.schema import parcel_version, party
 from gis.store.versions import at
 
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
-"""Where a day ends."""
 SHOWN_DIGITS = 3
 
 
@@ -34,7 +32,7 @@ def extract(
         NotFound: the register knows no such parcel on that day.
         IdentityClosed: the login may not see people.
     """
-    day: date = as_of or connection.execute(select(func.current_date())).scalar_one()
+    day = as_of or today()
     ground = _ground(connection, uid, day, known_at)
     key = key_of(connection)
     of_day = units.of_parcel(connection, uid, day, known_at=known_at)

@@ -7,7 +7,7 @@ says `…` in a line for any text, and `…` alone in a line for any number of l
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -41,13 +41,14 @@ class Mismatch:
     said: int | None
 
 
-def mismatch(shown: Sequence[str], said: Sequence[str], today: date) -> Mismatch | None:
+def mismatch(shown: Sequence[str], said: Sequence[str], today: Collection[date]) -> Mismatch | None:
     """The first place where what is shown is not what was said; None where it is.
 
     Args:
         shown: a page's lines, with ellipses.
         said: the program's lines.
-        today: the day of the run: where the program says it, any day may stand in the page.
+        today: the day of the run, of which there are two while it is night in Vietnam: where the program says it, any
+            day may stand in the page.
     """
     # How many lines of what was said the lines up to here may stand for, as a shell's `*` fits letters.
     used = [0]
@@ -63,7 +64,7 @@ def mismatch(shown: Sequence[str], said: Sequence[str], today: date) -> Mismatch
     return None if used[-1] == len(said) else Mismatch(len(shown), used[-1])
 
 
-def pattern_of(line: str, today: date) -> re.Pattern[str]:
+def pattern_of(line: str, today: Collection[date]) -> re.Pattern[str]:
     """What a program may say where a page shows this line."""
     parts, place, line = [], 0, line.rstrip()
     for found in _FORMS.finditer(line):
@@ -73,13 +74,14 @@ def pattern_of(line: str, today: date) -> re.Pattern[str]:
     return re.compile("".join([*parts, _literal(line[place:], today)]) + r"\s*")
 
 
-def _literal(text: str, today: date) -> str:
+def _literal(text: str, today: Collection[date]) -> str:
     """Text as it is, but for ellipses, and for days, in whose place the program may say today."""
     escaped = ".*".join(re.escape(part) for part in text.split(ELLIPSIS))
-    return re.sub(r"\b\d{4}\\-\d\d\\-\d\d\b", lambda day: f"(?:{day[0]}|{today.isoformat()})", escaped)
+    days = "|".join(day.isoformat() for day in today)
+    return re.sub(r"\b\d{4}\\-\d\d\\-\d\d\b", lambda day: f"(?:{day[0]}|{days})", escaped)
 
 
-def rewritten(shown: Sequence[str], said: Sequence[str], today: date) -> list[str]:
+def rewritten(shown: Sequence[str], said: Sequence[str], today: Collection[date]) -> list[str]:
     """What a page should show: what was said, as much of it as the page showed.
 
     Where the page has a line of ellipsis, as many lines before the first and after the last stay; where a line has one,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from gis.calendar import today as day_in_vietnam
 from gis.files import written_whole
 from scripts.docs.compare import mismatch, rewritten
 from scripts.docs.faults import Difference
@@ -25,7 +26,7 @@ class Answer:
     shown: tuple[str, ...]
     said: tuple[str, ...]
 
-    def difference(self, path: Path, today: date) -> Difference | None:
+    def difference(self, path: Path, today: Collection[date]) -> Difference | None:
         """Where the page does not show what was said."""
         found = mismatch(self.shown, self.said, today)
         if found is None:
@@ -74,25 +75,30 @@ def _output(page: Page, block: Block, following: Block | None) -> Block | None:
     return None if any(line.strip() for line in between) else following
 
 
-def differences(page: Page, homes: Homes, today: date | None = None) -> Iterator[Difference]:
+def days_of_now() -> set[date]:
+    """The day it is where the program runs, and in Vietnam."""
+    return {date.today(), day_in_vietnam()}
+
+
+def differences(page: Page, homes: Homes, today: Collection[date] | None = None) -> Iterator[Difference]:
     """Run a page and give each place where it does not show what the program says."""
     path = page.path.relative_to(CHECKOUT) if page.path.is_relative_to(CHECKOUT) else page.path
     for answer in answers(page, homes):
-        if found := answer.difference(path, today or date.today()):
+        if found := answer.difference(path, today or days_of_now()):
             yield found
 
 
-def write(page: Page, homes: Homes, today: date | None = None) -> int:
+def write(page: Page, homes: Homes, today: Collection[date] | None = None) -> int:
     """Run a page and put into it what the program says; gives how many answers changed."""
-    changed = [one for one in answers(page, homes) if one.difference(page.path, today or date.today())]
+    changed = [one for one in answers(page, homes) if one.difference(page.path, today or days_of_now())]
     if changed:
-        lines = put_right(page.lines, changed, today or date.today())
+        lines = put_right(page.lines, changed, today or days_of_now())
         with written_whole(page.path) as part:
             part.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return len(changed)
 
 
-def put_right(lines: Sequence[str], changed: Sequence[Answer], today: date) -> list[str]:
+def put_right(lines: Sequence[str], changed: Sequence[Answer], today: Collection[date]) -> list[str]:
     """A page's lines with other answers."""
     new = list(lines)
     for one in sorted(changed, key=lambda answer: -answer.line):

@@ -16,7 +16,7 @@ from scripts.docs.runner import differences, write
 from scripts.docs.service import Service
 from scripts.docs.shell import Call, plain_call
 
-TODAY = date(2026, 11, 26)
+TODAY = [date(2026, 11, 26)]
 DUE = "due Wed 2025-03-26 under Construction Law 2014 as amended 2020 …"
 PAGE = f"""# A page
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -152,7 +153,7 @@ def quantiles_by(label, values, count, q):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _quantile_of(values, q):  # type: ignore[no-untyped-def]
+def _quantile_of(values: Any, q: Any) -> Any:
     """What `quantile` finds, of values in any order, which are partly put in order on the way."""
     place = min(max(q, 0.0), 1.0) * (values.shape[0] - 1)
     wanted = int(np.floor(place))

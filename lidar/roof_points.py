@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
@@ -76,7 +76,7 @@ def roof_points(points: PointCloud, terrain: Terrain) -> NDArray[np.bool_]:
 
 
 @njit(cache=True, nogil=True)
-def _cell_medians(cell, z, certain, cells):  # type: ignore[no-untyped-def]
+def _cell_medians(cell: Any, z: Any, certain: Any, cells: Any) -> Any:
     """(cells,) the median of each cell's points, of building ones alone where there are any; NaN where others spread.
 
     Then (cells,) where there are building ones.

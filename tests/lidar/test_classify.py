@@ -275,8 +275,8 @@ def test_the_ground_of_labelled_samples_is_not_harmed(shared_data: Path, sample:
     before = classify_ground(points)
     after = classify(before)
     worse = np.mean((after.classification == 2) != true) - np.mean((before.classification == 2) != true)
-    # Of sample 11 a ridge two metres wide is taken for a bridge: 33 points, one in a thousand.
-    assert worse <= 0.0015
+    # Of sample 11 three metres of a terrace, 6 to 14 m above what lies beside, are taken for a bridge: 34 points.
+    assert worse <= (0.0015 if sample == "11" else 0.001)
 
 
 @pytest.mark.shared_data
